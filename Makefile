@@ -1,0 +1,47 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+#
+# Both use the development profile and one target directory outside the checkout, so that a second clone, and the second
+# command, build only what differs.
+
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/target
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/tools
+SPANDREL := $(CARGO_TARGET_DIR)/debug/spandrel
+
+.PHONY: help demo test lint test-rust test-ui test-clients test-browser bench release
+
+help:
+	@echo "make demo     build, start a server and a simulated shop, and say where to look"
+	@echo "make test     install what the tests need, and run everything"
+	@echo "make bench    the benchmarks of benches/ and of the crates"
+	@echo "make release  the optimised binary"
+
+demo: $(SPANDREL)
+	$(SPANDREL) demo
+
+.PHONY: $(SPANDREL)
+$(SPANDREL):
+	cargo build --locked
+
+test: lint test-rust test-ui test-clients test-browser
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+test-rust:
+	cargo test --locked --workspace
+
+test-ui:
+	cd ui && npm ci --no-audit --no-fund && npm run check && npm test && npm run generate:check
+
+test-clients: $(SPANDREL)
+	tests/clients/run.sh $(SPANDREL) $(TOOLS)
+
+test-browser: $(SPANDREL)
+	tests/browser/run.sh $(SPANDREL)
+
+bench:
+	cargo bench --workspace
+
+release:
+	cargo build --locked --release

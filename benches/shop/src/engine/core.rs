@@ -1,0 +1,203 @@
+//! The event loop and the arrival of requests from outside.
+
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
+
+use super::{
+    call::PendingCall,
+    flow::{Frame, Opening, Pending},
+    record::{Client, Line, LogRecord, Records, Visit},
+    schedule::Schedule,
+};
+use crate::{
+    outcome::Fault,
+    random::{Dice, mix},
+    topology::{InstanceId, ServiceId, TopicId, Topology},
+};
+
+const NANOS_PER_SECOND: f64 = 1e9;
+const MOBILE_PER_MILLION: u32 = 380_000;
+
+/// What a run of the simulation depends on, beside its topology.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EngineConfig {
+    /// Decides everything that is random.
+    pub seed: u64,
+    /// Mean number of requests from outside per second; greater than zero.
+    pub rate: f64,
+    /// Virtual time at which it begins, nanoseconds since the Unix epoch. It shifts all times and changes the ids of
+    /// traces and spans, nothing else.
+    pub start_time: i64,
+}
+
+/// The simulation.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) topology: Arc<Topology>,
+    pub(super) now: i64,
+    pub(super) schedule: Schedule<Event>,
+    pub(super) frames: HashMap<FrameKey, Frame>,
+    pub(super) calls: HashMap<CallKey, PendingCall>,
+    /// Next offset of each partition of each topic.
+    pub(super) offsets: HashMap<(TopicId, u32), i64>,
+    pub(super) records: Records,
+    config: EngineConfig,
+    arrivals: Dice,
+    open: bool,
+    flows: u64,
+    keys: u64,
+    id_key: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct FrameKey(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct CallKey(u64);
+
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A request from outside.
+    Arrival,
+    /// A request or message reaches a service.
+    Open(Box<Opening>),
+    /// Own computing of a frame is over.
+    Resume(FrameKey),
+    /// A step with a span of its own is over.
+    Done(Box<Pending>),
+    /// The time that the caller of a frame has given it is over.
+    Deadline(FrameKey),
+    /// An answer reaches the caller.
+    Reply { call: CallKey, attempt: u32, fault: Option<Fault> },
+    /// A caller stops waiting.
+    AttemptTimeout { call: CallKey, attempt: u32 },
+    /// The pause before another attempt is over.
+    Retry(CallKey),
+}
+
+impl Engine {
+    /// A simulation at its beginning. A rate that is not a positive number counts as one request in 1000 seconds.
+    pub fn new(topology: Arc<Topology>, config: EngineConfig) -> Self {
+        let mut engine = Self {
+            topology,
+            now: config.start_time,
+            schedule: Schedule::new(),
+            frames: HashMap::new(),
+            calls: HashMap::new(),
+            offsets: HashMap::new(),
+            records: Records::default(),
+            config,
+            arrivals: Dice::new(config.seed, 0),
+            open: true,
+            flows: 0,
+            keys: 0,
+            id_key: mix(config.seed ^ mix(config.start_time as u64 | 1)),
+        };
+        engine.schedule_arrival();
+        engine
+    }
+
+    /// When the next event happens; `None` when nothing is left to happen.
+    pub fn next_time(&self) -> Option<i64> {
+        self.schedule.next_time()
+    }
+
+    /// Lets the next event happen and returns what it reported; `None` when nothing is left.
+    pub fn step(&mut self) -> Option<&Records> {
+        self.records.clear();
+        let (time, event) = self.schedule.pop()?;
+        debug_assert!(time >= self.now, "virtual time runs backwards");
+        self.now = time;
+        self.happen(event);
+        Some(&self.records)
+    }
+
+    /// Lets no further requests in. Those inside go on to their end.
+    pub fn close(&mut self) {
+        self.open = false;
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrival => self.arrive(),
+            Event::Open(opening) => self.open_frame(*opening),
+            Event::Resume(frame) => self.resume(frame, None),
+            Event::Done(pending) => self.done(*pending),
+            Event::Deadline(frame) => self.deadline(frame),
+            Event::Reply { call, attempt, fault } => {
+                self.attempt_over(call, attempt, fault, fault != Some(Fault::Refused));
+            }
+            Event::AttemptTimeout { call, attempt } => self.attempt_over(call, attempt, Some(Fault::Timeout), false),
+            Event::Retry(call) => self.retry(call),
+        }
+    }
+
+    fn schedule_arrival(&mut self) {
+        let rate = if self.config.rate > 0.0 { self.config.rate } else { 0.001 };
+        let gap = self.arrivals.exponential(NANOS_PER_SECOND / rate);
+        self.schedule.push(self.now + gap, Event::Arrival);
+    }
+
+    fn arrive(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.schedule_arrival();
+        self.flows += 1;
+        let mut dice = Dice::new(self.config.seed, self.flows);
+        let visit = self.visit(&mut dice);
+        let topology = Arc::clone(&self.topology);
+        let entries = topology.entries();
+        let chosen = dice.weighted(entries.iter().map(|entry| entry.weight));
+        let Some(entry) = entries.get(chosen) else { return };
+        let operation = entry.operation;
+        let instance = self.pick_instance(topology.operation(operation).service, &mut dice);
+        self.records.traces += 1;
+        self.open_frame(Opening::from_outside(visit, dice, operation, instance));
+    }
+
+    fn visit(&mut self, dice: &mut Dice) -> Visit {
+        let client = if dice.chance(MOBILE_PER_MILLION) { Client::Mobile } else { Client::Web };
+        Visit {
+            trace: self.trace_id(dice),
+            request: (dice.number(), dice.number()),
+            client,
+            address: Ipv4Addr::new(198, 51, dice.below(256) as u8, dice.between(1, 254) as u8),
+            user: dice.between(1_000, 60_000),
+            product: dice.between(1, 4_000),
+            order: dice.between(100_000, 999_999),
+        }
+    }
+
+    pub(super) fn trace_id(&self, dice: &mut Dice) -> [u8; 16] {
+        let number = u128::from(dice.number() ^ self.id_key) << 64 | u128::from(dice.nonzero());
+        number.to_be_bytes()
+    }
+
+    pub(super) fn span_id(&self, dice: &mut Dice) -> u64 {
+        (dice.number() ^ self.id_key).max(1)
+    }
+
+    /// Randomness for what a message leads to, drawn from the span that sent it.
+    pub(super) fn consumer_dice(&self, sent_by: u64, consumer: u64) -> Dice {
+        Dice::new(sent_by ^ self.id_key, consumer)
+    }
+
+    pub(super) fn pick_instance(&self, service: ServiceId, dice: &mut Dice) -> InstanceId {
+        let instances = self.topology.service(service).instances();
+        instances[dice.below(instances.len() as u64) as usize]
+    }
+
+    pub(super) fn frame_key(&mut self) -> FrameKey {
+        self.keys += 1;
+        FrameKey(self.keys)
+    }
+
+    pub(super) fn call_key(&mut self) -> CallKey {
+        self.keys += 1;
+        CallKey(self.keys)
+    }
+
+    pub(super) fn log(&mut self, visit: Visit, span: u64, instance: InstanceId, line: Line) {
+        self.records.logs.push(LogRecord { visit, span, instance, time: self.now, line });
+    }
+}

@@ -1,0 +1,16 @@
+//! The discrete-event simulation: one seed in, a stream of records of what happened out.
+//!
+//! Virtual time is an integer of nanoseconds since the Unix epoch. Events are handled in the order of (time, order of
+//! scheduling), every flow has random numbers of its own, and nothing else is an input: the same configuration gives
+//! the same records on every machine.
+
+mod call;
+mod core;
+mod flow;
+mod record;
+mod schedule;
+
+pub use self::core::{Engine, EngineConfig};
+pub use record::{
+    Activity, Called, Client, EdgeKind, Handled, Line, LogRecord, Node, Records, Severity, SpanRecord, SpanRef, Visit,
+};

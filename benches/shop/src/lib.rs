@@ -1,0 +1,24 @@
+//! A simulated e-commerce system with known truth, and an OTLP load generator.
+//!
+//! [`Shop`] turns a seed into OTLP requests in virtual time and counts what really happened ([`Truth`]); [`live`] sends
+//! them to an endpoint by the wall clock; [`load`] sends spans to an endpoint at a given rate and measures how it copes.
+//! The crate uses no other crate of Spandrel, so that it can bear witness against them.
+
+mod clock;
+pub mod engine;
+pub mod live;
+pub mod load;
+mod outcome;
+mod random;
+pub mod send;
+mod shop;
+pub mod telemetry;
+mod text;
+pub mod topology;
+mod truth;
+
+pub use clock::WallClock;
+pub use outcome::{Fault, Outcome};
+pub use random::{Dice, Latency};
+pub use shop::{Shop, ShopConfig};
+pub use truth::{EdgeTruth, MINUTE, OperationTruth, Totals, Truth, TruthFile, minute_of};

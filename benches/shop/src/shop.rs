@@ -1,0 +1,135 @@
+//! The shop as a source of OTLP requests in virtual time.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::{
+    engine::{Engine, EngineConfig},
+    telemetry::{Batch, Batcher},
+    topology::{self, Topology},
+    truth::Truth,
+};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// What a shop is like. Everything it sends follows from this.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShopConfig {
+    /// Decides everything that is random.
+    pub seed: u64,
+    /// Mean number of requests from users per second. Each makes about 20 spans.
+    pub rate: f64,
+    /// When it opens, nanoseconds since the Unix epoch.
+    pub start_time: i64,
+    /// Instances of every service; two or three each when not given.
+    pub instances: Option<u32>,
+    /// Nanoseconds between the exports of spans and logs of a process, unless a batch of 512 is full earlier.
+    pub export_interval: i64,
+    /// Nanoseconds between the exports of metrics of a process.
+    pub metric_interval: i64,
+}
+
+impl Default for ShopConfig {
+    /// Opens on 2026-01-01, serves 20 users per second.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            rate: 20.0,
+            start_time: 1_767_225_600 * SECOND,
+            instances: None,
+            export_interval: SECOND,
+            metric_interval: 15 * SECOND,
+        }
+    }
+}
+
+/// A shop, what it has to send, and what really happened in it.
+#[derive(Debug)]
+pub struct Shop {
+    topology: Arc<Topology>,
+    engine: Engine,
+    batcher: Batcher,
+    truth: Truth,
+    now: i64,
+    ready: VecDeque<Batch>,
+}
+
+impl Shop {
+    /// A shop that has just opened.
+    pub fn new(config: &ShopConfig) -> Self {
+        let topology = Arc::new(topology::shop(config.instances));
+        let &ShopConfig { seed, rate, start_time, export_interval, metric_interval, .. } = config;
+        Self {
+            engine: Engine::new(Arc::clone(&topology), EngineConfig { seed, rate, start_time }),
+            batcher: Batcher::new(Arc::clone(&topology), start_time, export_interval, metric_interval),
+            truth: Truth::new(Arc::clone(&topology)),
+            now: start_time,
+            ready: VecDeque::new(),
+            topology,
+        }
+    }
+
+    /// Who is in the shop.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The next request sent at or before the virtual time `until`. The shop moves on to the time of its sending.
+    pub fn next_due(&mut self, until: i64) -> Option<Batch> {
+        while self.ready.is_empty() && self.advance(until) {}
+        self.ready.pop_front()
+    }
+
+    /// The requests sent up to and including the virtual time `until`, in the order of their sending. The shop moves on
+    /// as the iterator does; dropping it early loses nothing.
+    pub fn due(&mut self, until: i64) -> impl Iterator<Item = Batch> {
+        std::iter::from_fn(move || self.next_due(until))
+    }
+
+    /// Lets no more users in, waits for those inside, and gives the requests not sent so far. Some of what they contain
+    /// happens later than anything seen before: a few seconds, the time the slowest flow takes to end.
+    pub fn close(&mut self) -> impl Iterator<Item = Batch> + use<> {
+        self.engine.close();
+        while self.engine.next_time().is_some() {
+            self.advance(i64::MAX);
+        }
+        let data_points = self.batcher.flush(self.now, &mut self.ready);
+        self.truth.observe_data_points(data_points);
+        std::mem::take(&mut self.ready).into_iter()
+    }
+
+    /// What has happened so far, including spans and logs that are not sent yet.
+    pub fn truth(&self) -> &Truth {
+        &self.truth
+    }
+
+    /// Forgets the truth about the minutes before `time`, except for the totals.
+    pub fn forget_before(&mut self, time: i64) {
+        self.truth.forget_before(time);
+    }
+
+    /// From here on, the time between the exports of spans and logs of a process, nanoseconds.
+    pub fn set_export_interval(&mut self, interval: i64) {
+        self.batcher.set_export_interval(interval, self.now);
+    }
+
+    /// Moves to the next event or export; false if that is later than `until`.
+    fn advance(&mut self, until: i64) -> bool {
+        let export = self.batcher.next_time();
+        let event = self.engine.next_time().unwrap_or(i64::MAX);
+        let next = export.min(event);
+        if next > until || next == i64::MAX {
+            return false;
+        }
+        self.now = next;
+        if event <= export {
+            if let Some(records) = self.engine.step() {
+                self.truth.observe(records);
+                self.batcher.observe(records, next, &mut self.ready);
+            }
+        } else {
+            let data_points = self.batcher.tick(&mut self.ready);
+            self.truth.observe_data_points(data_points);
+        }
+        true
+    }
+}

@@ -1,0 +1,283 @@
+//! Services, stores, topics and their instances.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use super::script::Script;
+use crate::{outcome::Fault, random::Latency};
+
+macro_rules! index_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub(super) usize);
+    };
+}
+
+index_type!(
+    /// A service of a topology.
+    ServiceId
+);
+index_type!(
+    /// An operation of a service.
+    OperationId
+);
+index_type!(
+    /// A running process of a service.
+    InstanceId
+);
+index_type!(
+    /// A database or cache.
+    DataStoreId
+);
+index_type!(
+    /// A topic of the queue.
+    TopicId
+);
+index_type!(
+    /// Somebody outside who sends no telemetry.
+    ExternalId
+);
+
+impl InstanceId {
+    /// Position among all instances of the topology.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// The whole system. Built by [`Builder`](super::Builder); an id is only good for the topology it came from.
+#[derive(Debug)]
+pub struct Topology {
+    pub(super) services: Vec<Service>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) instances: Vec<Instance>,
+    pub(super) stores: Vec<DataStore>,
+    pub(super) topics: Vec<Topic>,
+    pub(super) externals: Vec<External>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A service.
+#[derive(Debug)]
+pub struct Service {
+    /// `service.name`, which is also the host name others call it by.
+    pub name: Arc<str>,
+    /// `service.version`.
+    pub version: &'static str,
+    /// What it is written in, which decides SDK and instrumentation names.
+    pub language: Language,
+    /// Which attribute names its instrumentation knows.
+    pub conventions: Conventions,
+    /// The port it listens on.
+    pub port: u16,
+    /// Whether its spans carry the `x-request-id` header.
+    pub records_request_id: bool,
+    pub(super) instances: Vec<InstanceId>,
+}
+
+impl Service {
+    /// The running processes; at least one.
+    pub fn instances(&self) -> &[InstanceId] {
+        &self.instances
+    }
+}
+
+/// A running process.
+#[derive(Debug)]
+pub struct Instance {
+    /// What it is an instance of.
+    pub service: ServiceId,
+    /// `service.instance.id`.
+    pub id: String,
+    /// `host.name`.
+    pub host: String,
+    /// Its network address.
+    pub address: Ipv4Addr,
+    /// Its process id.
+    pub process_id: i64,
+}
+
+/// What a service is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// C++ (a proxy).
+    Cpp,
+    /// C#.
+    Dotnet,
+    /// Go.
+    Go,
+    /// Java.
+    Java,
+    /// JavaScript on Node.
+    Node,
+    /// Python.
+    Python,
+}
+
+/// Which names of the semantic conventions an instrumentation uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conventions {
+    /// The stable names.
+    Current,
+    /// The names before the HTTP, database and RPC conventions became stable.
+    Old,
+}
+
+/// Something a service can be asked to do.
+#[derive(Debug)]
+pub struct Operation {
+    /// Whose operation it is.
+    pub service: ServiceId,
+    /// How it is called.
+    pub endpoint: Endpoint,
+    /// The name it is counted under.
+    pub name: Arc<str>,
+    /// What goes wrong by itself, with probabilities in millionths.
+    pub faults: &'static [(Fault, u32)],
+    /// What it does.
+    pub script: Script,
+}
+
+/// How an operation is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// By HTTP.
+    Http { method: &'static str, route: &'static str },
+    /// By gRPC; the fully qualified method.
+    Rpc { method: &'static str },
+    /// By a message of a topic.
+    Consume { topic: TopicId, group: &'static str },
+}
+
+/// A database or a cache.
+#[derive(Debug)]
+pub struct DataStore {
+    /// The host name, which is also its name in the truth.
+    pub name: &'static str,
+    /// `db.system.name`.
+    pub system: &'static str,
+    /// `db.namespace`.
+    pub namespace: &'static str,
+    /// The port it listens on.
+    pub port: u16,
+    /// Its network address.
+    pub address: Ipv4Addr,
+}
+
+/// A topic of the queue.
+#[derive(Debug)]
+pub struct Topic {
+    /// `messaging.destination.name`.
+    pub name: &'static str,
+    /// Host name of the broker.
+    pub broker: &'static str,
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// How long the broker takes to acknowledge a message.
+    pub acknowledge: Latency,
+    pub(super) consumers: Vec<Consumer>,
+}
+
+impl Topic {
+    /// Who gets every message.
+    pub fn consumers(&self) -> &[Consumer] {
+        &self.consumers
+    }
+}
+
+/// A consumer group of a topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Consumer {
+    /// What handles a message.
+    pub operation: OperationId,
+    /// Whether handling starts a trace of its own. Either way the span links to the producer's.
+    pub own_trace: bool,
+    /// How long a message waits.
+    pub lag: Latency,
+}
+
+/// Somebody outside, called by HTTP.
+#[derive(Debug)]
+pub struct External {
+    /// The host name, which is also its name in the truth.
+    pub host: &'static str,
+    /// Request method.
+    pub method: &'static str,
+    /// Request path.
+    pub path: &'static str,
+    /// How long it takes to answer.
+    pub latency: Latency,
+    /// What goes wrong, with probabilities in millionths.
+    pub faults: &'static [(Fault, u32)],
+}
+
+/// A kind of request from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// What is asked for.
+    pub operation: OperationId,
+    /// How often, relative to the others.
+    pub weight: u32,
+}
+
+impl Topology {
+    /// All services.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// All operations.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// All running processes, in the order of their [`InstanceId::index`].
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
+    /// The ids of all running processes.
+    pub fn instance_ids(&self) -> impl Iterator<Item = InstanceId> + use<> {
+        (0..self.instances.len()).map(InstanceId)
+    }
+
+    /// The kinds of requests from outside.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The service with this id.
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.services[id.0]
+    }
+
+    /// The operation with this id.
+    pub fn operation(&self, id: OperationId) -> &Operation {
+        &self.operations[id.0]
+    }
+
+    /// The process with this id.
+    pub fn instance(&self, id: InstanceId) -> &Instance {
+        &self.instances[id.0]
+    }
+
+    /// The service that a process belongs to.
+    pub fn service_of(&self, id: InstanceId) -> &Service {
+        self.service(self.instance(id).service)
+    }
+
+    /// The database or cache with this id.
+    pub fn store(&self, id: DataStoreId) -> &DataStore {
+        &self.stores[id.0]
+    }
+
+    /// The topic with this id.
+    pub fn topic(&self, id: TopicId) -> &Topic {
+        &self.topics[id.0]
+    }
+
+    /// The outsider with this id.
+    pub fn external(&self, id: ExternalId) -> &External {
+        &self.externals[id.0]
+    }
+}

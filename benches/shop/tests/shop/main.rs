@@ -1,0 +1,10 @@
+//! The simulation, its telemetry and its truth; the senders against servers in this process.
+
+mod derive;
+mod determinism;
+mod history;
+mod live;
+mod load;
+mod stub;
+mod traces;
+mod truth;

@@ -1,0 +1,7 @@
+//! The write path: bytes from a socket to records that are durable, and the acknowledgement that says so.
+
+mod receive;
+
+pub use receive::{
+    Admission, CorsOrigins, DeadLetters, ReceiverConfig, ReceiverStats, Receiver, RejectedRecord, Transport, grpc_router, grpc_service_name, http_router,
+};

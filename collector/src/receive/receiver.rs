@@ -1,0 +1,165 @@
+//! From a request's bytes to durable records, whatever the protocol.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use spandrel_proto::{
+    model::Clock,
+    wire::otlp::{self, Signal},
+};
+use spandrel_store::Store;
+
+use super::{
+    admission::{Admission, Charge},
+    compression::Compression,
+    config::ReceiverConfig,
+    dead_letters::DeadLetters,
+    error::ReceiveError,
+    stats::{ReceiverStats, Transport},
+};
+
+/// Bodies up to this are decoded where they arrive; larger ones on a thread that may block.
+const INLINE_BYTES: usize = 512 * 1024;
+
+/// Decodes requests and stores their records.
+#[derive(Debug)]
+pub struct Receiver {
+    config: ReceiverConfig,
+    admission: Admission,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    stats: ReceiverStats,
+    dead_letters: DeadLetters,
+}
+
+/// The form of a request body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Protobuf,
+    Json,
+}
+
+/// What is told of a request that was taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// Records that were not stored.
+    pub(super) rejected: u64,
+    /// Why they were not, and what was mended in others.
+    pub(super) message: Option<String>,
+}
+
+/// A request as read from the socket.
+pub(super) struct Request {
+    pub(super) transport: Transport,
+    pub(super) signal: Signal,
+    pub(super) encoding: Encoding,
+    pub(super) compression: Compression,
+    pub(super) body: Bytes,
+    pub(super) charge: Charge,
+}
+
+impl Receiver {
+    pub fn new(config: ReceiverConfig, store: Arc<Store>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            admission: Admission::new(config.max_inflight_bytes),
+            config,
+            store,
+            clock,
+            stats: ReceiverStats::default(),
+            dead_letters: DeadLetters::default(),
+        })
+    }
+
+    pub fn config(&self) -> &ReceiverConfig {
+        &self.config
+    }
+
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    pub fn stats(&self) -> &ReceiverStats {
+        &self.stats
+    }
+
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.dead_letters
+    }
+
+    /// Stores an `Export*ServiceRequest` that this process made itself, in protobuf.
+    ///
+    /// # Errors
+    /// The message of a request that was refused.
+    pub async fn receive_own(self: &Arc<Self>, signal: Signal, body: Bytes) -> Result<(), String> {
+        let mut charge = self.admission.begin();
+        charge.grow(body.len()).map_err(|_| ReceiveError::Busy.full_message())?;
+        let (encoding, compression) = (Encoding::Protobuf, Compression::Identity);
+        let request = Request { transport: Transport::Grpc, signal, encoding, compression, body, charge };
+        self.receive(request).await.map(|_| ()).map_err(|error| error.full_message())
+    }
+
+    /// Decodes and stores a request. When this returns `Ok`, its records are durable (D-1).
+    pub(super) async fn receive(self: &Arc<Self>, request: Request) -> Result<Accepted, ReceiveError> {
+        let (transport, signal) = (request.transport, request.signal);
+        let received = if request.body.len() <= INLINE_BYTES {
+            self.decode(request)
+        } else {
+            let receiver = Arc::clone(self);
+            let decoding = tokio::task::spawn_blocking(move || receiver.decode(request));
+            decoding.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        };
+        let decoded = self.counted(transport, received)?;
+        let Decoded { records, bytes, mut charge } = decoded;
+        let rows = records.batch.num_rows();
+        let mut duplicates = 0;
+        if rows > 0 {
+            let stored = match charge.grow(records.batch.get_array_memory_size()) {
+                Ok(()) => self.store.append(signal.table(), records.batch).await.map_err(ReceiveError::from),
+                Err(_) => Err(ReceiveError::Busy),
+            };
+            duplicates = self.counted(transport, stored)?.duplicates;
+        }
+        self.stats.count_report(signal, &records.report);
+        self.dead_letters.keep(signal, self.clock.now_unix_nano(), &records.report);
+        self.stats.count_accepted(transport, signal, bytes, rows, duplicates);
+        Ok(Accepted { rejected: records.report.rejected_total(), message: message(&records.report, duplicates) })
+    }
+
+    /// Counts a request refused for its form.
+    pub(super) fn counted<T>(&self, transport: Transport, result: Result<T, ReceiveError>) -> Result<T, ReceiveError> {
+        result.inspect_err(|error| {
+            self.stats.count_refused(transport, error);
+            tracing::debug!(transport = transport.label(), error = error.full_message(), "request refused");
+        })
+    }
+
+    fn decode(&self, request: Request) -> Result<Decoded, ReceiveError> {
+        let Request { signal, encoding, compression, body, mut charge, .. } = request;
+        let compressed = body.len();
+        let body = compression.decompress(body, self.config.max_decompressed_bytes)?;
+        if compression != Compression::Identity {
+            charge.grow(body.len().saturating_sub(compressed)).map_err(|_| ReceiveError::Busy)?;
+        }
+        let protobuf = match encoding {
+            Encoding::Protobuf => body,
+            Encoding::Json => Bytes::from(otlp::json_to_protobuf(signal, &body)?),
+        };
+        let records = otlp::decode(signal, &protobuf, self.clock.now_unix_nano(), &self.config.decode_limits)?;
+        Ok(Decoded { records, bytes: protobuf.len(), charge })
+    }
+}
+
+struct Decoded {
+    records: spandrel_proto::wire::Decoded,
+    bytes: usize,
+    charge: Charge,
+}
+
+fn message(report: &spandrel_proto::wire::Report, duplicates: u64) -> Option<String> {
+    let duplicate_message =
+        (duplicates > 0).then(|| format!("{duplicates} spans were stored before and were not stored again"));
+    match (report.message(), duplicate_message) {
+        (Some(report), Some(duplicates)) => Some(format!("{report}; {duplicates}")),
+        (report, duplicates) => report.or(duplicates),
+    }
+}

@@ -1,0 +1,15 @@
+//! The canonical model: one Arrow schema per table, and the meaning of its columns.
+
+pub mod alias;
+mod clock;
+pub mod id;
+mod outcome;
+mod schema;
+mod table;
+mod weight;
+
+pub use clock::{Clock, SystemClock};
+pub use outcome::{Outcome, Signals, outcome};
+pub use schema::{ColumnType, attributes_field, column_type, events_item, exemplars_item, links_item, quantiles_item};
+pub use table::Table;
+pub use weight::weight;

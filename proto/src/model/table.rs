@@ -1,0 +1,71 @@
+//! The tables and what is fixed about each.
+
+use std::fmt;
+
+use arrow::datatypes::SchemaRef;
+
+use super::schema;
+
+/// A table of canonical records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    Spans,
+    Logs,
+    Metrics,
+}
+
+impl Table {
+    /// Every table, in the order of their codes.
+    pub const ALL: [Table; 3] = [Table::Spans, Table::Logs, Table::Metrics];
+
+    /// The name users write in SQL, and the directory the table's files are in.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::Spans => "spans",
+            Table::Logs => "logs",
+            Table::Metrics => "metrics",
+        }
+    }
+
+    /// The byte that stands for the table in the write-ahead log. Never reused.
+    pub fn code(self) -> u8 {
+        match self {
+            Table::Spans => 1,
+            Table::Logs => 2,
+            Table::Metrics => 3,
+        }
+    }
+
+    /// The table that `code` stands for.
+    pub fn from_code(code: u8) -> Option<Table> {
+        Table::ALL.into_iter().find(|table| table.code() == code)
+    }
+
+    /// Its stored schema. Times are `Int64` nanoseconds and ids are `Binary`; see [`super::column_type`].
+    pub fn schema(self) -> SchemaRef {
+        schema::stored(self)
+    }
+
+    /// The event-time column: rows are partitioned by its hour.
+    pub fn time_column(self) -> &'static str {
+        match self {
+            Table::Spans => "start_time",
+            Table::Logs | Table::Metrics => "time",
+        }
+    }
+
+    /// The columns that rows of a file are sorted by, all ascending with nulls last.
+    pub fn sort_columns(self) -> &'static [&'static str] {
+        match self {
+            Table::Spans => &["service_name", "start_time"],
+            Table::Logs => &["service_name", "time"],
+            Table::Metrics => &["name", "service_name", "time"],
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

@@ -1,0 +1,14 @@
+//! Column buffers that wire readers push into.
+//!
+//! Each column is padded with nulls when it is next written or finished, so a column that a record does not have costs
+//! that record nothing. Texts are collected as bytes and checked for UTF-8 once a column, not once a value.
+
+mod bytes;
+mod finisher;
+mod nested;
+mod numbers;
+
+pub(crate) use bytes::{Bytes, Texts, text_prefix};
+pub(crate) use finisher::Finisher;
+pub(crate) use nested::{Maps, Nesting, NumberLists, finish_struct_lists};
+pub(crate) use numbers::{Booleans, Float64s, Int32s, Int64s};

@@ -1,0 +1,9 @@
+//! Readers over wire formats: bytes in, canonical Arrow batches out.
+
+mod columns;
+pub mod otlp;
+mod protobuf;
+mod report;
+
+pub use protobuf::WireError;
+pub use report::{DecodeLimits, Decoded, Reject, RejectReason, Repair, Report};

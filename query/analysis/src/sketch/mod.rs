@@ -1,0 +1,162 @@
+//! Latency percentiles that merge exactly.
+//!
+//! Up to [`EXACT_VALUES`] values a sketch is the values themselves; beyond, it is an HdrHistogram of microseconds with
+//! two significant digits, whose buckets are at most 0.8 % wide. Which of the two it is depends only on how many values
+//! went in, so merging is associative and commutative: the same values give the same bytes in whatever order and
+//! however split.
+
+mod codec;
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use hdrhistogram::Histogram;
+
+pub use codec::SketchError;
+
+/// Sketches of up to this many values are exact.
+pub const EXACT_VALUES: usize = 128;
+
+const SIGNIFICANT_DIGITS: u8 = 2;
+const NANOS_PER_MICRO: u64 = 1000;
+/// Enough for every duration that fits in an `i64` of nanoseconds.
+const MAX_MICROS: u64 = 1 << 54;
+/// Bytes of a map entry with its share of the node.
+const ENTRY_SIZE: usize = 40;
+
+/// Durations with counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sketch {
+    state: State,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    /// (nanoseconds, count), in order of arrival.
+    Exact(Vec<(u64, u64)>),
+    /// Lowest value of the bucket in microseconds -> count.
+    Buckets(BTreeMap<u64, u64>),
+}
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self { state: State::Exact(Vec::new()) }
+    }
+}
+
+impl Sketch {
+    /// Adds a duration that stands for `count` equal ones.
+    pub fn record(&mut self, duration_ns: u64, count: u64) {
+        if count == 0 {
+            return;
+        }
+        match &mut self.state {
+            State::Exact(values) if values.len() < EXACT_VALUES => values.push((duration_ns, count)),
+            State::Exact(_) => add(self.buckets(), duration_ns, count),
+            State::Buckets(buckets) => add(buckets, duration_ns, count),
+        }
+    }
+
+    pub fn merge(&mut self, other: &Sketch) {
+        match &other.state {
+            State::Exact(values) => {
+                for (duration_ns, count) in values {
+                    self.record(*duration_ns, *count);
+                }
+            }
+            State::Buckets(others) => {
+                let buckets = self.buckets();
+                for (lowest, count) in others {
+                    let sum = buckets.entry(*lowest).or_default();
+                    *sum = sum.saturating_add(*count);
+                }
+            }
+        }
+    }
+
+    /// How many durations were recorded.
+    pub fn count(&self) -> u64 {
+        match &self.state {
+            State::Exact(values) => total(values.iter().map(|(_, count)| count)),
+            State::Buckets(buckets) => total(buckets.values()),
+        }
+    }
+
+    /// The smallest duration in nanoseconds that at least a share `q` (0 to 1) of the durations does not exceed
+    /// (nearest rank), or `None` without durations. From a histogram, it is the highest value of its bucket, as in every
+    /// HdrHistogram library.
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let rank = rank(q, count);
+        match &self.state {
+            State::Exact(values) => {
+                let mut sorted = values.clone();
+                sorted.sort_unstable();
+                at_rank(sorted.iter().map(|(duration_ns, count)| (*duration_ns, *count)), rank)
+            }
+            State::Buckets(buckets) => at_rank(buckets.iter().map(|(lowest, count)| (*lowest, *count)), rank)
+                .map(|lowest| REFERENCE.highest_equivalent(lowest).saturating_mul(NANOS_PER_MICRO)),
+        }
+    }
+
+    /// Bytes of memory held beyond the sketch itself.
+    pub fn size(&self) -> usize {
+        match &self.state {
+            State::Exact(values) => values.capacity() * size_of::<(u64, u64)>(),
+            State::Buckets(buckets) => buckets.len() * ENTRY_SIZE,
+        }
+    }
+
+    /// The buckets, into which exact values are put first.
+    fn buckets(&mut self) -> &mut BTreeMap<u64, u64> {
+        if let State::Exact(values) = &self.state {
+            let mut buckets = BTreeMap::new();
+            for (duration_ns, count) in values {
+                add(&mut buckets, *duration_ns, *count);
+            }
+            self.state = State::Buckets(buckets);
+        }
+        match &mut self.state {
+            State::Buckets(buckets) => buckets,
+            State::Exact(_) => unreachable!("exact values were put into buckets above"),
+        }
+    }
+}
+
+/// Only its bucket boundaries are used; it holds no counts.
+static REFERENCE: LazyLock<Histogram<u64>> = LazyLock::new(|| {
+    Histogram::new_with_max(MAX_MICROS, SIGNIFICANT_DIGITS).expect("two digits and a maximum above 2 are valid bounds")
+});
+
+fn add(buckets: &mut BTreeMap<u64, u64>, duration_ns: u64, count: u64) {
+    let micros = (duration_ns / NANOS_PER_MICRO + u64::from(duration_ns % NANOS_PER_MICRO >= NANOS_PER_MICRO / 2))
+        .min(MAX_MICROS);
+    let sum = buckets.entry(REFERENCE.lowest_equivalent(micros)).or_default();
+    *sum = sum.saturating_add(count);
+}
+
+fn total<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
+    counts.fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+/// The rank that `q` falls on, 1 to `count`. The product is taken down a little, so that 0.07 of 100 is 7 and not 8.
+fn rank(q: f64, count: u64) -> u64 {
+    let product = q.clamp(0.0, 1.0) * count as f64;
+    ((product * (1.0 - 1e-12)).ceil() as u64).clamp(1, count)
+}
+
+fn at_rank(sorted: impl Iterator<Item = (u64, u64)>, rank: u64) -> Option<u64> {
+    let mut seen: u64 = 0;
+    for (value, count) in sorted {
+        seen = seen.saturating_add(count);
+        if seen >= rank {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! JSON and NDJSON.
+
+use arrow::{datatypes::Schema, error::ArrowError, record_batch::RecordBatch};
+use serde::Serialize;
+
+use super::{cells::cells, types::type_name};
+use crate::stream::QueryStats;
+
+#[derive(Serialize)]
+struct Column<'a> {
+    name: &'a str,
+    r#type: String,
+}
+
+/// One object with all rows.
+#[derive(Debug)]
+pub(super) struct JsonWriter {
+    rows: u64,
+}
+
+impl JsonWriter {
+    pub(super) fn begin(schema: &Schema, out: &mut Vec<u8>) -> Self {
+        let columns: Vec<Column<'_>> = schema
+            .fields()
+            .iter()
+            .map(|field| Column { name: field.name(), r#type: type_name(field.data_type()) })
+            .collect();
+        out.extend_from_slice(b"{\"columns\":");
+        append(&columns, out);
+        out.extend_from_slice(b",\"rows\":[");
+        Self { rows: 0 }
+    }
+
+    pub(super) fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+        let schema = batch.schema();
+        let mut columns = cells(schema.fields(), batch)?;
+        for row in 0..batch.num_rows() {
+            out.extend_from_slice(if self.rows == 0 { b"[" } else { b",[" });
+            for (index, column) in columns.iter_mut().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                column.write_json(row, out);
+            }
+            out.push(b']');
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(self, stats: &QueryStats, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"],\"stats\":");
+        append(stats, out);
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+/// One object per row.
+#[derive(Debug)]
+pub(super) struct NdjsonWriter {
+    /// `"name":` of each column.
+    keys: Vec<Vec<u8>>,
+}
+
+impl NdjsonWriter {
+    pub(super) fn begin(schema: &Schema) -> Self {
+        let key = |name: &String| {
+            let mut key = Vec::new();
+            append(name, &mut key);
+            key.push(b':');
+            key
+        };
+        Self { keys: schema.fields().iter().map(|field| key(field.name())).collect() }
+    }
+
+    pub(super) fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+        let schema = batch.schema();
+        let mut columns = cells(schema.fields(), batch)?;
+        for row in 0..batch.num_rows() {
+            out.push(b'{');
+            for (index, (key, column)) in self.keys.iter().zip(&mut columns).enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(key);
+                column.write_json(row, out);
+            }
+            out.extend_from_slice(b"}\n");
+        }
+        Ok(())
+    }
+}
+
+fn append(value: &impl Serialize, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, value).expect("text and numbers are always valid JSON");
+}

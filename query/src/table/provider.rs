@@ -1,0 +1,137 @@
+//! A table of a snapshot as DataFusion sees it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::{
+    catalog::{Session, TableProvider},
+    common::Result,
+    execution::object_store::ObjectStoreUrl,
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType},
+    physical_plan::{
+        ExecutionPlan,
+        empty::EmptyExec,
+        projection::{ProjectionExec, ProjectionExpr},
+        union::UnionExec,
+    },
+};
+use spandrel_proto::model::Table;
+use spandrel_store::Snapshot;
+
+use super::{
+    exposed::{exposed_schema, scanned_schema},
+    files::file_plan,
+    filter::{ScanFilter, presented_column},
+    hot::hot_plan,
+    prune::matching_files,
+};
+
+const STORE_URL: &str = "spandrel://tables";
+
+/// The address under which the object store of the tables is registered.
+pub(crate) fn store_url() -> ObjectStoreUrl {
+    ObjectStoreUrl::parse(STORE_URL).expect("the address is valid")
+}
+
+/// How many files the scans of one query looked at.
+#[derive(Debug, Default)]
+pub(crate) struct ScanCounters {
+    considered: AtomicU64,
+    scanned: AtomicU64,
+}
+
+impl ScanCounters {
+    /// Files of the tables that were scanned.
+    pub(crate) fn considered(&self) -> u64 {
+        self.considered.load(Ordering::Relaxed)
+    }
+
+    /// Those of them that could hold matching rows.
+    pub(crate) fn scanned(&self) -> u64 {
+        self.scanned.load(Ordering::Relaxed)
+    }
+}
+
+/// One table of a snapshot: hot rows and files, each row once (V-1), because both come from the same snapshot.
+#[derive(Debug)]
+pub(crate) struct SnapshotTable {
+    table: Table,
+    snapshot: Snapshot,
+    exposed: SchemaRef,
+    scanned: SchemaRef,
+    counters: Arc<ScanCounters>,
+}
+
+impl SnapshotTable {
+    pub(crate) fn new(table: Table, snapshot: Snapshot, counters: Arc<ScanCounters>) -> Self {
+        Self { table, snapshot, exposed: exposed_schema(table), scanned: scanned_schema(table), counters }
+    }
+}
+
+#[async_trait]
+impl TableProvider for SnapshotTable {
+    fn schema(&self) -> SchemaRef {
+        self.exposed.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let columns = projection.cloned().unwrap_or_else(|| (0..self.exposed.fields().len()).collect());
+        let exposed: SchemaRef = Arc::new(self.exposed.project(&columns)?);
+        let scanned: SchemaRef = Arc::new(self.scanned.project(&columns)?);
+        let filter = ScanFilter::new(state, filters, &exposed, &scanned)?;
+        // With filters, rows that the scan produces may be dropped above it.
+        let limit = limit.filter(|_| filters.is_empty());
+
+        let rows = self.snapshot.table(self.table);
+        let files = matching_files(self.table, &rows.files, filter.predicate.as_ref(), &scanned);
+        self.counters.considered.fetch_add(rows.files.len() as u64, Ordering::Relaxed);
+        self.counters.scanned.fetch_add(files.len() as u64, Ordering::Relaxed);
+
+        let mut sources: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        if !rows.hot.is_empty() {
+            let partitions = state.config().target_partitions();
+            sources.push(hot_plan(&rows.hot, &columns, &scanned, &filter, partitions, limit)?);
+        }
+        if !files.is_empty() {
+            sources.push(file_plan(state, &store_url(), self.table, &files, &scanned, &filter, limit)?);
+        }
+        if sources.is_empty() {
+            sources.push(Arc::new(EmptyExec::new(scanned.clone())));
+        }
+        present_all(UnionExec::try_new(sources)?, &exposed, &scanned)
+    }
+}
+
+fn present_all(
+    plan: Arc<dyn ExecutionPlan>,
+    exposed: &SchemaRef,
+    scanned: &SchemaRef,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    if exposed == scanned {
+        return Ok(plan);
+    }
+    let expressions = exposed
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(index, field)| ProjectionExpr::new(presented_column(index, exposed, scanned), field.name().clone()));
+    Ok(Arc::new(ProjectionExec::try_new(expressions, plan)?))
+}

@@ -1,0 +1,9 @@
+//! Tests over a real store in a temporary directory.
+
+pub(crate) mod limits;
+mod pruning;
+mod red;
+mod sql;
+pub(crate) mod support;
+mod tables;
+mod trace;

@@ -1,0 +1,43 @@
+//! Configuration: one table of keys, each settable in a YAML file, as `SPANDREL_*` and by `--set`; parsed once, with all
+//! problems reported together.
+
+mod keys;
+mod load;
+mod reference;
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use spandrel_collector::ReceiverConfig;
+use spandrel_query::Limits;
+use spandrel_store::StoreConfig;
+
+pub(crate) use load::{Sources, load};
+pub(crate) use reference::reference;
+
+/// Everything a server is told, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) otlp_grpc: SocketAddr,
+    pub(crate) otlp_http: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) addresses_file: Option<PathBuf>,
+    pub(crate) receiver: ReceiverConfig,
+    pub(crate) store: StoreConfig,
+    pub(crate) query: Limits,
+    pub(crate) log: LogConfig,
+    pub(crate) self_telemetry: bool,
+}
+
+/// How the process logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogConfig {
+    pub(crate) format: LogFormat,
+    pub(crate) filter: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}

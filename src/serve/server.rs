@@ -1,0 +1,147 @@
+//! Start, run, stop.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, middleware};
+use spandrel_collector::{Receiver, grpc_router, http_router};
+use spandrel_proto::model::{Clock, SystemClock};
+use spandrel_query::Engine;
+use spandrel_store::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic_health::{
+    ServingStatus,
+    server::{HealthReporter, HealthService},
+};
+
+use super::{
+    addresses,
+    listener::Listener,
+    metrics::Sources,
+    self_telemetry::{self, SelfTelemetry},
+    status::{self, Status},
+};
+use crate::config::Config;
+
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) otlp_grpc: SocketAddr,
+    pub(crate) otlp_http: SocketAddr,
+    pub(crate) http: SocketAddr,
+}
+
+/// A server that takes requests.
+pub(crate) struct Server {
+    pub(crate) addresses: Addresses,
+    store: Arc<Store>,
+    stop: CancellationToken,
+    /// Cancelled when the listeners have drained: what feeds the store in the background ends last.
+    stop_telemetry: CancellationToken,
+    listeners: JoinSet<()>,
+    telemetry: JoinSet<()>,
+}
+
+impl Server {
+    /// Opens the data directory, replays its log, binds the listeners and starts to serve.
+    pub(crate) async fn start(config: Config, environment: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let grpc = Listener::bind("OTLP/gRPC", config.otlp_grpc).await?;
+        let http = Listener::bind("OTLP/HTTP", config.otlp_http).await?;
+        let api = Listener::bind("HTTP", config.http).await?;
+        let addresses =
+            Addresses { otlp_grpc: grpc.address()?, otlp_http: http.address()?, http: api.address()? };
+
+        let data_dir = config.store.data_dir.display().to_string();
+        let store = Store::open(config.store, Arc::clone(&clock))
+            .await
+            .with_context(|| format!("cannot open the data directory {data_dir}"))?;
+        let receiver = Receiver::new(config.receiver, Arc::clone(&store), Arc::clone(&clock));
+        let engine = Engine::new(Arc::clone(&store), config.query, Arc::clone(&clock))?;
+        let sources = Arc::new(Sources { store: Arc::clone(&store), receiver: Arc::clone(&receiver), engine: Arc::clone(&engine) });
+
+        let stop = CancellationToken::new();
+        let stop_telemetry = CancellationToken::new();
+        let status = Status { sources: Arc::clone(&sources), stop: stop.clone() };
+        let own = config.self_telemetry.then(|| SelfTelemetry::new(environment, clock)).flatten();
+        let reporter = HealthReporter::new();
+        let health = tonic_health::pb::health_server::HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
+
+        let mut listeners = JoinSet::new();
+        listeners.spawn(grpc.serve(grpc_router(Arc::clone(&receiver), health)?, stop.clone()));
+        listeners.spawn(http.serve(http_router(receiver), stop.clone()));
+        listeners.spawn(api.serve(api_router(engine, status.clone(), own.clone()), stop.clone()));
+        let mut telemetry = JoinSet::new();
+        if let Some(own) = own {
+            telemetry.spawn(own.run(sources, stop_telemetry.clone()));
+        }
+        telemetry.spawn(report_health(reporter, status, stop_telemetry.clone()));
+        if let Some(path) = &config.addresses_file {
+            addresses::write(path, &addresses)
+                .with_context(|| format!("cannot write the addresses file {}", path.display()))?;
+        }
+        tracing::info!(
+            otlp_grpc = %addresses.otlp_grpc, otlp_http = %addresses.otlp_http, http = %addresses.http, data_dir, "ready"
+        );
+        Ok(Self { addresses, store, stop, stop_telemetry, listeners, telemetry })
+    }
+
+    /// Waits until a signal asks to stop.
+    ///
+    /// # Errors
+    /// When a listener ended by itself.
+    pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            interrupt = tokio::signal::ctrl_c() => Ok(interrupt?),
+            Some(_) = self.listeners.join_next() => anyhow::bail!("a listener ended by itself; the log above says why"),
+        }
+    }
+
+    /// Drains requests, writes everything in memory to files, and lets the data directory go.
+    pub(crate) async fn shut_down(mut self) -> anyhow::Result<()> {
+        tracing::info!("stopping");
+        self.stop.cancel();
+        while let Some(ended) = self.listeners.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a listener ended abnormally");
+            }
+        }
+        self.stop_telemetry.cancel();
+        while self.telemetry.join_next().await.is_some() {}
+        self.store.close().await.context("cannot close the data directory cleanly")?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn api_router(engine: Arc<Engine>, status: Status, own: Option<Arc<SelfTelemetry>>) -> Router {
+    let mut api = spandrel_query::api::router(engine);
+    if let Some(own) = own {
+        api = api.layer(middleware::from_fn_with_state(own, self_telemetry::trace_request));
+    }
+    api.merge(status::router(status)).fallback(spandrel_ui::handler)
+}
+
+/// Keeps `grpc.health.v1.Health` in step with `/ready`.
+async fn report_health(reporter: HealthReporter, status: Status, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(HEALTH_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        let serving = match status.problem() {
+            None => ServingStatus::Serving,
+            Some(_) => ServingStatus::NotServing,
+        };
+        reporter.set_service_status("", serving).await;
+        for signal in spandrel_proto::wire::otlp::Signal::ALL {
+            reporter.set_service_status(spandrel_collector::grpc_service_name(signal), serving).await;
+        }
+    }
+}

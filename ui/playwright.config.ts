@@ -1,0 +1,42 @@
+import { defineConfig } from '@playwright/test';
+
+/**
+ * Runs against the server at `SPANDREL_URL` (a `spandrel demo`), or against the mock server when that is not set. The
+ * browser is the one at `CHROMIUM`; none is downloaded.
+ */
+const server = process.env['SPANDREL_URL'];
+const MOCK_PORT = 16_799;
+
+export default defineConfig({
+  testDir: 'tests/browser',
+  outputDir: 'test-results',
+  // One browser at a time: the machine also runs the server.
+  workers: 1,
+  timeout: 60_000,
+  expect: { timeout: 20_000 },
+  forbidOnly: Boolean(process.env['CI']),
+  reporter: [['list']],
+  use: {
+    baseURL: server ?? `http://127.0.0.1:${MOCK_PORT}`,
+    viewport: { width: 1280, height: 860 },
+    screenshot: 'only-on-failure',
+    trace: 'off',
+    launchOptions: {
+      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-quic',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+  ...(server === undefined && {
+    webServer: {
+      command: `npm run build && node tests/mock-server.mjs --port ${MOCK_PORT}`,
+      url: `http://127.0.0.1:${MOCK_PORT}/`,
+      timeout: 120_000,
+    },
+  }),
+});

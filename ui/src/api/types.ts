@@ -1,0 +1,17 @@
+/** Short names for the shapes in the generated `schema.d.ts`. */
+import type { paths } from './schema';
+
+type Answer<Operation> = Operation extends { responses: { 200: { content: { 'application/json': infer Body } } } }
+  ? Body
+  : never;
+
+export type Service = Answer<paths['/api/v1/services']['get']>[number];
+export type TraceSummary = Answer<paths['/api/v1/traces']['get']>[number];
+export type Trace = Answer<paths['/api/v1/traces/{id}']['get']>;
+export type Span = Trace['spans'][number];
+export type SpanEvent = Span['events'][number];
+export type SpanLink = Span['links'][number];
+export type SqlResult = Answer<paths['/api/v1/sql']['post']>;
+
+export type TraceOrder = 'recent' | 'slowest';
+export type Attributes = Record<string, unknown>;

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { servicesSql, tracesSql, traceSql } from './sql';
+
+describe('statements', () => {
+  it('carry the range as SQL', () => {
+    expect(servicesSql({ from: 'now-15m', to: 'now' })).toContain(
+      "start_time >= now() - INTERVAL '15 minutes' AND start_time < now()",
+    );
+    expect(servicesSql({ from: '2026-11-20T21:00:00Z', to: 'now-1h' })).toContain(
+      "start_time >= TIMESTAMP '2026-11-20T21:00:00Z' AND start_time < now() - INTERVAL '1 hour'",
+    );
+  });
+
+  it('carry the filter, with quotes doubled', () => {
+    const filter = { from: 'now-1h', to: 'now', service: "o'clock", errorsOnly: true, minDuration: '250ms', limit: 200 };
+    const sql = tracesSql({ ...filter, order: 'slowest' });
+    expect(sql).toContain("service_name = 'o''clock'");
+    expect(sql).toContain("duration_ns >= 250000000");
+    expect(sql).toContain('ORDER BY duration_ms DESC\nLIMIT 200');
+    expect(tracesSql({ from: 'now-1h', to: 'now' })).not.toContain('service_name =');
+    expect(traceSql("x' OR '1'='1")).toBe("SELECT * FROM trace('x'' OR ''1''=''1') ORDER BY start_time");
+  });
+});

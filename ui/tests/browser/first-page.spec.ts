@@ -1,0 +1,132 @@
+import { expect, expectAccessible, openWithRows, test } from './fixtures';
+
+test('services show their rates, errors and latencies', async ({ page }) => {
+  await openWithRows(page, '/?from=now-15m', 'Services');
+  const table = page.getByRole('region', { name: 'Services' });
+  expect(await table.locator('tbody tr').count()).toBeGreaterThan(3);
+
+  const busiest = table.locator('tbody tr').first();
+  await expect(busiest.locator('td').nth(0)).toHaveText(/^[\d,]+$/);
+  await expect(busiest.locator('td').nth(1)).toHaveText(/^<?[\d.,]+$/);
+  await expect(busiest.locator('td').nth(3)).toHaveText(/%/);
+  await expect(busiest.locator('td').nth(6)).toHaveText(/ (ns|µs|ms|s)$/);
+  await expectAccessible(page);
+});
+
+test('the order and the range stand in the address and survive a reload', async ({ page }) => {
+  await openWithRows(page, '/', 'Services');
+  const header = page.getByRole('columnheader', { name: 'p99', exact: true });
+  await header.getByRole('button').click();
+  await expect(header).toHaveAttribute('aria-sort', 'descending');
+  await page.getByRole('button', { name: /Time range/ }).click();
+  await page.getByRole('button', { name: 'Last 6 hours' }).click();
+  await expect(page).toHaveURL(/sort=p99_ms/);
+  await expect(page).toHaveURL(/from=now-6h/);
+
+  await page.reload();
+  await expect(header).toHaveAttribute('aria-sort', 'descending');
+  await expect(page.getByRole('button', { name: 'Time range: Last 6 hours' })).toBeVisible();
+});
+
+test('a click on a service, then on a trace, leads to its waterfall and attributes', async ({ page }) => {
+  await openWithRows(page, '/?from=now-15m', 'Services');
+  await page.getByRole('region', { name: 'Services' }).locator('tbody a').first().click();
+  await expect(page).toHaveURL(/\/traces\?service=.+from=now-15m/);
+  await expect(page.getByRole('heading', { level: 1, name: 'Traces' })).toBeFocused();
+
+  await page.getByRole('region', { name: 'Traces' }).locator('tbody a').first().click();
+  await expect(page).toHaveURL(/\/trace\/[0-9a-f]{32}/);
+  const rows = page.getByRole('treeitem');
+  await expect(rows.first()).toBeVisible();
+  await rows.first().click();
+  const details = page.getByRole('complementary', { name: 'Selected span' });
+  await expect(details.getByText('Own time')).toBeVisible();
+  await expect(details.getByRole('rowheader').first()).toBeVisible();
+  await expect(page).toHaveURL(/[?&]span=[0-9a-f]{16}/);
+  await expectAccessible(page);
+
+  await page.keyboard.press('Escape');
+  await expect(details).toBeHidden();
+  await expect(page.getByRole('tree')).toBeFocused();
+});
+
+test('the keyboard walks and folds the waterfall', async ({ page }) => {
+  await openWithRows(page, '/traces?from=now-15m', 'Traces');
+  await page.getByRole('region', { name: 'Traces' }).locator('tbody a').first().press('Enter');
+  const tree = page.getByRole('tree');
+  await tree.focus();
+  await page.keyboard.press('j');
+  const first = page.getByRole('treeitem').first();
+  await expect(first).toHaveAttribute('aria-selected', 'true');
+  const before = await page.getByRole('treeitem').count();
+  expect(before).toBeGreaterThan(1);
+  await page.keyboard.press('ArrowLeft');
+  await expect(first).toHaveAttribute('aria-expanded', 'false');
+  await page.keyboard.press('ArrowRight');
+  await expect(page.getByRole('treeitem')).toHaveCount(before);
+  await page.keyboard.press('ArrowRight');
+  await expect(page.getByRole('treeitem').nth(1)).toHaveAttribute('aria-selected', 'true');
+});
+
+test('a trace id in the search box opens the trace', async ({ page }) => {
+  await openWithRows(page, '/traces?from=now-15m', 'Traces');
+  const link = await page.getByRole('region', { name: 'Traces' }).locator('tbody a').first().getAttribute('href');
+  const traceId = /[0-9a-f]{32}/.exec(link ?? '')?.[0] ?? '';
+  await page.keyboard.press('/');
+  const box = page.getByRole('textbox', { name: 'Trace id' });
+  await expect(box).toBeFocused();
+
+  await box.fill('checkout');
+  await box.press('Enter');
+  await expect(page.getByText('only the digits 0–9 and a–f')).toBeVisible();
+
+  await box.fill(traceId.toUpperCase());
+  await box.press('Enter');
+  await expect(page).toHaveURL(new RegExp(`/trace/${traceId}`));
+  await expect(page.getByRole('treeitem').first()).toBeVisible();
+});
+
+test('filters narrow the traces and stand in the address', async ({ page }) => {
+  await openWithRows(page, '/traces?from=now-15m', 'Traces');
+  await page.getByRole('button', { name: 'Slowest' }).click();
+  await expect(page).toHaveURL(/order=slowest/);
+  await page.getByRole('textbox', { name: 'At least' }).fill('1 parsec');
+  await page.getByRole('textbox', { name: 'At least' }).press('Enter');
+  await expect(page.getByText('is not a duration')).toBeVisible();
+  await page.getByRole('textbox', { name: 'At least' }).fill('1 ms');
+  await page.getByRole('textbox', { name: 'At least' }).press('Enter');
+  await expect(page.getByText('is not a duration')).toBeHidden();
+  await expect(page.getByRole('region', { name: 'Traces' }).locator('tbody tr').first()).toBeVisible();
+  await expectAccessible(page);
+});
+
+test('a trace that is not there is said to be so, with the request id', async ({ page, complaints }) => {
+  await page.goto('/trace/0123456789abcdef0123456789abcdef');
+  await expect(page.getByRole('heading', { name: 'No span of this trace is stored' })).toBeVisible();
+  await expect(page.getByText('Request id')).toBeVisible();
+  await expectAccessible(page);
+  // The browser itself logs the 404.
+  expect(complaints.filter((complaint) => !complaint.includes('404'))).toEqual([]);
+  complaints.length = 0;
+});
+
+test('both themes have contrast, and the choice stays', async ({ page }) => {
+  await openWithRows(page, '/', 'Services');
+  await page.getByRole('button', { name: 'Use the dark theme' }).click();
+  await expectAccessible(page);
+  await page.reload();
+  await expect(page.getByRole('button', { name: 'Use the light theme' })).toBeVisible();
+  await page.getByRole('region', { name: 'Traces' }).locator('tbody a').first().click();
+  await page.getByRole('treeitem').first().click();
+  await expectAccessible(page);
+});
+
+test('on a phone nothing is cut off sideways', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const path of ['/', '/traces']) {
+    await openWithRows(page, path, 'Traces');
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(overflow).toBe(0);
+    await expectAccessible(page);
+  }
+});
