@@ -45,7 +45,9 @@ fn compare(criterion: &mut Criterion) {
     });
     group.bench_function("prost_decode", |bencher| bencher.iter(|| request_of(black_box(&request))));
     group.bench_function("wire_to_arrow", |bencher| {
-        bencher.iter(|| otlp::decode(Signal::Traces, black_box(&request), 0, &limits).expect("the request is well formed"));
+        bencher.iter(|| {
+            otlp::decode(Signal::Traces, black_box(&request), 0, &limits).expect("the request is well formed")
+        });
     });
     group.bench_function("prost_then_arrow", |bencher| {
         bencher.iter(|| oracle::traces(&request_of(black_box(&request)), &limits));
@@ -67,7 +69,11 @@ fn request() -> ExportTraceServiceRequest {
         ("io.opentelemetry.java-http-client", client_span),
     ];
     let scope_spans = |(index, (name, span)): (usize, (&str, fn(u64) -> Span))| ScopeSpans {
-        scope: Some(InstrumentationScope { name: name.to_owned(), version: "2.9.0-alpha".to_owned(), ..Default::default() }),
+        scope: Some(InstrumentationScope {
+            name: name.to_owned(),
+            version: "2.9.0-alpha".to_owned(),
+            ..Default::default()
+        }),
         spans: (0..SPANS).filter(|number| number % 3 == index as u64).map(span).collect(),
         schema_url: "https://opentelemetry.io/schemas/1.37.0".to_owned(),
     };
@@ -157,7 +163,10 @@ fn client_span(number: u64) -> Span {
         kind: SpanKind::Client as i32,
         attributes: vec![
             text("http.request.method", "POST"),
-            text("url.full", &format!("http://payments.shop.svc.cluster.local:8080/api/v1/payments/{number:08}/authorize")),
+            text(
+                "url.full",
+                &format!("http://payments.shop.svc.cluster.local:8080/api/v1/payments/{number:08}/authorize"),
+            ),
             int("http.response.status_code", 201),
             text("server.address", "payments.shop.svc.cluster.local"),
             int("server.port", 8080),
@@ -173,7 +182,8 @@ fn client_span(number: u64) -> Span {
 fn span(number: u64) -> Span {
     let start = 1_763_680_000_000_000_000 + number * 1_734_211;
     Span {
-        trace_id: [(number / 3).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes(), (number / 3 + 1).to_be_bytes()].concat(),
+        trace_id: [(number / 3).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes(), (number / 3 + 1).to_be_bytes()]
+            .concat(),
         span_id: (number + 1).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_be_bytes().to_vec(),
         parent_span_id: number.wrapping_mul(0x94d0_49bb_1331_11eb).to_be_bytes().to_vec(),
         start_time_unix_nano: start,
@@ -190,7 +200,10 @@ fn exception() -> Event {
         attributes: vec![
             text("exception.type", "java.lang.IllegalStateException"),
             text("exception.message", "cart is locked by another checkout"),
-            text("exception.stacktrace", &"\tat com.example.shop.checkout.CartService.lock(CartService.java:142)\n".repeat(12)),
+            text(
+                "exception.stacktrace",
+                &"\tat com.example.shop.checkout.CartService.lock(CartService.java:142)\n".repeat(12),
+            ),
         ],
         ..Default::default()
     }

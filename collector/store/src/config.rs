@@ -33,7 +33,8 @@ pub struct StoreConfig {
     pub seal_age: Duration,
     /// A write-ahead log segment is closed when it has this size.
     pub wal_segment_bytes: u64,
-    /// When the write-ahead log is larger than this, every table with rows in memory is sealed so that it can be trimmed.
+    /// When the write-ahead log is larger than this, every table with rows in memory is sealed so that it can be
+    /// trimmed.
     pub wal_max_bytes: u64,
     /// Bound on encoded records that wait for the log writer.
     pub append_queue_bytes: usize,

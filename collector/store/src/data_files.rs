@@ -57,7 +57,8 @@ impl TableDirectory {
         files::replace(&path, bytes)
     }
 
-    /// Writes the sidecar of a data file. It can be made again, so it is not synced and a failure is no more than logged.
+    /// Writes the sidecar of a data file. It can be made again, so it is not synced and a failure is no more than
+    /// logged.
     pub(crate) fn write_filter(&self, data_path: &str, filter: &TraceFilter, data_len: u64, rows: u64) {
         let path = self.filter_path(data_path);
         let written = files::create_directory(&self.path.join(FILTER_DIRECTORY))

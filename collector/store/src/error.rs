@@ -135,7 +135,8 @@ pub enum SealError {
     WorkerGone,
 }
 
-/// Why [`Store::close`](crate::Store::close) could not seal everything. What was acknowledged is in the write-ahead log.
+/// Why [`Store::close`](crate::Store::close) could not seal everything. What was acknowledged is in the write-ahead
+/// log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
@@ -153,6 +154,8 @@ pub enum Unhealthy {
     Closed,
     #[error("the write-ahead log writer is gone")]
     WriterGone,
+    #[error("the write-ahead log writer has been writing for {for_seconds} seconds")]
+    WriterStalled { for_seconds: u64 },
     #[error("the sealing worker is gone")]
     SealerGone,
     #[error("the write-ahead log is out of service since an fsync failed")]

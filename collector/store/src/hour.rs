@@ -1,7 +1,7 @@
 //! The partition of a row: the UTC hour of its event time.
 //!
-//! Every `i64` of nanoseconds has an hour, from `1677-09-21T00` to `2262-04-11T23`; earlier and later times were clamped
-//! to that range when they became nanoseconds.
+//! Every `i64` of nanoseconds has an hour, from `1677-09-21T00` to `2262-04-11T23`; earlier and later times were
+//! clamped to that range when they became nanoseconds.
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const HOURS_PER_DAY: i64 = 24;

@@ -93,8 +93,8 @@ pub struct DataFile {
 }
 
 impl DataFile {
-    /// Whether rows of this trace may be in the file. Never wrong when it says no; no I/O. A file without a filter, such
-    /// as one of the oldest when filters reached their bound, may contain any trace.
+    /// Whether rows of this trace may be in the file. Never wrong when it says no; no I/O. A file without a filter,
+    /// such as one of the oldest when filters reached their bound, may contain any trace.
     pub fn may_contain_trace(&self, trace_id: &[u8; 16]) -> bool {
         self.filter.read().as_ref().is_none_or(|filter| filter.may_contain(trace_id))
     }

@@ -45,6 +45,8 @@ const QUEUE_APPENDS: usize = 4096;
 const DISK_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Seals that fail in a row before health does.
 const TOLERATED_SEAL_FAILURES: u64 = 3;
+/// How long one group may take to write before health fails: the disk does not answer.
+const TOLERATED_WRITE_TIME: Duration = Duration::from_secs(30);
 const RETRY_AFTER_HOT: Duration = Duration::from_secs(2);
 const RETRY_AFTER_QUEUE: Duration = Duration::from_millis(500);
 
@@ -57,8 +59,8 @@ pub struct Appended {
 
 /// The tables of one data directory, open for writing.
 ///
-/// Dropping it without [`close`](Store::close) loses nothing that was acknowledged: rows in memory are in the write-ahead
-/// log.
+/// Dropping it without [`close`](Store::close) loses nothing that was acknowledged: rows in memory are in the
+/// write-ahead log.
 #[derive(Debug)]
 pub struct Store {
     context: Arc<SealContext>,
@@ -180,6 +182,9 @@ impl Store {
         }
         if self.writer_status.gone.load(Ordering::Acquire) {
             return Err(Unhealthy::WriterGone);
+        }
+        if let Some(stalled) = self.writer_status.stalled(TOLERATED_WRITE_TIME) {
+            return Err(Unhealthy::WriterStalled { for_seconds: stalled.as_secs() });
         }
         if self.worker_status.gone.load(Ordering::Acquire) {
             return Err(Unhealthy::SealerGone);

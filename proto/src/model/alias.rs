@@ -4,11 +4,7 @@
 //! first name present wins, in order of [`Alias::rank`] (0 is the current name). A later name that says the same is
 //! dropped; one that differs is kept under its own name and counted as a conflict.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
 
 /// What an attribute fills: a column of its own, or an attribute under its current name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +97,8 @@ pub struct Alias {
 /// The meanings of the span attribute `key`; of several, the first whose side fits holds.
 #[inline]
 pub fn lookup(key: &[u8]) -> &'static [Alias] {
-    static ALIASES: LazyLock<AliasMap> = LazyLock::new(build);
-    ALIASES.get(key).map_or(&[], Vec::as_slice)
+    static ALIASES: LazyLock<AliasTable> = LazyLock::new(AliasTable::build);
+    ALIASES.get(key)
 }
 
 /// Names under which a correlation id travels, in order of preference. Header attributes hold an array of one.
@@ -217,14 +213,18 @@ const DB_SYSTEMS: &[(&str, &str)] = &[
 const RPC_SYSTEMS: &[(&str, &str)] = &[("apache_dubbo", "dubbo"), ("connect_rpc", "connectrpc")];
 const MESSAGING_OPERATIONS: &[(&str, &str)] = &[("publish", "send")];
 
-/// Older names in order of preference after the current one. Names that need a side or a conversion are in [`build`].
+/// Older names in order of preference after the current one. Names that need a side or a conversion are in
+/// [`AliasTable::build`].
 const PLAIN: &[(Target, &[&str])] = &[
     (Target::HttpRequestMethod, &["http.method"]),
     (Target::HttpRoute, &[]),
     (Target::HttpResponseStatusCode, &["http.status_code"]),
     (Target::RpcMethod, &[]),
     (Target::RpcStatusCode, &["rpc.response.status_code", "rpc.connect_rpc.error_code", "rpc.jsonrpc.error_code"]),
-    (Target::DbNamespace, &["db.name", "db.redis.database_index", "db.elasticsearch.cluster.name", "db.mssql.instance_name"]),
+    (
+        Target::DbNamespace,
+        &["db.name", "db.redis.database_index", "db.elasticsearch.cluster.name", "db.mssql.instance_name"],
+    ),
     (
         Target::DbCollectionName,
         &["db.sql.table", "db.cassandra.table", "db.mongodb.collection", "db.cosmosdb.container"],
@@ -256,77 +256,92 @@ const PLAIN: &[(Target, &[&str])] = &[
     (Target::MessagingClientId, &["messaging.client_id"]),
 ];
 
-type AliasMap = HashMap<&'static [u8], Vec<Alias>, BuildHasherDefault<KeyHasher>>;
+/// Every known name and its meanings, hashed with open addressing: most attributes of a span are looked up here, and most
+/// of those that have no meaning meet an empty slot at once.
+struct AliasTable {
+    slots: [u8; AliasTable::SLOTS],
+    names: Vec<(&'static [u8], Vec<Alias>)>,
+}
 
-fn build() -> AliasMap {
-    let mut map = AliasMap::default();
-    let mut name = |name: &'static str, target, rank, side, conversion| {
-        map.entry(name.as_bytes()).or_default().push(Alias { target, rank, side, conversion });
-    };
-    for (target, older) in PLAIN {
-        name(target.attribute(), *target, 0, Side::Any, Conversion::Same);
-        for (rank, older) in (1..).zip(*older) {
-            name(older, *target, rank, Side::Any, Conversion::Same);
+impl AliasTable {
+    /// Several times the names there are, which keeps searches short.
+    const SLOTS: usize = 1024;
+    const EMPTY: u8 = u8::MAX;
+
+    #[inline]
+    fn get(&self, key: &[u8]) -> &[Alias] {
+        let mut slot = hash(key);
+        loop {
+            match self.names.get(usize::from(self.slots[slot])) {
+                Some((name, aliases)) if *name == key => return aliases,
+                Some(_) => slot = (slot + 1) % Self::SLOTS,
+                None => return &[],
+            }
         }
     }
-    name("url.path", Target::UrlPath, 0, Side::Any, Conversion::Same);
-    name("http.target", Target::UrlPath, 1, Side::Any, Conversion::PathOfTarget);
-    name("rpc.system.name", Target::RpcSystemName, 0, Side::Any, Conversion::Same);
-    name("rpc.system", Target::RpcSystemName, 1, Side::Any, Conversion::Renamed(RPC_SYSTEMS));
-    name("rpc.grpc.status_code", Target::RpcStatusCode, 4, Side::Any, Conversion::GrpcCode);
-    name("grpc.status_code", Target::RpcStatusCode, 5, Side::Any, Conversion::GrpcCode);
-    name("grpc.status", Target::RpcStatusCode, 6, Side::Any, Conversion::GrpcCode);
-    name("db.system.name", Target::DbSystemName, 0, Side::Any, Conversion::Same);
-    name("db.system", Target::DbSystemName, 1, Side::Any, Conversion::Renamed(DB_SYSTEMS));
-    name("messaging.operation.type", Target::MessagingOperationType, 0, Side::Any, Conversion::Same);
-    name("messaging.operation", Target::MessagingOperationType, 1, Side::Any, Conversion::Renamed(MESSAGING_OPERATIONS));
-    name("server.address", Target::ServerAddress, 0, Side::Any, Conversion::Same);
-    name("net.peer.name", Target::ServerAddress, 1, Side::Client, Conversion::Same);
-    name("net.host.name", Target::ServerAddress, 1, Side::Server, Conversion::Same);
-    name("http.server_name", Target::ServerAddress, 2, Side::Server, Conversion::Same);
-    name("server.port", Target::ServerPort, 0, Side::Any, Conversion::Same);
-    name("net.peer.port", Target::ServerPort, 1, Side::Client, Conversion::Same);
-    name("net.host.port", Target::ServerPort, 1, Side::Server, Conversion::Same);
-    name("client.address", Target::ClientAddress, 0, Side::Any, Conversion::Same);
-    name("http.client_ip", Target::ClientAddress, 1, Side::Any, Conversion::Same);
-    name("net.peer.name", Target::ClientAddress, 2, Side::Server, Conversion::Same);
-    map
-}
 
-/// FNV-1a over whole words: attribute names are short and the table is fixed, so flooding is no concern.
-#[derive(Debug, Clone, Copy)]
-struct KeyHasher(u64);
-
-impl Default for KeyHasher {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.mix(u64::from_le_bytes(*word));
+    fn push(&mut self, name: &'static str, alias: Alias) {
+        if let Some((_, aliases)) = self.names.iter_mut().find(|(known, _)| *known == name.as_bytes()) {
+            aliases.push(alias);
+            return;
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        self.mix(u64::from_le_bytes(last));
+        let index = u8::try_from(self.names.len()).ok().filter(|index| *index != Self::EMPTY);
+        let mut slot = hash(name.as_bytes());
+        while self.slots[slot] != Self::EMPTY {
+            slot = (slot + 1) % Self::SLOTS;
+        }
+        self.slots[slot] = index.expect("there are fewer than 255 names");
+        self.names.push((name.as_bytes(), vec![alias]));
     }
 
-    fn write_usize(&mut self, len: usize) {
-        self.mix(len as u64);
+    fn build() -> Self {
+        let mut table = Self { slots: [Self::EMPTY; Self::SLOTS], names: Vec::new() };
+        let mut name =
+            |name, target, rank, side, conversion| table.push(name, Alias { target, rank, side, conversion });
+        for (target, older) in PLAIN {
+            name(target.attribute(), *target, 0, Side::Any, Conversion::Same);
+            for (rank, older) in (1..).zip(*older) {
+                name(older, *target, rank, Side::Any, Conversion::Same);
+            }
+        }
+        name("url.path", Target::UrlPath, 0, Side::Any, Conversion::Same);
+        name("http.target", Target::UrlPath, 1, Side::Any, Conversion::PathOfTarget);
+        name("rpc.system.name", Target::RpcSystemName, 0, Side::Any, Conversion::Same);
+        name("rpc.system", Target::RpcSystemName, 1, Side::Any, Conversion::Renamed(RPC_SYSTEMS));
+        name("rpc.grpc.status_code", Target::RpcStatusCode, 4, Side::Any, Conversion::GrpcCode);
+        name("grpc.status_code", Target::RpcStatusCode, 5, Side::Any, Conversion::GrpcCode);
+        name("grpc.status", Target::RpcStatusCode, 6, Side::Any, Conversion::GrpcCode);
+        name("db.system.name", Target::DbSystemName, 0, Side::Any, Conversion::Same);
+        name("db.system", Target::DbSystemName, 1, Side::Any, Conversion::Renamed(DB_SYSTEMS));
+        name("messaging.operation.type", Target::MessagingOperationType, 0, Side::Any, Conversion::Same);
+        name(
+            "messaging.operation",
+            Target::MessagingOperationType,
+            1,
+            Side::Any,
+            Conversion::Renamed(MESSAGING_OPERATIONS),
+        );
+        name("server.address", Target::ServerAddress, 0, Side::Any, Conversion::Same);
+        name("net.peer.name", Target::ServerAddress, 1, Side::Client, Conversion::Same);
+        name("net.host.name", Target::ServerAddress, 1, Side::Server, Conversion::Same);
+        name("http.server_name", Target::ServerAddress, 2, Side::Server, Conversion::Same);
+        name("server.port", Target::ServerPort, 0, Side::Any, Conversion::Same);
+        name("net.peer.port", Target::ServerPort, 1, Side::Client, Conversion::Same);
+        name("net.host.port", Target::ServerPort, 1, Side::Server, Conversion::Same);
+        name("client.address", Target::ClientAddress, 0, Side::Any, Conversion::Same);
+        name("http.client_ip", Target::ClientAddress, 1, Side::Any, Conversion::Same);
+        name("net.peer.name", Target::ClientAddress, 2, Side::Server, Conversion::Same);
+        table
     }
 }
 
-impl KeyHasher {
-    fn mix(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
-    }
+/// The first slot to look at for `key`: short, since a collision costs one comparison.
+#[inline]
+fn hash(key: &[u8]) -> usize {
+    let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let (head, tail) = (word(key.first_chunk()), word(key.last_chunk()));
+    let mixed = (head ^ tail.rotate_left(21) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % AliasTable::SLOTS
 }
 
 #[cfg(test)]

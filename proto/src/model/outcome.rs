@@ -52,7 +52,8 @@ pub struct Signals<'a> {
     pub rpc_status: &'a [u8],
 }
 
-const TIMEOUT_CLASSES: &[&[u8]] = &[b"timeout", b"timed out", b"deadlineexceeded", b"deadline exceeded", b"deadline_exceeded", b"etimedout"];
+const TIMEOUT_CLASSES: &[&[u8]] =
+    &[b"timeout", b"timed out", b"deadlineexceeded", b"deadline exceeded", b"deadline_exceeded", b"etimedout"];
 const REJECTED_CLASSES: &[&[u8]] = &[
     b"callnotpermitted",
     b"brokencircuit",
@@ -81,7 +82,8 @@ const UNREACHABLE_CLASSES: &[&[u8]] = &[
 pub fn outcome(signals: &Signals<'_>) -> Outcome {
     // Most spans have nothing to say.
     let status = signals.http_status.unwrap_or(0);
-    if !signals.error && signals.error_type.is_empty() && signals.rpc_status.is_empty() && (100..400).contains(&status) {
+    if !signals.error && signals.error_type.is_empty() && signals.rpc_status.is_empty() && (100..400).contains(&status)
+    {
         return Outcome::Ok;
     }
     let message = if signals.error { signals.status_message } else { b"" };
@@ -90,7 +92,8 @@ pub fn outcome(signals: &Signals<'_>) -> Outcome {
     if says(TIMEOUT_CLASSES) || rpc == b"DEADLINE_EXCEEDED" || status == 504 || (status == 408 && !signals.serves) {
         return Outcome::Timeout;
     }
-    if says(REJECTED_CLASSES) || status == 429 || (status == 503 && signals.retry_after) || rpc == b"RESOURCE_EXHAUSTED" {
+    if says(REJECTED_CLASSES) || status == 429 || (status == 503 && signals.retry_after) || rpc == b"RESOURCE_EXHAUSTED"
+    {
         return Outcome::Rejected;
     }
     if says(UNREACHABLE_CLASSES) || (rpc == b"UNAVAILABLE" && !signals.serves) {
@@ -138,7 +141,14 @@ mod tests {
     use super::*;
 
     fn http(calls: bool, status: i32) -> Signals<'static> {
-        Signals { serves: !calls, calls, is_http: true, http_status: Some(status), error: status >= 500, ..Signals::default() }
+        Signals {
+            serves: !calls,
+            calls,
+            is_http: true,
+            http_status: Some(status),
+            error: status >= 500,
+            ..Signals::default()
+        }
     }
 
     fn rpc(calls: bool, status: &'static [u8]) -> Signals<'static> {
@@ -186,10 +196,16 @@ mod tests {
     fn error_classes_come_first() {
         let error = |error_type| Signals { calls: true, error: true, error_type, ..Signals::default() };
         assert_eq!(outcome(&error(b"java.net.SocketTimeoutException")), Outcome::Timeout);
-        assert_eq!(outcome(&error(b"io.github.resilience4j.circuitbreaker.CallNotPermittedException")), Outcome::Rejected);
+        assert_eq!(
+            outcome(&error(b"io.github.resilience4j.circuitbreaker.CallNotPermittedException")),
+            Outcome::Rejected
+        );
         assert_eq!(outcome(&error(b"ECONNREFUSED")), Outcome::Unreachable);
         assert_eq!(outcome(&error(b"_OTHER")), Outcome::ServerFault);
-        assert_eq!(outcome(&Signals { error: true, status_message: b"context deadline exceeded", ..Signals::default() }), Outcome::Timeout);
+        assert_eq!(
+            outcome(&Signals { error: true, status_message: b"context deadline exceeded", ..Signals::default() }),
+            Outcome::Timeout
+        );
         assert_eq!(outcome(&Signals { status_message: b"timeout", ..Signals::default() }), Outcome::Ok);
     }
 }

@@ -11,7 +11,9 @@ const THRESHOLD_DIGITS: usize = 14;
 
 /// The weight that `trace_state` gives, 1 where it says nothing or nothing valid.
 pub fn weight(trace_state: &[u8]) -> f64 {
-    let Some(member) = trace_state.split(|byte| *byte == b',').find_map(|member| member.trim_ascii().strip_prefix(b"ot=")) else {
+    let Some(member) =
+        trace_state.split(|byte| *byte == b',').find_map(|member| member.trim_ascii().strip_prefix(b"ot="))
+    else {
         return 1.0;
     };
     let sub_key = |name: &[u8]| member.split(|byte| *byte == b';').find_map(|pair| pair.strip_prefix(name));
@@ -25,7 +27,8 @@ fn threshold_weight(digits: &[u8]) -> Option<f64> {
     if digits.is_empty() || digits.len() > THRESHOLD_DIGITS {
         return None;
     }
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
     let threshold = u64::from_str_radix(digits, 16).ok()? << (4 * (THRESHOLD_DIGITS - digits.len()));
     let population = (1_u64 << 56) as f64;
     let sampled = ((1_u64 << 56) - threshold) as f64;

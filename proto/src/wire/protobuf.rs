@@ -214,8 +214,7 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn read_array<const N: usize>(&mut self) -> Result<&'a [u8; N], WireError> {
-        let (array, rest) =
-            self.rest.split_first_chunk::<N>().ok_or(WireError::Truncated { message: self.message })?;
+        let (array, rest) = self.rest.split_first_chunk::<N>().ok_or(WireError::Truncated { message: self.message })?;
         self.rest = rest;
         Ok(array)
     }
@@ -243,12 +242,9 @@ mod tests {
         let bytes = [0x08, 0x96, 0x01, 0x11, 1, 0, 0, 0, 0, 0, 0, 0, 0x1a, 2, b'h', b'i', 0x25, 7, 0, 0, 0];
         assert_eq!(
             fields(&bytes),
-            Ok(vec![
-                (1, Value::Varint(150)),
-                (2, Value::Fixed64(1)),
-                (3, Value::Bytes(b"hi")),
-                (4, Value::Fixed32(7)),
-            ])
+            Ok(
+                vec![(1, Value::Varint(150)), (2, Value::Fixed64(1)), (3, Value::Bytes(b"hi")), (4, Value::Fixed32(7)),]
+            )
         );
     }
 
@@ -260,7 +256,10 @@ mod tests {
         assert_eq!(fields(&[0x00, 0x01]), Err(WireError::InvalidFieldNumber { message }));
         assert_eq!(fields(&[0x0b]), Err(WireError::UnsupportedWireType { message, field: 1, wire_type: 3 }));
         assert_eq!(fields(&[0xff; 11]), Err(WireError::VarintTooLong { message }));
-        assert_eq!(fields(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]), Err(WireError::Truncated { message }));
+        assert_eq!(
+            fields(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
+            Err(WireError::Truncated { message })
+        );
     }
 
     #[test]

@@ -72,7 +72,9 @@ impl RejectReason {
             RejectReason::ParentSpanId => "parent_span_id is not 8 bytes",
             RejectReason::LinkId => "a link's trace_id is not 16 bytes or its span_id is not 8 bytes",
             RejectReason::TimeMissing => "the record has no time",
-            RejectReason::TimeOutOfRange => "a time is past the year 2262, the last that nanoseconds in 64 bits can hold",
+            RejectReason::TimeOutOfRange => {
+                "a time is past the year 2262, the last that nanoseconds in 64 bits can hold"
+            }
             RejectReason::NoData => "the metric has no data of a known kind",
         }
     }
@@ -128,7 +130,9 @@ impl Repair {
             Repair::AttributesDropped => Some("attributes past the limit of their record were dropped"),
             Repair::ListItemsDropped => Some("events, links or exemplars past the limit of their record were dropped"),
             Repair::NegativeDuration => Some("spans end before they start; their duration was set to 0"),
-            Repair::TimeClamped => Some("events or exemplars have a time past the year 2262; it was set to the last there is"),
+            Repair::TimeClamped => {
+                Some("events or exemplars have a time past the year 2262; it was set to the last there is")
+            }
             Repair::IdLeftOut => Some("trace or span ids of a wrong length were left out of their records"),
             Repair::ServiceNameMissing => Some("resources have no service.name; they are stored as unknown_service"),
             Repair::AliasConflict => None,

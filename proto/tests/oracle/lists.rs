@@ -14,10 +14,7 @@ use opentelemetry_proto::tonic::{
     metrics::v1::{Exemplar, exemplar, summary_data_point::ValueAtQuantile},
     trace::v1::span::{Event, Link},
 };
-use spandrel_proto::{
-    model,
-    wire::Repair,
-};
+use spandrel_proto::{model, wire::Repair};
 
 use super::{Context, attributes::Attributes, id, nanos};
 

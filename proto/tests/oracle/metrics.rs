@@ -3,8 +3,8 @@
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     metrics::v1::{
-        AggregationTemporality, ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint, SummaryDataPoint,
-        exponential_histogram_data_point::Buckets, metric::Data, number_data_point,
+        AggregationTemporality, ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint,
+        SummaryDataPoint, exponential_histogram_data_point::Buckets, metric::Data, number_data_point,
     },
 };
 use spandrel_proto::wire::{DecodeLimits, RejectReason};

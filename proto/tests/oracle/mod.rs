@@ -1,7 +1,13 @@
 //! The tables by a plain reading of the rules: OTLP as prost structs, then ordinary Arrow builders. What the wire reader
 //! is checked and measured against; it shares with it only the tables of names in `spandrel_proto::model`.
 
-#![allow(dead_code, unreachable_pub, unused_imports, clippy::allow_attributes, reason = "each test, benchmark and fuzz target uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::allow_attributes,
+    reason = "each test, benchmark and fuzz target uses its own part"
+)]
 
 mod attributes;
 mod lists;
@@ -116,7 +122,8 @@ fn batch(table: Table, mut columns: Vec<(&'static str, ArrayRef)>) -> RecordBatc
     let schema = table.schema();
     let mut ordered = Vec::new();
     for field in schema.fields() {
-        let position = columns.iter().position(|(name, _)| name == field.name()).expect("each column of the schema is built");
+        let position =
+            columns.iter().position(|(name, _)| name == field.name()).expect("each column of the schema is built");
         ordered.push(columns.swap_remove(position).1);
     }
     assert!(columns.is_empty(), "{table} has no columns {columns:?}");

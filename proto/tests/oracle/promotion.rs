@@ -30,7 +30,9 @@ impl<'a> Named<'a> {
             _ if is_number(self.alias.target) => Cow::Owned(number(self.value).unwrap_or_default().to_string()),
             (Conversion::PathOfTarget, Value::StringValue(target)) => Cow::Borrowed(split_target(target).0),
             (Conversion::GrpcCode, Value::IntValue(code)) => renamed(alias::grpc_code_name(*code)),
-            (Conversion::GrpcCode, Value::StringValue(code)) => renamed(code.parse().ok().and_then(alias::grpc_code_name)),
+            (Conversion::GrpcCode, Value::StringValue(code)) => {
+                renamed(code.parse().ok().and_then(alias::grpc_code_name))
+            }
             (Conversion::Renamed(names), Value::StringValue(older)) => {
                 renamed(names.iter().find(|(name, _)| name == older).map(|(_, current)| *current))
             }
@@ -67,7 +69,9 @@ impl<'a> Promotion<'a> {
         let mut losers = Vec::new();
         for attribute in attributes {
             let value = variant(attribute.value.as_ref());
-            let meaning = alias::lookup(attribute.key.as_bytes()).iter().find(|alias| matches!(alias.side, Side::Any) || alias.side == side);
+            let meaning = alias::lookup(attribute.key.as_bytes())
+                .iter()
+                .find(|alias| matches!(alias.side, Side::Any) || alias.side == side);
             match (meaning, value) {
                 (Some(alias), Some(value)) if !is_number(alias.target) || is_int32(value) => {
                     let named = Named { alias: *alias, key: &attribute.key, value };
@@ -104,8 +108,11 @@ impl<'a> Promotion<'a> {
 
     /// Writes the row of the attributes that have no column.
     pub(super) fn push_row(&self, column: &mut Attributes, context: &mut Context<'_>) {
-        if let Some(Named { alias: Alias { conversion: Conversion::PathOfTarget, .. }, value: Value::StringValue(target), .. }) =
-            self.get(Target::UrlPath)
+        if let Some(Named {
+            alias: Alias { conversion: Conversion::PathOfTarget, .. },
+            value: Value::StringValue(target),
+            ..
+        }) = self.get(Target::UrlPath)
             && let Some(query) = split_target(target).1
             && self.get(Target::UrlQuery).is_none()
         {

@@ -151,3 +151,21 @@ async fn long_lists_are_not_deep() {
     let sql = format!("SELECT count(*) FROM spans WHERE name NOT IN ({names})");
     assert_eq!(fixture.rows(&sql).await, json!([[1]]));
 }
+#[tokio::test]
+async fn zz_margin() {
+    let n: usize = std::env::var("N").map_or(0, |n| n.parse().unwrap());
+    if n == 0 { return }
+    let fixture = Fixture::with_limits(Limits { statement_operators: 1_000_000, ..limits() }).await;
+    fixture.append(&[Span::default()]).await;
+    let plan = |condition: String| format!("SELECT count(*) FROM spans WHERE {condition}");
+    let which = std::env::var("W").unwrap();
+    let sql = match which.as_str() {
+        "sum" => plan(format!("{} > 0", vec!["duration_ns"; n].join(" + "))),
+        "and" => plan((0..n).map(|n| format!("duration_ns > {n}")).collect::<Vec<_>>().join(" AND ")),
+        "or" => plan((0..n).map(|n| format!("name = 'n{n}'")).collect::<Vec<_>>().join(" OR ")),
+        "cast" => format!("SELECT 1{}", "::BIGINT".repeat(n)),
+        "union" => format!("SELECT count(*) FROM ({})", vec!["SELECT 1 AS a"; n].join(" UNION ALL ")),
+        _ => plan(format!("{}true", "NOT ".repeat(n))),
+    };
+    println!("{:?}", fixture.result(&sql).await.map_err(|e| e.to_string().chars().take(100).collect::<String>()));
+}

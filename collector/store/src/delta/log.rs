@@ -76,7 +76,7 @@ pub(crate) enum CatalogError {
     },
     #[error("version {version} of the table log is missing though there are later ones")]
     Gap { version: u64 },
-    #[error("the table requires reader version {} and writer version {} of the Delta protocol", .0.min_reader_version, .0.min_writer_version)]
+    #[error("the table requires later versions of the Delta protocol: {0:?}")]
     Protocol(Protocol),
     #[error("the table log has no table metadata")]
     NoMetadata,

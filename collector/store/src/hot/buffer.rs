@@ -21,7 +21,8 @@ pub(crate) struct HotBatch {
     pub(crate) arrived: Instant,
 }
 
-/// Batches in sequence order. Those at the front may be on their way into files; they leave when they have arrived there.
+/// Batches in sequence order. Those at the front may be on their way into files; they leave when they have arrived
+/// there.
 #[derive(Debug, Default)]
 pub(crate) struct HotBuffer {
     batches: Vec<Arc<HotBatch>>,
@@ -78,8 +79,8 @@ impl HotBuffer {
         self.batches.last().map(|batch| batch.last_sequence)
     }
 
-    /// The next unit to seal: batches from the front until they have `max_bytes`, at least one. A unit whose seal failed
-    /// stays the same until it succeeds, because its commit may have happened all the same.
+    /// The next unit to seal: batches from the front until they have `max_bytes`, at least one. A unit whose seal
+    /// failed stays the same until it succeeds, because its commit may have happened all the same.
     pub(crate) fn take_unit(&mut self, max_bytes: usize) -> Option<SealUnit> {
         let is_retry = self.sealing > 0;
         if !is_retry {
@@ -117,8 +118,8 @@ impl HotBuffer {
         (small >= COALESCED_BATCHES).then(|| Coalescable { batches: unsealed[unsealed.len() - small..].to_vec() })
     }
 
-    /// Puts `merged` in place of the batches it was made of, unless sealing has taken some of them meanwhile. Answers by
-    /// how many bytes the buffer shrank.
+    /// Puts `merged` in place of the batches it was made of, unless sealing has taken some of them meanwhile. Answers
+    /// by how many bytes the buffer shrank.
     pub(crate) fn replace(&mut self, replaced: &Coalescable, merged: HotBatch) -> Option<isize> {
         let first = replaced.batches.first()?;
         let start = self.batches.iter().rposition(|batch| Arc::ptr_eq(batch, first))?;

@@ -119,8 +119,8 @@ impl Tables {
         self.states.write()[table].hot.take_unit(max_bytes)
     }
 
-    /// Changes the list of files as committed. If the commit brought the table to the position of the unit that is being
-    /// sealed, the unit leaves memory in the same step (V-1).
+    /// Changes the list of files as committed. If the commit brought the table to the position of the unit that is
+    /// being sealed, the unit leaves memory in the same step (V-1).
     pub(crate) fn publish(&self, table: Table, change: FileChange, position: u64) {
         let freed = {
             let mut states = self.states.write();

@@ -181,7 +181,8 @@ impl Replay<'_> {
                 Ok(true)
             }
             Err(error) => {
-                tracing::error!(table = %record.table, sequence = record.sequence, %error, "cannot decode a record of the write-ahead log");
+                let (table, sequence) = (record.table, record.sequence);
+                tracing::error!(%table, sequence, %error, "cannot decode a record of the write-ahead log");
                 Ok(false)
             }
         }

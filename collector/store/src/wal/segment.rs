@@ -95,8 +95,8 @@ impl OpenSegment {
         self.len > SEGMENT_HEADER_LEN as u64
     }
 
-    /// Writes `slices`, of `len` bytes together. A write that fails leaves the segment as it was; if even that cannot be
-    /// had, the second result says so.
+    /// Writes `slices`, of `len` bytes together. A write that fails leaves the segment as it was; if even that cannot
+    /// be had, the second result says so.
     pub(crate) fn append(&mut self, slices: &mut [IoSlice<'_>], len: u64) -> Result<(), AppendFailure> {
         match self.file.append(slices) {
             Ok(()) => {

@@ -8,9 +8,10 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{
@@ -32,11 +33,20 @@ const MAX_GROUP_RECORDS: usize = 1024;
 /// Payload bytes after which a group takes no further append.
 const MAX_GROUP_BYTES: usize = 16 << 20;
 
-/// What the writer tells others about itself.
+/// What the writer tells others about itself (H-1).
 #[derive(Debug, Default)]
 pub(crate) struct WriterStatus {
     pub(crate) gone: AtomicBool,
     pub(crate) poisoned: AtomicBool,
+    /// When it began the group it is writing.
+    busy_since: Mutex<Option<Instant>>,
+}
+
+impl WriterStatus {
+    /// For how long the group that is being written has been, if it is longer than `limit`.
+    pub(crate) fn stalled(&self, limit: Duration) -> Option<Duration> {
+        self.busy_since.lock().map(|since| since.elapsed()).filter(|busy| *busy >= limit)
+    }
 }
 
 /// Everything the writer works with.
@@ -69,7 +79,11 @@ impl Writer {
         let _gone = SetOnDrop(self.status.clone());
         loop {
             match self.receive(queue) {
-                Ok(first) => self.write(take_group(first, queue)),
+                Ok(first) => {
+                    *self.status.busy_since.lock() = Some(Instant::now());
+                    self.write(take_group(first, queue));
+                    *self.status.busy_since.lock() = None;
+                }
                 Err(RecvTimeoutError::Timeout) => self.sync_if_due(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -215,5 +229,19 @@ struct SetOnDrop(Arc<WriterStatus>);
 impl Drop for SetOnDrop {
     fn drop(&mut self) {
         self.0.gone.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h1_a_write_that_does_not_end_is_a_stall() {
+        let status = WriterStatus::default();
+        assert_eq!(status.stalled(Duration::ZERO), None, "an idle writer is not stalled");
+        *status.busy_since.lock() = Some(Instant::now());
+        assert!(status.stalled(Duration::ZERO).is_some());
+        assert_eq!(status.stalled(Duration::from_secs(3_600)), None);
     }
 }

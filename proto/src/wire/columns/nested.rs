@@ -147,9 +147,7 @@ pub(crate) fn finish_struct_lists(
     columns: impl FnOnce(&Fields, &mut Finisher) -> Vec<ArrayRef>,
 ) -> ArrayRef {
     let item = list_item(field);
-    let DataType::Struct(item_fields) = item.data_type() else {
-        unreachable!("list items are structs by schema")
-    };
+    let DataType::Struct(item_fields) = item.data_type() else { unreachable!("list items are structs by schema") };
     let (offsets, nulls) = nesting.finish(finisher.rows);
     let columns = finisher.nested(elements, |finisher| columns(item_fields, finisher));
     let structs = StructArray::new(item_fields.clone(), columns, None);

@@ -24,7 +24,16 @@ pub(super) enum AnyValue<'a> {
 }
 
 impl<'a> AnyValue<'a> {
+    #[inline]
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
+        match bytes {
+            // Most values are short texts.
+            [0x0a, len @ ..0x80, text @ ..] if usize::from(*len) == text.len() => Ok(AnyValue::Text(text)),
+            _ => Self::read_fields(bytes),
+        }
+    }
+
+    fn read_fields(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new("AnyValue", bytes);
         let mut value = AnyValue::Empty;
         while let Some(field) = reader.next()? {
@@ -75,7 +84,8 @@ impl<'a> AnyValue<'a> {
 
     /// Whether the value is true, or a text that says so.
     pub(super) fn is_true(self) -> bool {
-        matches!(self, AnyValue::Bool(true)) || matches!(self, AnyValue::Text(text) if text.eq_ignore_ascii_case(b"true"))
+        matches!(self, AnyValue::Bool(true))
+            || matches!(self, AnyValue::Text(text) if text.eq_ignore_ascii_case(b"true"))
     }
 
     /// Appends the value's text to `out`.
@@ -125,6 +135,17 @@ impl<'a> AnyValue<'a> {
 /// The key and the `AnyValue` bytes of a `KeyValue`.
 #[inline]
 pub(super) fn read_key_value(bytes: &[u8]) -> Result<(&[u8], &[u8]), WireError> {
+    // Most are a short key and then a short value.
+    if let [0x0a, key_len @ ..0x80, rest @ ..] = bytes
+        && let Some((key, [0x12, value_len @ ..0x80, value @ ..])) = rest.split_at_checked(usize::from(*key_len))
+        && usize::from(*value_len) == value.len()
+    {
+        return Ok((key, value));
+    }
+    read_key_value_fields(bytes)
+}
+
+fn read_key_value_fields(bytes: &[u8]) -> Result<(&[u8], &[u8]), WireError> {
     let mut reader = Reader::new("KeyValue", bytes);
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     while let Some(field) = reader.next()? {
@@ -204,7 +225,9 @@ fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry_proto::tonic::common::v1::{AnyValue as ProstValue, ArrayValue, KeyValue, KeyValueList, any_value::Value};
+    use opentelemetry_proto::tonic::common::v1::{
+        AnyValue as ProstValue, ArrayValue, KeyValue, KeyValueList, any_value::Value,
+    };
     use prost::Message;
 
     use super::*;
@@ -226,7 +249,12 @@ mod tests {
         let list = Value::KvlistValue(KeyValueList {
             values: vec![
                 key_value("a\"b", Value::IntValue(-1)),
-                key_value("c", Value::ArrayValue(ArrayValue { values: vec![ProstValue { value: None }, ProstValue { value: Some(Value::BoolValue(true)) }] })),
+                key_value(
+                    "c",
+                    Value::ArrayValue(ArrayValue {
+                        values: vec![ProstValue { value: None }, ProstValue { value: Some(Value::BoolValue(true)) }],
+                    }),
+                ),
             ],
         });
         for (value, text) in [

@@ -281,7 +281,8 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
                 None => self.write_bytes(&[0xff]),
             },
             FieldType::Bytes => {
-                let bytes = decode_base64(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))?;
+                let bytes =
+                    decode_base64(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))?;
                 self.write_bytes(&bytes);
             }
             FieldType::Enum(names) => match names.iter().position(|name| *name == text) {

@@ -45,20 +45,26 @@ const fn field(name: &'static str, number: u32, field_type: FieldType) -> Field 
 }
 
 use FieldType::{
-    Bool, Bytes, Double, Doubles, Enum, Fixed32, Fixed64, Fixed64s, Id, Int64, Message, Messages, Sfixed64, Sint32, Text,
-    Texts, Uint32, Uint64s,
+    Bool, Bytes, Double, Doubles, Enum, Fixed32, Fixed64, Fixed64s, Id, Int64, Message, Messages, Sfixed64, Sint32,
+    Text, Texts, Uint32, Uint64s,
 };
 
 pub(super) static TRACES_REQUEST: Fields = &[field("resourceSpans", 1, Messages(&RESOURCE_SPANS))];
 pub(super) static LOGS_REQUEST: Fields = &[field("resourceLogs", 1, Messages(&RESOURCE_LOGS))];
 pub(super) static METRICS_REQUEST: Fields = &[field("resourceMetrics", 1, Messages(&RESOURCE_METRICS))];
 
-static RESOURCE_SPANS: Fields =
-    &[field("resource", 1, Message(&RESOURCE)), field("scopeSpans", 2, Messages(&SCOPE_SPANS)), field("schemaUrl", 3, Text)];
+static RESOURCE_SPANS: Fields = &[
+    field("resource", 1, Message(&RESOURCE)),
+    field("scopeSpans", 2, Messages(&SCOPE_SPANS)),
+    field("schemaUrl", 3, Text),
+];
 static SCOPE_SPANS: Fields =
     &[field("scope", 1, Message(&SCOPE)), field("spans", 2, Messages(&SPAN)), field("schemaUrl", 3, Text)];
-static RESOURCE_LOGS: Fields =
-    &[field("resource", 1, Message(&RESOURCE)), field("scopeLogs", 2, Messages(&SCOPE_LOGS)), field("schemaUrl", 3, Text)];
+static RESOURCE_LOGS: Fields = &[
+    field("resource", 1, Message(&RESOURCE)),
+    field("scopeLogs", 2, Messages(&SCOPE_LOGS)),
+    field("schemaUrl", 3, Text),
+];
 static SCOPE_LOGS: Fields =
     &[field("scope", 1, Message(&SCOPE)), field("logRecords", 2, Messages(&LOG_RECORD)), field("schemaUrl", 3, Text)];
 static RESOURCE_METRICS: Fields = &[
@@ -142,10 +148,8 @@ static LINK: Fields = &[
     field("droppedAttributesCount", 5, Uint32),
     field("flags", 6, Fixed32),
 ];
-static STATUS: Fields = &[
-    field("message", 2, Text),
-    field("code", 3, Enum(&["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"])),
-];
+static STATUS: Fields =
+    &[field("message", 2, Text), field("code", 3, Enum(&["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"]))];
 
 static LOG_RECORD: Fields = &[
     field("timeUnixNano", 1, Fixed64),
@@ -199,25 +203,18 @@ static METRIC: Fields = &[
     field("summary", 11, Message(&SUMMARY)),
     field("metadata", 12, Messages(&KEY_VALUE)),
 ];
-static TEMPORALITIES: &[&str] = &[
-    "AGGREGATION_TEMPORALITY_UNSPECIFIED",
-    "AGGREGATION_TEMPORALITY_DELTA",
-    "AGGREGATION_TEMPORALITY_CUMULATIVE",
-];
+static TEMPORALITIES: &[&str] =
+    &["AGGREGATION_TEMPORALITY_UNSPECIFIED", "AGGREGATION_TEMPORALITY_DELTA", "AGGREGATION_TEMPORALITY_CUMULATIVE"];
 static GAUGE: Fields = &[field("dataPoints", 1, Messages(&NUMBER_POINT))];
 static SUM: Fields = &[
     field("dataPoints", 1, Messages(&NUMBER_POINT)),
     field("aggregationTemporality", 2, Enum(TEMPORALITIES)),
     field("isMonotonic", 3, Bool),
 ];
-static HISTOGRAM: Fields = &[
-    field("dataPoints", 1, Messages(&HISTOGRAM_POINT)),
-    field("aggregationTemporality", 2, Enum(TEMPORALITIES)),
-];
-static EXPONENTIAL_HISTOGRAM: Fields = &[
-    field("dataPoints", 1, Messages(&EXPONENTIAL_POINT)),
-    field("aggregationTemporality", 2, Enum(TEMPORALITIES)),
-];
+static HISTOGRAM: Fields =
+    &[field("dataPoints", 1, Messages(&HISTOGRAM_POINT)), field("aggregationTemporality", 2, Enum(TEMPORALITIES))];
+static EXPONENTIAL_HISTOGRAM: Fields =
+    &[field("dataPoints", 1, Messages(&EXPONENTIAL_POINT)), field("aggregationTemporality", 2, Enum(TEMPORALITIES))];
 static SUMMARY: Fields = &[field("dataPoints", 1, Messages(&SUMMARY_POINT))];
 static NUMBER_POINT: Fields = &[
     field("startTimeUnixNano", 2, Fixed64),

@@ -164,12 +164,7 @@ struct MetricRows<'l> {
 }
 
 impl MetricRows<'_> {
-    fn push_metric(
-        &mut self,
-        bytes: &[u8],
-        metric: &Metric<'_>,
-        shared_bytes: usize,
-    ) -> Result<(), WireError> {
+    fn push_metric(&mut self, bytes: &[u8], metric: &Metric<'_>, shared_bytes: usize) -> Result<(), WireError> {
         let Some(kind) = metric.kind else {
             self.report.reject(RejectReason::NoData, 1, bytes);
             return Ok(());

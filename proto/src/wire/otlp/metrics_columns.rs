@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     model::Table,
-    wire::columns::{Booleans, Bytes, Finisher, Float64s, Int32s, Int64s, Maps, Nesting, NumberLists, finish_struct_lists},
+    wire::columns::{
+        Booleans, Bytes, Finisher, Float64s, Int32s, Int64s, Maps, Nesting, NumberLists, finish_struct_lists,
+    },
 };
 
 #[derive(Debug, Default)]

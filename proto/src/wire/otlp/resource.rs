@@ -298,7 +298,10 @@ impl OriginColumns {
         columns.push(("scope_name", self.scope_name.finish_text(finisher)));
         columns.push(("scope_version", self.scope_version.finish_text(finisher)));
         columns.push(("schema_url", self.schema_url.finish_text(finisher)));
-        columns.push(("resource_attributes", finish_map(table, "resource_attributes", self.resource_attributes, finisher)));
+        columns.push((
+            "resource_attributes",
+            finish_map(table, "resource_attributes", self.resource_attributes, finisher),
+        ));
         columns.push(("scope_attributes", finish_map(table, "scope_attributes", self.scope_attributes, finisher)));
     }
 }

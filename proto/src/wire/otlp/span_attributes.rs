@@ -52,12 +52,7 @@ impl Default for SpanAttributes<'_> {
 
 impl<'a> SpanAttributes<'a> {
     /// Sorts `attributes` (each the bytes of a `KeyValue`) into targets and rest, forgetting those of the span before.
-    pub(super) fn read(
-        &mut self,
-        attributes: &Kept<'a>,
-        serves: bool,
-        report: &mut Report,
-    ) -> Result<(), WireError> {
+    pub(super) fn read(&mut self, attributes: &Kept<'a>, serves: bool, report: &mut Report) -> Result<(), WireError> {
         self.filled = 0;
         self.rest.clear();
         self.correlation = Correlation::default();
