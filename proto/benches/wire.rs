@@ -58,17 +58,20 @@ fn compare(criterion: &mut Criterion) {
 criterion_group!(benches, compare);
 criterion_main!(benches);
 
+/// Makes the span of a number.
+type MakeSpan = fn(u64) -> Span;
+
 fn request_of(bytes: &[u8]) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest::decode(bytes).expect("the request is well formed")
 }
 
 fn request() -> ExportTraceServiceRequest {
-    let scopes = [
-        ("io.opentelemetry.tomcat-10.0", server_span as fn(u64) -> Span),
+    let scopes: [(&str, MakeSpan); 3] = [
+        ("io.opentelemetry.tomcat-10.0", server_span),
         ("io.opentelemetry.jdbc", database_span),
         ("io.opentelemetry.java-http-client", client_span),
     ];
-    let scope_spans = |(index, (name, span)): (usize, (&str, fn(u64) -> Span))| ScopeSpans {
+    let scope_spans = |(index, (name, span)): (usize, (&str, MakeSpan))| ScopeSpans {
         scope: Some(InstrumentationScope {
             name: name.to_owned(),
             version: "2.9.0-alpha".to_owned(),

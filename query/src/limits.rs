@@ -27,7 +27,8 @@ pub struct Limits {
     pub wait: Duration,
     /// Length of a statement.
     pub statement_bytes: usize,
-    /// Operators, parentheses and keywords in a statement that can nest. Lists of values do not count.
+    /// Operators, parentheses and keywords in a statement that can nest. Lists of values do not count. Beyond 2000 the
+    /// stack of the query threads is not proven to suffice, so that is as far as it goes.
     pub statement_operators: usize,
     /// Threads that queries run on, apart from the threads that receive and store data.
     pub threads: usize,
@@ -55,7 +56,7 @@ impl Default for Limits {
             waiting: 16,
             wait: Duration::from_secs(5),
             statement_bytes: 256 << 10,
-            statement_operators: 1000,
+            statement_operators: 500,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             metadata_cache: 32 * MIB,
         }

@@ -137,6 +137,19 @@ async fn b_1_a_body_past_its_limit_is_413() {
 }
 
 #[tokio::test]
+async fn a_body_far_past_its_limit_gets_its_answer_too() {
+    let server = Server::start(&[]).await;
+    // A sender that sees the connection break instead would try again for ever.
+    for headers in [&[PROTOBUF][..], &[JSON], &[PROTOBUF, ("content-encoding", "gzip")]] {
+        let refused = server.refusal("traces", headers, vec![b'['; 20 * 1024 * 1024]).await;
+        assert_eq!((refused.http_status, refused.code), (413, INVALID_ARGUMENT), "{headers:?}");
+        assert!(refused.message.contains("larger than 16777216 bytes; send smaller batches"), "{refused:?}");
+    }
+    server.send(Transport::Protobuf("identity"), good(1)).await;
+    neighbours_are_stored(&server, 1).await;
+}
+
+#[tokio::test]
 async fn other_methods_and_paths_are_405_and_404() {
     let server = Server::start(&[]).await;
     let url = |path: &str| format!("http://{}{path}", server.otlp_http);

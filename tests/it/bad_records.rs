@@ -228,11 +228,11 @@ async fn b_1_a_text_of_ten_megabytes_is_cut_and_told() {
     let stored = server
         .sql(
             "SELECT DISTINCT octet_length(name), octet_length(attributes['zeros']), attributes['note'], \
-              name = repeat('–', CAST(octet_length(name) / 3 AS BIGINT)) \
+              replace(name, '–', '') \
               FROM spans WHERE service_name = 'shop' AND span_id = '0000000000000001'",
         )
         .await;
-    assert_eq!(stored.rows, [[json!(65_535), json!(65_536), json!("short"), json!(true)]]);
+    assert_eq!(stored.rows, [[json!(65_535), json!(65_536), json!("short"), json!("")]]);
     assert_eq!(server.count("spans", "service_name = 'shop'").await, 6);
 }
 

@@ -34,12 +34,12 @@ async fn d_1_d_2_a_kill_in_the_middle_of_a_load_loses_nothing() {
     for round in 0..3 {
         let stopped = kill_during_load(server, round, &ledger).await;
         server = Arc::new(stopped.start().await);
-        check(&server, &ledger.lock(), round).await;
+        check(&server, &ledger, round).await;
         resend(&server, &ledger).await;
-        check(&server, &ledger.lock(), round).await;
+        check(&server, &ledger, round).await;
     }
     let server = Arc::into_inner(server).unwrap().terminate().await.start().await;
-    check(&server, &ledger.lock(), 3).await;
+    check(&server, &ledger, 3).await;
 }
 
 async fn kill_during_load(server: Arc<Server>, round: u64, ledger: &Arc<Mutex<Ledger>>) -> Stopped {
@@ -95,7 +95,7 @@ async fn resend(server: &Server, ledger: &Mutex<Ledger>) {
     }
 }
 
-async fn check(server: &Server, ledger: &Ledger, round: u64) {
+async fn check(server: &Server, ledger: &Mutex<Ledger>, round: u64) {
     let rows = server
         .sql("SELECT trace_id, count(*), count(DISTINCT span_id) FROM spans WHERE service_name = 'load' GROUP BY trace_id")
         .await
@@ -105,6 +105,8 @@ async fn check(server: &Server, ledger: &Ledger, round: u64) {
         let counts = (row[1].as_u64().unwrap(), row[2].as_u64().unwrap());
         stored.insert(row[0].as_str().unwrap().to_owned(), counts);
     }
+    let logs = server.count("logs", "service_name = 'load'").await;
+    let ledger = ledger.lock();
     for trace in &ledger.acknowledged {
         let found = stored.remove(&trace_hex(*trace));
         assert_eq!(found, Some((SPANS_PER_TRACE, SPANS_PER_TRACE)), "round {round}: acknowledged trace {trace:x}");
@@ -114,7 +116,6 @@ async fn check(server: &Server, ledger: &Ledger, round: u64) {
         assert_eq!(found, (SPANS_PER_TRACE, SPANS_PER_TRACE), "round {round}: unanswered trace {trace:x}, in part");
     }
     assert!(stored.is_empty(), "round {round}: traces that nobody sent: {stored:?}");
-    let logs = server.count("logs", "service_name = 'load'").await;
     let [acknowledged, unanswered] = ledger.logs;
     let possible = acknowledged..=acknowledged + unanswered;
     assert!(possible.contains(&logs), "round {round}: {logs} log records, expected {possible:?}");

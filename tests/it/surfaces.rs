@@ -90,9 +90,7 @@ async fn grpc_reflection_lists_and_describes_the_services() {
 #[tokio::test]
 async fn metrics_count_what_was_sent() {
     let server = Server::start(&["--set", "self_telemetry=false"]).await;
-    let mut trace = 0;
-    for transport in Transport::ALL {
-        trace += 1;
+    for (trace, transport) in (1..).zip(Transport::ALL) {
         server.send(transport, spans_request("shop", (0..4).map(|index| span(trace, index)).collect())).await;
         server.send(transport, logs_request("shop", vec![log_record("a"), log_record("b"), log_record("c")])).await;
         server.send(transport, metrics_request("shop", vec![gauge_point(1.0, T0), gauge_point(2.0, T0 + 1)])).await;

@@ -335,7 +335,7 @@ impl AliasTable {
     }
 }
 
-/// The first slot to look at for `key`: short, since a collision costs one comparison.
+/// The first slot to look at for `key`. Cheap rather than good: a collision costs one comparison.
 #[inline]
 fn hash(key: &[u8]) -> usize {
     let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));

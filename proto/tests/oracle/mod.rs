@@ -6,6 +6,7 @@
     unreachable_pub,
     unused_imports,
     clippy::allow_attributes,
+    clippy::panic,
     reason = "each test, benchmark and fuzz target uses its own part"
 )]
 

@@ -121,7 +121,8 @@ impl<'a> Promotion<'a> {
         let service_is_joined = self.joined_rpc_method().is_some();
         for named in self.filled.iter().flatten() {
             let target = named.alias.target;
-            if !target.is_column() && !(service_is_joined && target == Target::RpcService) {
+            let is_joined = service_is_joined && target == Target::RpcService;
+            if !target.is_column() && !is_joined {
                 column.push_cut(target.attribute(), Some(&named.text()), context);
             }
         }

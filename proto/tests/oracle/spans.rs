@@ -22,7 +22,7 @@ use super::{
     lists::{Events, Links, finish},
     nanos,
     origin::{Origin, OriginColumns},
-    promotion::Promotion,
+    promotion::{Named, Promotion},
     text::{text, variant},
 };
 
@@ -173,14 +173,14 @@ impl Columns {
         for ((target, _), column) in PROMOTED.iter().zip(&mut self.promoted) {
             let text = match (target, &rpc_method) {
                 (Target::RpcMethod, Some(joined)) => Some(joined.into()),
-                _ => promotion.get(*target).map(|named| named.text()),
+                _ => promotion.get(*target).map(Named::text),
             };
             column.append_option(text.as_deref().map(|text| context.cut(text)));
         }
         self.url_path.append_option(promotion.url_path().as_deref().map(|path| context.cut(path)));
         self.http_response_status_code
-            .append_option(promotion.get(Target::HttpResponseStatusCode).and_then(|named| named.number()));
-        self.server_port.append_option(promotion.get(Target::ServerPort).and_then(|named| named.number()));
+            .append_option(promotion.get(Target::HttpResponseStatusCode).and_then(Named::number));
+        self.server_port.append_option(promotion.get(Target::ServerPort).and_then(Named::number));
     }
 
     fn push_outcome(&mut self, span: &Span, promotion: &Promotion<'_>, context: &mut Context<'_>) {
@@ -197,9 +197,9 @@ impl Columns {
         let given = promotion.get(Target::ErrorType);
         let exception = || exception_type(span, context.limits).filter(|class| error && !class.is_empty());
         let column = given.map_or_else(|| exception().map(Into::into), |named| Some(named.text()));
-        let class = given.map_or_else(|| exception().map(Into::into), |named| named.wire_text());
+        let class = given.map_or_else(|| exception().map(Into::into), Named::wire_text);
         self.error_type.append_option(column.as_deref().map(|text| context.cut(text)));
-        let rpc_status = promotion.get(Target::RpcStatusCode).and_then(|named| named.wire_text());
+        let rpc_status = promotion.get(Target::RpcStatusCode).and_then(Named::wire_text);
         let outcome = model::outcome(&Signals {
             serves: serves(span),
             calls: span.kind == SpanKind::Client as i32,
@@ -207,7 +207,7 @@ impl Columns {
             status_message: status.message.as_bytes(),
             error_type: class.as_deref().unwrap_or_default().as_bytes(),
             is_http: promotion.get(Target::HttpRequestMethod).is_some(),
-            http_status: promotion.get(Target::HttpResponseStatusCode).and_then(|named| named.number()),
+            http_status: promotion.get(Target::HttpResponseStatusCode).and_then(Named::number),
             retry_after: promotion.retry_after,
             rpc_status: rpc_status.as_deref().unwrap_or_default().as_bytes(),
         });

@@ -25,11 +25,7 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
 
 /// Whether there is nothing to show.
 pub(super) fn is_blank(value: Option<&Value>) -> bool {
-    match value {
-        None => true,
-        Some(Value::StringValue(text)) => text.is_empty(),
-        Some(_) => false,
-    }
+    value.is_none_or(|value| text(value).is_empty())
 }
 
 /// The number that `value` is or spells.

@@ -91,3 +91,59 @@ fn bytes_literal(expression: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalE
     }
     Some(lit(ScalarValue::Binary(Some(id::from_hex(text)?))))
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::physical_expr::expressions::{Column, col};
+    use spandrel_proto::model::Table;
+
+    use super::*;
+    use crate::table::exposed::{exposed_field, scanned_schema};
+
+    /// A file from before the column `url_path` existed.
+    fn older_file() -> SchemaRef {
+        let stored = Table::Spans.schema();
+        Arc::new(Schema::new(
+            stored.fields().iter().filter(|field| field.name() != "url_path").cloned().collect::<Vec<_>>(),
+        ))
+    }
+
+    fn adapted(expression: Arc<dyn PhysicalExpr>) -> String {
+        let adapter = StoredAdapterFactory.create(scanned_schema(Table::Spans), older_file()).unwrap();
+        adapter.rewrite(expression).unwrap().to_string()
+    }
+
+    fn presented(name: &str) -> Arc<dyn PhysicalExpr> {
+        let scanned = scanned_schema(Table::Spans);
+        let field = scanned.fields().find(name).unwrap().1.clone();
+        Arc::new(Present::new(col(name, &scanned).unwrap(), field.clone(), exposed_field(&field)))
+    }
+
+    fn equals(left: Arc<dyn PhysicalExpr>, text: &str) -> Arc<dyn PhysicalExpr> {
+        Arc::new(BinaryExpr::new(left, Operator::Eq, lit(text)))
+    }
+
+    #[test]
+    fn columns_that_a_file_lacks_read_as_null() {
+        let scanned = scanned_schema(Table::Spans);
+        assert_eq!(adapted(col("url_path", &scanned).unwrap()), "NULL");
+        assert_eq!(adapted(col("http_route", &scanned).unwrap()), "http_route@20");
+        assert!(adapted(col("start_time", &scanned).unwrap()).starts_with("CAST(start_time@6 AS Timestamp"));
+    }
+
+    #[test]
+    fn ids_are_compared_as_bytes_where_the_text_can_be_one() {
+        assert_eq!(adapted(equals(presented("span_id"), "00ff")), "span_id@1 = 00FF");
+        for text in ["00FF", "0ff", "not hex"] {
+            assert!(adapted(equals(presented("span_id"), text)).starts_with("present(span_id@1)"), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_ids_are_rewritten() {
+        let text: Arc<dyn PhysicalExpr> = Arc::new(Column::new("name", 4));
+        assert_eq!(adapted(equals(text, "00ff")), "name@4 = 00ff");
+        let links = presented("links");
+        assert_eq!(compare_bytes(links.clone(), &scanned_schema(Table::Spans)).unwrap().to_string(), links.to_string());
+    }
+}

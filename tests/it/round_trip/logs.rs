@@ -70,7 +70,7 @@ fn rows(number: u64) -> Vec<Value> {
     vec![
         row(
             number,
-            json!({
+            &json!({
                 "time": shown(1), "observed_time": shown(2), "severity_number": 17, "severity_text": "ERROR",
                 "body": "payment refused\nfor u-42", "event_name": "payment.refused", "trace_id": "aa".repeat(16),
                 "span_id": "bb".repeat(8), "correlation_id": "c-9",
@@ -79,10 +79,10 @@ fn rows(number: u64) -> Vec<Value> {
         ),
         row(
             number,
-            json!({
+            &json!({
                 "time": shown(3), "body": "{\"attempt\":2,\"ok\":false}", "dropped_attributes_count": 0, "flags": 0,
             }),
         ),
-        row(number, json!({"time": shown(4), "observed_time": shown(4), "dropped_attributes_count": 0, "flags": 0})),
+        row(number, &json!({"time": shown(4), "observed_time": shown(4), "dropped_attributes_count": 0, "flags": 0})),
     ]
 }

@@ -43,7 +43,7 @@ fn request(number: u64) -> ExportMetricsServiceRequest {
 
 fn rows(number: u64) -> Vec<Value> {
     let rows = [gauge_row(), empty_gauge_row(), sum_row(), histogram_row(), exponential_row(), summary_row()];
-    rows.into_iter().map(|columns| row(number, columns)).collect()
+    rows.iter().map(|columns| row(number, columns)).collect()
 }
 
 fn exemplar(value: exemplar::Value) -> Exemplar {

@@ -56,7 +56,7 @@ pub(super) fn scope() -> InstrumentationScope {
 }
 
 /// The row that has `columns` and what [`resource`] and [`scope`] say.
-pub(super) fn row(number: u64, columns: Value) -> Value {
+pub(super) fn row(number: u64, columns: &Value) -> Value {
     let mut row = json!({
         "service_name": service_name(number),
         "service_namespace": "shop",

@@ -98,7 +98,7 @@ fn server() -> Span {
 fn served(number: u64) -> Value {
     row(
         number,
-        json!({
+        &json!({
             "trace_id": hex(number), "span_id": "000000000000f001", "trace_state": "vendor=1,other=2", "flags": 0x301,
             "name": "GET /cart/{id}", "kind": "SERVER", "start_time": shown(0), "end_time": shown(1_234_567),
             "duration_ns": 1_234_567, "status_code": "ERROR", "status_message": "no cart",
@@ -144,7 +144,7 @@ fn database() -> Span {
 fn queried(number: u64) -> Value {
     row(
         number,
-        json!({
+        &json!({
             "trace_id": hex(number), "span_id": "000000000000f002", "parent_span_id": "000000000000f001", "flags": 0,
             "name": "SELECT carts", "kind": "CLIENT", "start_time": shown(1), "end_time": shown(11), "duration_ns": 10,
             "status_code": "OK", "db_system_name": "postgresql", "db_namespace": "shop",
@@ -178,7 +178,7 @@ fn producer() -> Span {
 fn sent(number: u64) -> Value {
     row(
         number,
-        json!({
+        &json!({
             "trace_id": hex(number), "span_id": "000000000000f003", "parent_span_id": "000000000000f001", "flags": 0,
             "trace_state": "ot=th:c", "name": "orders send", "kind": "PRODUCER", "start_time": shown(2),
             "end_time": shown(12), "duration_ns": 10, "status_code": "UNSET", "messaging_system": "kafka",
@@ -204,7 +204,7 @@ fn consumer() -> Span {
 fn received(number: u64) -> Value {
     row(
         number,
-        json!({
+        &json!({
             "trace_id": hex(number), "span_id": "000000000000f004", "parent_span_id": "000000000000f003", "flags": 0,
             "name": "orders process", "kind": "CONSUMER", "start_time": shown(3), "end_time": shown(3),
             "duration_ns": 0, "status_code": "UNSET", "outcome": "ok", "weight": 1.0,
@@ -233,7 +233,7 @@ fn client() -> Span {
 fn called(number: u64) -> Value {
     row(
         number,
-        json!({
+        &json!({
             "trace_id": hex(number), "span_id": "000000000000f005", "parent_span_id": "000000000000f004", "flags": 0,
             "name": "shop.Stock/Reserve", "kind": "CLIENT", "start_time": shown(4), "end_time": shown(14),
             "duration_ns": 10, "status_code": "UNSET", "rpc_system_name": "grpc", "rpc_method": "shop.Stock/Reserve",
@@ -256,7 +256,7 @@ fn internal() -> Span {
 fn bare(number: u64) -> Value {
     row(
         number,
-        json!({
+        &json!({
             "trace_id": hex(number), "span_id": "000000000000f006", "flags": 0, "name": "work", "kind": "UNSPECIFIED",
             "start_time": shown(5), "end_time": shown(6), "duration_ns": 1, "status_code": "UNSET", "outcome": "ok",
             "weight": 1.0, "dropped_attributes_count": 0, "dropped_events_count": 0, "dropped_links_count": 0,

@@ -66,9 +66,9 @@ impl<'a> AnyValue<'a> {
         matches!(self, AnyValue::Empty)
     }
 
-    /// Whether there is nothing to show: no value, or an empty text.
+    /// Whether there is nothing to show: no value, or one whose text is empty.
     pub(super) fn is_blank(self) -> bool {
-        matches!(self, AnyValue::Empty | AnyValue::Text(b""))
+        matches!(self, AnyValue::Empty | AnyValue::Text(b"") | AnyValue::Bytes(b""))
     }
 
     /// The element of an array of one, as header attributes are; other values as they are.

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::{
     Signal,
-    json_schema::{Field, FieldType, LOGS_REQUEST, METRICS_REQUEST, TRACES_REQUEST},
+    messages::{self, Field, FieldType},
 };
 use crate::model::id;
 
@@ -28,11 +28,7 @@ pub struct JsonError(#[from] serde_json::Error);
 /// # Errors
 /// When `json` is not JSON, or a field's value is not of the field's type.
 pub fn json_to_protobuf(signal: Signal, json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    let fields = match signal {
-        Signal::Traces => TRACES_REQUEST,
-        Signal::Logs => LOGS_REQUEST,
-        Signal::Metrics => METRICS_REQUEST,
-    };
+    let fields = messages::request(signal);
     let mut out = Vec::with_capacity(json.len() / 2);
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     MessageSeed { fields, out: &mut out }.deserialize(&mut deserializer)?;

@@ -6,13 +6,13 @@ use super::{
     Budget, Group,
     any_value::{AnyValue, read_key_value},
     assemble,
-    attributes::{Correlation, Kept, push_attributes, push_some_text, push_value},
+    attributes::{Correlation, Kept, push_entry, push_some_text, push_value},
     nanos,
     resource::{OriginColumns, Resource, Scope, finish_map, finish_source},
 };
 use crate::{
     model::{
-        Table, alias,
+        Table,
         id::{SPAN_ID_LEN, TRACE_ID_LEN},
     },
     wire::{
@@ -175,12 +175,25 @@ impl LogRows<'_> {
         push_id(&mut columns.trace_id, row, log.trace_id, TRACE_ID_LEN, report);
         push_id(&mut columns.span_id, row, log.span_id, SPAN_ID_LEN, report);
         columns.flags.push(row, i64::from(log.flags));
-        correlation_id(&log.attributes)?.push(&mut columns.correlation_id, row, limits, report)?;
-        push_attributes(&mut columns.attributes, row, &log.attributes, limits, report)?;
+        self.push_attributes(&log.attributes)?;
         let dropped = i64::from(log.dropped_attributes_count) + log.attributes.dropped.cast_signed();
-        columns.dropped_attributes_count.push(row, dropped);
+        self.columns.dropped_attributes_count.push(row, dropped);
         self.rows += 1;
         Ok(())
+    }
+
+    fn push_attributes(&mut self, attributes: &Kept<'_>) -> Result<(), WireError> {
+        let (columns, row, limits, report) = (&mut self.columns, self.rows, self.limits, &mut self.report);
+        let mut correlation = Correlation::default();
+        for bytes in &attributes.items {
+            let (key, value) = read_key_value(bytes)?;
+            let value = AnyValue::read(value)?;
+            correlation.offer(key, value)?;
+            push_entry(&mut columns.attributes, key, value, limits, report)?;
+        }
+        columns.attributes.end_row(row);
+        report.repair_many(Repair::AttributesDropped, attributes.dropped);
+        correlation.push(&mut columns.correlation_id, row, limits, report)
     }
 }
 
@@ -191,15 +204,4 @@ pub(super) fn push_id(column: &mut Bytes, row: usize, id: &[u8], len: usize, rep
     } else if !id.is_empty() && id.len() != len {
         report.repair(Repair::IdLeftOut);
     }
-}
-
-fn correlation_id<'a>(attributes: &Kept<'a>) -> Result<Correlation<'a>, WireError> {
-    let mut correlation = Correlation::default();
-    for attribute in &attributes.items {
-        let (key, value) = read_key_value(attribute)?;
-        if alias::correlation_rank(key).is_some() {
-            correlation.offer(key, AnyValue::read(value)?)?;
-        }
-    }
-    Ok(correlation)
 }

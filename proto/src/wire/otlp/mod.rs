@@ -5,27 +5,26 @@ mod any_value;
 mod attributes;
 mod exemplars;
 mod json;
-mod json_schema;
 mod logs;
+mod messages;
 mod metrics;
 mod metrics_columns;
 mod resource;
 mod span_attributes;
 mod spans;
 mod spans_columns;
+mod walk;
 
 use std::sync::Arc;
 
 use arrow::{array::ArrayRef, record_batch::RecordBatch};
 
 pub use json::{JsonError, json_to_protobuf};
+pub use walk::walk;
 
 use crate::{
     model::Table,
-    wire::{
-        DecodeLimits, Decoded, Repair, Report, WireError,
-        protobuf::{Reader, Value},
-    },
+    wire::{DecodeLimits, Decoded, Repair, Report, WireError, protobuf::Reader},
 };
 
 /// The kinds of telemetry OTLP carries.
@@ -70,34 +69,6 @@ pub fn decode(signal: Signal, request: &[u8], received_at: i64, limits: &DecodeL
         Signal::Logs => logs::decode(request, received_at, limits),
         Signal::Metrics => metrics::decode(request, limits),
     }
-}
-
-/// Walks every field of a request at every depth that [`decode`] reads, and builds nothing. The sum of all field numbers
-/// is returned so that the walk has a result. For benchmarks.
-///
-/// # Errors
-/// As [`decode`] does for malformed bytes.
-pub fn walk(signal: Signal, request: &[u8]) -> Result<u64, WireError> {
-    let nested: &[&[u32]] = match signal {
-        Signal::Traces => &[&[1], &[1, 2], &[1, 2], &[9, 11, 13, 15]],
-        Signal::Logs => &[&[1], &[1, 2], &[1, 2], &[5, 6]],
-        Signal::Metrics => &[&[1], &[1, 2], &[1, 2], &[5, 7, 9, 10, 11], &[1], &[1, 5, 7, 9]],
-    };
-    let mut sum = 0_u64;
-    let mut stack = vec![Reader::new("request", request)];
-    while let Some(reader) = stack.last_mut() {
-        let Some(field) = reader.next()? else {
-            stack.pop();
-            continue;
-        };
-        sum = sum.wrapping_add(u64::from(field.number));
-        if let Value::Bytes(bytes) = field.value
-            && nested.get(stack.len() - 1).is_some_and(|numbers| numbers.contains(&field.number))
-        {
-            stack.push(Reader::new("message", bytes));
-        }
-    }
-    Ok(sum)
 }
 
 /// A group of a request: the scopes of a resource, or the records of a scope.

@@ -159,21 +159,17 @@ impl Resource {
     /// An `EntityRef` becomes the attribute `otel.entity.<type>`: the keys that identify it.
     fn push_entity(&mut self, bytes: &[u8], limits: &DecodeLimits, report: &mut Report) -> Result<(), WireError> {
         let mut reader = Reader::new("EntityRef", bytes);
-        let mut key = b"otel.entity.".to_vec();
-        let mut id_keys = Vec::new();
+        let mut entity_type: &[u8] = &[];
+        let mut id_keys: Vec<&[u8]> = Vec::new();
         while let Some(field) = reader.next()? {
             match field.number {
-                2 => key.extend_from_slice(field.bytes()?),
-                3 => {
-                    if !id_keys.is_empty() {
-                        id_keys.push(b',');
-                    }
-                    id_keys.extend_from_slice(field.bytes()?);
-                }
+                2 => entity_type = field.bytes()?,
+                3 => id_keys.push(field.bytes()?),
                 _ => {}
             }
         }
-        self.attributes.push(&key, AnyValue::Text(&id_keys), limits, report)
+        let key = [b"otel.entity.", entity_type].concat();
+        self.attributes.push(&key, AnyValue::Text(&id_keys.join(&b',')), limits, report)
     }
 
     fn name_service(

@@ -1,6 +1,8 @@
-//! The messages of OTLP as data: JSON name, field number and type of each field, for the JSON reader.
+//! The messages of OTLP as data: JSON name, field number and type of each field.
 //!
 //! Source: opentelemetry-proto `collector/*/v1`, `trace/v1`, `logs/v1`, `metrics/v1`, `common/v1`, `resource/v1`.
+
+use super::Signal;
 
 /// A field's type.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +51,18 @@ use FieldType::{
     Text, Texts, Uint32, Uint64s,
 };
 
-pub(super) static TRACES_REQUEST: Fields = &[field("resourceSpans", 1, Messages(&RESOURCE_SPANS))];
-pub(super) static LOGS_REQUEST: Fields = &[field("resourceLogs", 1, Messages(&RESOURCE_LOGS))];
-pub(super) static METRICS_REQUEST: Fields = &[field("resourceMetrics", 1, Messages(&RESOURCE_METRICS))];
+/// The fields of the request that carries `signal`.
+pub(super) fn request(signal: Signal) -> Fields {
+    match signal {
+        Signal::Traces => TRACES_REQUEST,
+        Signal::Logs => LOGS_REQUEST,
+        Signal::Metrics => METRICS_REQUEST,
+    }
+}
+
+static TRACES_REQUEST: Fields = &[field("resourceSpans", 1, Messages(&RESOURCE_SPANS))];
+static LOGS_REQUEST: Fields = &[field("resourceLogs", 1, Messages(&RESOURCE_LOGS))];
+static METRICS_REQUEST: Fields = &[field("resourceMetrics", 1, Messages(&RESOURCE_METRICS))];
 
 static RESOURCE_SPANS: Fields = &[
     field("resource", 1, Message(&RESOURCE)),

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The page in Chromium, against a demo of its own.
+#
+# usage: run.sh BINARY
+#
+# Installs Debian's Chromium if there is none; CHROMIUM names another.
+set -euo pipefail
+binary=$(realpath "$1")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
+
+if [[ ! -x $CHROMIUM ]]; then
+  as_root=()
+  [[ $(id -u) -eq 0 ]] || as_root=(sudo)
+  "${as_root[@]}" apt-get update --quiet
+  "${as_root[@]}" apt-get install --quiet --yes --no-install-recommends chromium
+fi
+cd "$root/ui"
+[[ -x node_modules/.bin/playwright ]] || npm ci --no-audit --no-fund
+
+directory=$(mktemp -d)
+addresses=$directory/addresses.json
+# Settings meant for another server are not for this one.
+for name in $(compgen -e | grep -E '^(SPANDREL|OTEL)_' || true); do unset "$name"; done
+"$binary" demo --history 5 --data-dir "$directory/data" --addresses-file "$addresses" \
+  --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --http 127.0.0.1:0 > "$directory/log" 2>&1 &
+demo=$!
+stop() {
+  kill -TERM "$demo" 2> /dev/null && wait "$demo" || true
+  rm -rf "$directory"
+}
+trap stop EXIT
+
+deadline=$((SECONDS + 120))
+until [[ -s $addresses ]] && grep -q 'History' "$directory/log"; do
+  if ! kill -0 "$demo" 2> /dev/null || ((SECONDS > deadline)); then
+    echo "the demo did not start:" >&2
+    cat "$directory/log" >&2
+    exit 1
+  fi
+  sleep 0.2
+done
+
+SPANDREL_URL=http://$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).http' "$addresses") \
+  npm run --silent test:browser
+
+kill -TERM "$demo"
+if ! wait "$demo"; then
+  echo "the demo did not stop cleanly:" >&2
+  cat "$directory/log" >&2
+  exit 1
+fi
