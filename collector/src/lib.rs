@@ -3,5 +3,6 @@
 mod receive;
 
 pub use receive::{
-    Admission, CorsOrigins, DeadLetters, ReceiverConfig, ReceiverStats, Receiver, RejectedRecord, Transport, grpc_router, grpc_service_name, http_router,
+    Admission, CorsOrigins, DeadLetters, Receiver, ReceiverConfig, ReceiverStats, RejectedRecord, Transport,
+    grpc_router, grpc_service_name, http_router,
 };

@@ -27,6 +27,7 @@ use tokio::{
 use crate::{
     admission::{Admission, Admitted},
     classify::{execution_error, planning_error},
+    cooperative::cooperative,
     error::{EngineError, QueryError},
     limits::Limits,
     memory::QueryMemory,
@@ -187,7 +188,7 @@ async fn plan(query: Query, admitted: Admitted) -> Result<Planned, QueryError> {
         .map_err(|error| QueryError::NotReadOnly {
             statement: format!("this statement ({})", error.strip_backtrace()),
         })?;
-    let plan = state.create_physical_plan(&logical).await.map_err(planning_error)?;
+    let plan = state.create_physical_plan(&logical).await.and_then(cooperative).map_err(planning_error)?;
     Ok(Planned { plan, context: state.task_ctx(), admitted })
 }
 

@@ -7,12 +7,14 @@ mod admission;
 pub mod api;
 
 mod classify;
+mod cooperative;
 mod engine;
 mod error;
 mod functions;
 mod limits;
 mod memory;
 pub mod output;
+mod pause;
 mod registry;
 mod session;
 mod statement;

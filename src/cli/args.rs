@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Traces, logs, metrics and access records in open columnar tables: SQL, request flows, service graph and findings.
 #[derive(Debug, Parser)]
 #[command(name = "spandrel", version, about, long_about = None, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, configuration or statement, 3 no connection to a server.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, configuration or statement, 3 no connection to a server."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,9 +31,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print completions for a shell.
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
 }
 
 #[derive(Debug, Clone, Default, Args)]

@@ -53,7 +53,10 @@ fn greet(addresses: &Addresses, data_dir: &std::path::Path, args: &DemoArgs) -> 
     say(format_args!("Page       http://{http}/"))?;
     say(format_args!("OTLP       {otlp_grpc} (gRPC), http://{otlp_http} (HTTP)"))?;
     say(format_args!("Data       {}", data_dir.display()))?;
-    say(format_args!("Shop       seed {}, {} requests a second, {} minutes of history first", args.seed, args.rate, args.history))?;
+    say(format_args!(
+        "Shop       seed {}, {} requests a second, {} minutes of history first",
+        args.seed, args.rate, args.history
+    ))?;
     say(format_args!("Try        spandrel sql{url} \"{STATEMENT}\""))?;
     say(format_args!("Stop       Ctrl-C"))
 }
@@ -104,7 +107,10 @@ async fn run_shop(config: LiveConfig, plan: Plan, cancel: CancellationToken) -> 
         std::fs::write(path, truth).with_context(|| format!("cannot write the truth to {}", path.display()))?;
     }
     let sent = report.progress.accepted;
-    say(format_args!("Shop       closed: {} spans, {} log records, {} data points stored", sent.spans, sent.logs, sent.data_points))?;
+    say(format_args!(
+        "Shop       closed: {} spans, {} log records, {} data points stored",
+        sent.spans, sent.logs, sent.data_points
+    ))?;
     if report.progress.lost.requests > 0 {
         let error = report.progress.last_error.unwrap_or_default();
         anyhow::bail!("{} requests of the shop were lost: {error}", report.progress.lost.requests);

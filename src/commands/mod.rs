@@ -25,7 +25,9 @@ use crate::{
 
 /// The process's environment; variables that are not UTF-8 cannot be ours.
 fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// The configuration that flags, environment and file give together.

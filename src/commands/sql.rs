@@ -140,7 +140,11 @@ impl TableText {
 }
 
 /// Sends `statement` to a server and gives its answer, once it is a good one.
-pub(super) async fn ask_server(url: &str, statement: &str, format: output::Format) -> anyhow::Result<reqwest::Response> {
+pub(super) async fn ask_server(
+    url: &str,
+    statement: &str,
+    format: output::Format,
+) -> anyhow::Result<reqwest::Response> {
     let endpoint = format!("{}/api/v1/sql", url.trim_end_matches('/'));
     let sent = reqwest::Client::new()
         .post(&endpoint)
@@ -149,7 +153,9 @@ pub(super) async fn ask_server(url: &str, statement: &str, format: output::Forma
         .send()
         .await;
     let response = sent.map_err(|error| {
-        Failure::Connection(format!("no answer from {endpoint}: {error}; is `spandrel serve` running, or is --url wrong?"))
+        Failure::Connection(format!(
+            "no answer from {endpoint}: {error}; is `spandrel serve` running, or is --url wrong?"
+        ))
     })?;
     if response.status().is_success() {
         return Ok(response);

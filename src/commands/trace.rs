@@ -20,7 +20,11 @@ struct Row {
 
 pub(crate) fn trace(args: &TraceArgs) -> anyhow::Result<()> {
     if id::parse_trace_id(&args.id).is_none() {
-        return Err(Failure::Usage(format!("{:?} is not a trace id: expected 32 or 16 hex digits, not all zero", args.id)).into());
+        return Err(Failure::Usage(format!(
+            "{:?} is not a trace id: expected 32 or 16 hex digits, not all zero",
+            args.id
+        ))
+        .into());
     }
     let statement = format!(
         "SELECT span_id, parent_span_id, service_name, name, kind, duration_ns, outcome FROM trace('{}') ORDER BY start_time",

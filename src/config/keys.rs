@@ -93,7 +93,12 @@ pub(super) const KEYS: &[Key] = &[
     key(SEAL_BYTES, SIZE, "48MiB", "A table with this much in memory is written to Parquet files."),
     key(SEAL_AGE, DURATION, "2m", "A table whose oldest row in memory is older is written to Parquet files."),
     key(WAL_SEGMENT, SIZE, "64MiB", "Size at which a segment of the write-ahead log is closed."),
-    key(WAL_MAX, SIZE, "1GiB", "Size of the write-ahead log past which every table is written out, so that it can be trimmed."),
+    key(
+        WAL_MAX,
+        SIZE,
+        "1GiB",
+        "Size of the write-ahead log past which every table is written out, so that it can be trimmed.",
+    ),
     key(RETENTION, "duration or `forever`", "forever", "Whole hours of event time older than this are dropped."),
     key(
         MIN_FREE_DISK,

@@ -33,7 +33,12 @@ pub(crate) struct Problems(pub(crate) Vec<String>);
 
 impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the configuration has {} problem{}", self.0.len(), if self.0.len() == 1 { "" } else { "s" })?;
+        write!(
+            formatter,
+            "the configuration has {} problem{}",
+            self.0.len(),
+            if self.0.len() == 1 { "" } else { "s" }
+        )?;
         for problem in &self.0 {
             write!(formatter, "\n  {problem}")?;
         }
@@ -99,7 +104,8 @@ impl Settings {
 
     /// Walks the tree of a file; its depth is that of the known keys, what lies deeper is unknown.
     fn flatten(&mut self, path: &str, value: &Value, source: &str, environment: &BTreeMap<String, String>) {
-        let is_section = |path: &str| path.is_empty() || KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
+        let is_section =
+            |path: &str| path.is_empty() || KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
         match value {
             Value::Object(section) if is_section(path) => {
                 for (name, value) in section {
@@ -304,7 +310,10 @@ mod tests {
         let sources = Sources {
             file: Some(file.path().to_owned()),
             environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            flags: flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned(), "--set".to_owned())).collect(),
+            flags: flags
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned(), "--set".to_owned()))
+                .collect(),
         };
         load(&sources).map_err(|problems| problems.0)
     }
@@ -330,12 +339,16 @@ mod tests {
     #[test]
     fn every_problem_is_reported_at_once_with_the_nearest_key() {
         let yaml = "storage:\n  retentoin: 7d\n  seal_bytes: lots\notlp:\n  grpc: {adress: x}\n";
-        let problems = loaded(yaml, &[("SPANDREL_QUERY_TIMEOUTS", "1s")], &[("http.address", "0.0.0.0:1")]).unwrap_err();
+        let problems =
+            loaded(yaml, &[("SPANDREL_QUERY_TIMEOUTS", "1s")], &[("http.address", "0.0.0.0:1")]).unwrap_err();
         let all = problems.join("\n");
         assert!(all.contains("unknown key storage.retentoin; did you mean storage.retention?"), "{all}");
         assert!(all.contains("storage.seal_bytes: \"lots\" is not a size"), "{all}");
         assert!(all.contains("unknown key otlp.grpc.adress; did you mean otlp.grpc.address?"), "{all}");
-        assert!(all.contains("unknown variable SPANDREL_QUERY_TIMEOUTS; did you mean SPANDREL_QUERY_TIMEOUT?"), "{all}");
+        assert!(
+            all.contains("unknown variable SPANDREL_QUERY_TIMEOUTS; did you mean SPANDREL_QUERY_TIMEOUT?"),
+            "{all}"
+        );
         assert!(all.contains("0.0.0.0:1 can be reached from other machines"), "{all}");
         assert_eq!(problems.len(), 5, "{all}");
     }

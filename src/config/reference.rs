@@ -16,7 +16,8 @@ pub(crate) fn reference() -> String {
     );
     for key in KEYS {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
-        let written = writeln!(page, "| `{}` | `{}` | {} | {default} | {} |", key.path, key.variable(), key.form, key.meaning);
+        let written =
+            writeln!(page, "| `{}` | `{}` | {} | {default} | {} |", key.path, key.variable(), key.form, key.meaning);
         written.expect("writing to a string does not fail");
     }
     page

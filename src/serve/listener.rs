@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
-use hyper::body::Incoming;
+use hyper::{Request, Version, body::Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -12,6 +12,8 @@ use hyper_util::{
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use super::drain::DrainedBody;
 
 /// Connections of one listener (B-1); more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 1024;
@@ -57,8 +59,9 @@ impl Listener {
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         while let Some(stream) = self.accept(&slots, &stop).await {
             let (stream, slot) = stream;
-            let service = router.clone().map_request(|request: hyper::Request<Incoming>| request.map(Body::new));
-            let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+            let service = router.clone().map_request(with_body);
+            let connection =
+                http.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
             let connection = graceful.watch(connection.into_owned());
             let name = self.name;
             tokio::spawn(async move {
@@ -102,5 +105,12 @@ impl Listener {
                 }
             }
         }
+    }
+}
+
+fn with_body(request: Request<Incoming>) -> Request<Body> {
+    match request.version() {
+        Version::HTTP_2 => request.map(Body::new),
+        _ => request.map(|body| Body::new(DrainedBody::new(body))),
     }
 }

@@ -67,8 +67,11 @@ impl Sources {
                 repaired = repaired.with(&[("signal", name), ("repair", repair.label())], count as f64);
             }
         }
-        let mut refused =
-            Family::new(Kind::Counter, "spandrel_receiver_refused_requests_total", "Requests refused whole, by reason.");
+        let mut refused = Family::new(
+            Kind::Counter,
+            "spandrel_receiver_refused_requests_total",
+            "Requests refused whole, by reason.",
+        );
         for (transport, reason, count) in stats.refused() {
             refused = refused.with(&[("transport", transport.label()), ("reason", reason)], count as f64);
         }
@@ -143,6 +146,10 @@ fn collect_store(stats: &StoreStats, families: &mut Vec<Family>) {
         ),
     ]);
     if let Some(free) = stats.free_disk_bytes {
-        families.push(Family::gauge("spandrel_disk_free_bytes", "Free space on the data directory's disk.", free as f64));
+        families.push(Family::gauge(
+            "spandrel_disk_free_bytes",
+            "Free space on the data directory's disk.",
+            free as f64,
+        ));
     }
 }

@@ -81,7 +81,9 @@ impl SelfTelemetry {
     fn traces_request(&self, spans: Vec<Span>) -> ExportTraceServiceRequest {
         let scope_spans = vec![ScopeSpans { scope: Some(scope()), spans, ..Default::default() }];
         let resource = Some(self.resource.clone());
-        ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans, ..Default::default() }] }
+        ExportTraceServiceRequest {
+            resource_spans: vec![ResourceSpans { resource, scope_spans, ..Default::default() }],
+        }
     }
 
     fn metrics_request(&self, families: &[Family]) -> ExportMetricsServiceRequest {

@@ -52,8 +52,7 @@ impl Server {
         let grpc = Listener::bind("OTLP/gRPC", config.otlp_grpc).await?;
         let http = Listener::bind("OTLP/HTTP", config.otlp_http).await?;
         let api = Listener::bind("HTTP", config.http).await?;
-        let addresses =
-            Addresses { otlp_grpc: grpc.address()?, otlp_http: http.address()?, http: api.address()? };
+        let addresses = Addresses { otlp_grpc: grpc.address()?, otlp_http: http.address()?, http: api.address()? };
 
         let data_dir = config.store.data_dir.display().to_string();
         let store = Store::open(config.store, Arc::clone(&clock))
@@ -61,14 +60,19 @@ impl Server {
             .with_context(|| format!("cannot open the data directory {data_dir}"))?;
         let receiver = Receiver::new(config.receiver, Arc::clone(&store), Arc::clone(&clock));
         let engine = Engine::new(Arc::clone(&store), config.query, Arc::clone(&clock))?;
-        let sources = Arc::new(Sources { store: Arc::clone(&store), receiver: Arc::clone(&receiver), engine: Arc::clone(&engine) });
+        let sources = Arc::new(Sources {
+            store: Arc::clone(&store),
+            receiver: Arc::clone(&receiver),
+            engine: Arc::clone(&engine),
+        });
 
         let stop = CancellationToken::new();
         let stop_telemetry = CancellationToken::new();
         let status = Status { sources: Arc::clone(&sources), stop: stop.clone() };
         let own = config.self_telemetry.then(|| SelfTelemetry::new(environment, clock)).flatten();
         let reporter = HealthReporter::new();
-        let health = tonic_health::pb::health_server::HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
+        let health =
+            tonic_health::pb::health_server::HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
 
         let mut listeners = JoinSet::new();
         listeners.spawn(grpc.serve(grpc_router(Arc::clone(&receiver), health)?, stop.clone()));

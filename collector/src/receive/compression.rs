@@ -123,7 +123,10 @@ mod tests {
     fn garbage_names_its_encoding() {
         for name in ["gzip", "deflate", "zstd"] {
             let refused = Compression::parse(name).unwrap().decompress(Bytes::from_static(b"\x08garbage"), 1024);
-            assert!(matches!(&refused, Err(ReceiveError::Decompress { encoding, .. }) if *encoding == name), "{refused:?}");
+            assert!(
+                matches!(&refused, Err(ReceiveError::Decompress { encoding, .. }) if *encoding == name),
+                "{refused:?}"
+            );
         }
     }
 }

@@ -18,7 +18,11 @@ pub(super) enum ReceiveError {
     #[error("the request is larger than {limit} bytes when decompressed; send smaller batches")]
     TooLargeDecompressed { limit: usize },
     #[error("the body is not valid {encoding}")]
-    Decompress { encoding: &'static str, #[source] source: std::io::Error },
+    Decompress {
+        encoding: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("the body could not be read to its end")]
     Body(#[source] axum::Error),
     #[error("the body is not one gRPC message: {problem}")]

@@ -61,12 +61,11 @@ pub fn grpc_router<H: Health>(
             .register_encoded_file_descriptor_set(FILE_DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+    let routes = Routes::new(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
     let mut router = Router::new();
     for signal in Signal::ALL {
-        let handler = move |State(receiver): State<Arc<Receiver>>, request: HttpRequest| export(receiver, signal, request);
+        let handler =
+            move |State(receiver): State<Arc<Receiver>>, request: HttpRequest| export(receiver, signal, request);
         router = router.route(&format!("/{}/Export", grpc_service_name(signal)), post(handler));
     }
     Ok(router.with_state(receiver).merge(routes.into_axum_router()))
@@ -104,7 +103,10 @@ async fn read_message(
     let compression = Compression::parse(encoding)
         .ok_or_else(|| ReceiveError::Compression { given: encoding.to_owned(), supported: ACCEPTED_ENCODINGS })?;
     let limit = receiver.config().max_request_bytes;
-    let mut frame = read_body(headers, body, limit + PREFIX_BYTES, charge).await?;
+    let mut frame = read_body(headers, body, limit + PREFIX_BYTES, charge).await.map_err(|error| match error {
+        ReceiveError::TooLarge { .. } => ReceiveError::TooLarge { limit },
+        other => other,
+    })?;
     if frame.len() < PREFIX_BYTES {
         return Err(ReceiveError::Framing { problem: "it ends before the length of its message" });
     }

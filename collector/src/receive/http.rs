@@ -34,7 +34,8 @@ pub fn http_router(receiver: Arc<Receiver>) -> Router {
     let cors = cors_layer(&receiver.config().cors);
     let mut router = Router::new();
     for signal in Signal::ALL {
-        let handler = move |State(receiver): State<Arc<Receiver>>, request: HttpRequest| export(receiver, signal, request);
+        let handler =
+            move |State(receiver): State<Arc<Receiver>>, request: HttpRequest| export(receiver, signal, request);
         router = router.route(&format!("/v1/{}", signal.name()), post(handler));
     }
     let router = router.with_state(receiver);
@@ -82,14 +83,19 @@ fn encoding_of(headers: &HeaderMap) -> Result<Encoding, ReceiveError> {
     match essence.as_str() {
         PROTOBUF | "application/protobuf" => Ok(Encoding::Protobuf),
         JSON => Ok(Encoding::Json),
-        _ => Err(ReceiveError::ContentType { given: given.to_owned(), expected: "application/x-protobuf or application/json" }),
+        _ => Err(ReceiveError::ContentType {
+            given: given.to_owned(),
+            expected: "application/x-protobuf or application/json",
+        }),
     }
 }
 
 fn compression_of(headers: &HeaderMap) -> Result<Compression, ReceiveError> {
     let given = headers.get(CONTENT_ENCODING).map_or(Ok(""), HeaderValue::to_str).unwrap_or("?");
-    Compression::parse(given)
-        .ok_or_else(|| ReceiveError::Compression { given: given.to_owned(), supported: "gzip, zstd, deflate, identity" })
+    Compression::parse(given).ok_or_else(|| ReceiveError::Compression {
+        given: given.to_owned(),
+        supported: "gzip, zstd, deflate, identity",
+    })
 }
 
 fn success(signal: Signal, encoding: Encoding, accepted: &Accepted) -> Response {
@@ -124,7 +130,8 @@ fn respond(status: StatusCode, encoding: Encoding, body: Bytes) -> Response {
 }
 
 fn cors_layer(origins: &CorsOrigins) -> Option<CorsLayer> {
-    let layer = CorsLayer::new().allow_methods([Method::POST]).allow_headers(Any).max_age(std::time::Duration::from_secs(3600));
+    let layer =
+        CorsLayer::new().allow_methods([Method::POST]).allow_headers(Any).max_age(std::time::Duration::from_secs(3600));
     match origins {
         CorsOrigins::None => None,
         CorsOrigins::Any => Some(layer.allow_origin(Any)),

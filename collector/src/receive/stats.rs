@@ -75,7 +75,14 @@ impl ReceiverStats {
         self.refused.lock().iter().map(|((transport, reason), count)| (*transport, *reason, *count)).collect()
     }
 
-    pub(super) fn count_accepted(&self, transport: Transport, signal: Signal, bytes: usize, records: usize, duplicates: u64) {
+    pub(super) fn count_accepted(
+        &self,
+        transport: Transport,
+        signal: Signal,
+        bytes: usize,
+        records: usize,
+        duplicates: u64,
+    ) {
         self.accepted[transport as usize][signal as usize].fetch_add(1, Ordering::Relaxed);
         self.bytes[signal as usize].fetch_add(bytes as u64, Ordering::Relaxed);
         self.records[signal as usize].fetch_add((records as u64).saturating_sub(duplicates), Ordering::Relaxed);
