@@ -1,7 +1,7 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 #
 # Both use the development profile and one target directory outside the checkout, so that a second clone, and the second
-# command, build only what differs.
+# command, build only what differs. Building tests with the binary keeps the features of dependencies the same for both.
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/target
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/tools
@@ -20,7 +20,7 @@ demo: $(SPANDREL)
 
 .PHONY: $(SPANDREL)
 $(SPANDREL):
-	cargo build --locked
+	cargo build --locked --workspace --bins --tests
 
 test: lint test-rust test-ui test-clients test-browser
 

@@ -5,7 +5,6 @@
 
 mod admission;
 pub mod api;
-
 mod classify;
 mod cooperative;
 mod engine;
@@ -14,7 +13,6 @@ mod functions;
 mod limits;
 mod memory;
 pub mod output;
-mod pause;
 mod registry;
 mod session;
 mod statement;

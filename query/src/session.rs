@@ -25,7 +25,6 @@ use spandrel_store::Snapshot;
 use crate::{
     functions,
     limits::Limits,
-    pause::PauseWhereRowsMultiply,
     table::{ScanCounters, SnapshotTable},
 };
 
@@ -54,7 +53,6 @@ pub(crate) fn shared_state(limits: &Limits, registry: Arc<dyn ObjectStoreRegistr
         .with_aggregate_functions(aggregates.chain(functions::aggregate_functions()).collect())
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .with_table_functions(table_functions.collect())
-        .with_physical_optimizer_rule(Arc::new(PauseWhereRowsMultiply))
         .build())
 }
 
