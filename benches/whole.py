@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The whole path under load: gRPC in, fsync, acknowledged, queryable, sealed to Parquet.
 
-usage: whole.py SPANDREL [--seconds 30] [--rate SPANS_PER_SECOND]
+usage: whole.py SPANDREL [--seconds 30] [--rate SPANS_PER_SECOND] [--connections 2] [--in-flight 8] [--batch 512]
 
 Starts the server in a fresh directory, drives it with `spandrel load`, and prints what the server took: spans per second of
 its CPU time (user and system, until everything is in Parquet files), its peak memory, and how long after its acknowledgement
@@ -71,6 +71,9 @@ def main():
     arguments.add_argument("spandrel")
     arguments.add_argument("--seconds", type=int, default=30)
     arguments.add_argument("--rate", type=float)
+    arguments.add_argument("--connections", type=int, default=2)
+    arguments.add_argument("--in-flight", type=int, default=8)
+    arguments.add_argument("--batch", type=int, default=512)
     arguments = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="spandrel-whole-") as directory:
         directory = pathlib.Path(directory)
@@ -83,6 +86,8 @@ def main():
             addresses = wait_for(addresses_file)
             load = [arguments.spandrel, "load", "--json", "--duration", f"{arguments.seconds}s"]
             load += ["--endpoint", f"http://{addresses['otlp_grpc']}"]
+            load += ["--connections", str(arguments.connections), "--in-flight", str(arguments.in_flight)]
+            load += ["--batch", str(arguments.batch)]
             if arguments.rate:
                 load += ["--rate", str(arguments.rate)]
             before = cpu_seconds(server.pid)

@@ -77,7 +77,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         OTLP_MAX_INFLIGHT,
         SIZE,
-        "128MiB",
+        "64MiB",
         "Bytes of all requests being worked on. Past it senders are asked to try again.",
     ),
     key(HTTP_ADDRESS, ADDRESS, "127.0.0.1:16686", "Listener for the page, the API, health and metrics."),
@@ -89,8 +89,8 @@ pub(super) const KEYS: &[Key] = &[
          `storage.fsync_interval` to a power loss; `memory` may lose whatever the operating system had not written.",
     ),
     key(FSYNC_INTERVAL, DURATION, "100ms", "Loss window of `storage.durability: interval`."),
-    key(HOT_MAX, SIZE, "160MiB", "Bound on rows in memory. Past it senders are asked to try again."),
-    key(SEAL_BYTES, SIZE, "48MiB", "A table with this much in memory is written to Parquet files."),
+    key(HOT_MAX, SIZE, "128MiB", "Bound on rows in memory. Past it senders are asked to try again."),
+    key(SEAL_BYTES, SIZE, "32MiB", "A table with this much in memory is written to Parquet files."),
     key(SEAL_AGE, DURATION, "2m", "A table whose oldest row in memory is older is written to Parquet files."),
     key(WAL_SEGMENT, SIZE, "64MiB", "Size at which a segment of the write-ahead log is closed."),
     key(

@@ -17,6 +17,9 @@ use super::{
     values,
 };
 
+/// Encoded records that wait for the log writer; a request of the largest size fits twice.
+const APPEND_QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
 /// Where settings come from; later ones win.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
@@ -224,6 +227,7 @@ impl Settings {
             wal_segment_bytes: self.size(keys::WAL_SEGMENT) as u64,
             wal_max_bytes: self.size(keys::WAL_MAX) as u64,
             min_free_disk_bytes: self.size(keys::MIN_FREE_DISK) as u64,
+            append_queue_bytes: APPEND_QUEUE_BYTES,
             retention: self.value(keys::RETENTION, None, values::retention),
             ..StoreConfig::default()
         };

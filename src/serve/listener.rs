@@ -19,9 +19,9 @@ use super::drain::DrainedBody;
 const MAX_CONNECTIONS: usize = 1024;
 /// Requests under way on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
-/// HTTP/2 windows: a usual batch of spans fits without waiting for the peer's update.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// HTTP/2 windows, which bound what a connection holds before its requests are read: a usual batch of spans fits.
+const STREAM_WINDOW: u32 = 512 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Time for the head of a request to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for requests under way to end after a stop.

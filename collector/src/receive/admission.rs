@@ -45,6 +45,18 @@ pub(super) struct Charge {
 pub(super) struct NoRoom;
 
 impl Charge {
+    /// Charges `bytes` instead of what was charged: the request has another form.
+    pub(super) fn replace(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let charged = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if bytes > charged {
+            return self.grow(bytes - charged);
+        }
+        if let Some(permit) = &mut self.permit {
+            drop(permit.split(charged - bytes));
+        }
+        Ok(())
+    }
+
     /// Charges `bytes` more.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let bytes = u32::try_from(bytes).map_err(|_| NoRoom)?;
@@ -72,6 +84,11 @@ mod tests {
         assert_eq!(admission.used(), 90);
         drop(first);
         assert_eq!(second.grow(100), Ok(()));
+        assert_eq!(second.replace(30), Ok(()));
+        assert_eq!(admission.used(), 30);
+        assert_eq!(second.replace(101), Err(NoRoom));
+        assert_eq!(second.replace(40), Ok(()));
+        assert_eq!(admission.used(), 40);
         drop(second);
         assert_eq!(admission.used(), 0);
     }

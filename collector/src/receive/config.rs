@@ -33,8 +33,9 @@ impl Default for ReceiverConfig {
         Self {
             max_request_bytes: 16 * MIB,
             max_decompressed_bytes: 32 * MIB,
-            max_inflight_bytes: 128 * MIB,
-            decode_limits: DecodeLimits { expanded_bytes: 64 * MIB, ..DecodeLimits::default() },
+            max_inflight_bytes: 64 * MIB,
+            // Columns may have twice the room they use, and the largest request must fit when it is alone.
+            decode_limits: DecodeLimits { expanded_bytes: 32 * MIB, ..DecodeLimits::default() },
             cors: CorsOrigins::None,
         }
     }

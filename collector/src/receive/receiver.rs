@@ -113,7 +113,7 @@ impl Receiver {
         let rows = records.batch.num_rows();
         let mut duplicates = 0;
         if rows > 0 {
-            let stored = match charge.grow(records.batch.get_array_memory_size()) {
+            let stored = match charge.replace(records.batch.get_array_memory_size()) {
                 Ok(()) => self.store.append(signal.table(), records.batch).await.map_err(ReceiveError::from),
                 Err(_) => Err(ReceiveError::Busy),
             };

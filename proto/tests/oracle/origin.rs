@@ -76,7 +76,8 @@ impl Origin {
         }
         let (entities, _) = context.first(&resource.entity_refs, context.limits.attributes, Repair::AttributesDropped);
         for entity in entities {
-            let keys = Value::StringValue(entity.id_keys.join(","));
+            let (keys, _) = context.first(&entity.id_keys, context.limits.attributes, Repair::AttributesDropped);
+            let keys = Value::StringValue(keys.join(","));
             origin.push(&format!("otel.entity.{}", entity.r#type), Some(&keys), context);
         }
         origin.name_service(&resource, context);

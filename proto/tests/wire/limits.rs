@@ -17,7 +17,7 @@ use spandrel_proto::wire::{
 
 use crate::{
     build::{
-        START, attribute, decode_logs, decode_traces, int, int_at, logs, map_at, metrics, resource, span, text,
+        START, array, attribute, decode_logs, decode_traces, int, int_at, logs, map_at, metrics, resource, span, text,
         text_at, traces, traces_of,
     },
     check::{RECEIVED_AT, check_request, decode},
@@ -72,6 +72,16 @@ fn a_long_text_is_cut_at_a_character_and_said() {
         ..Default::default()
     }]));
     assert_eq!(text_at(&decoded.batch, "body", 0), Some(kept));
+}
+
+#[test]
+fn what_is_cut_is_not_held_in_memory() {
+    let nested = array(vec![Value::BytesValue(vec![7; 1 << 20]), Value::StringValue("\u{1}".repeat(1 << 20))]);
+    let decoded = decode_traces(&traces(vec![Span { attributes: vec![attribute("note", nested)], ..span(1) }]));
+    let kept = map_at(&decoded.batch, "attributes", 0).remove(0).1.expect("the value is there");
+    assert!(kept.starts_with("[\"BwcH") && kept.len() == VALUE_BYTES);
+    let memory = decoded.batch.get_array_memory_size();
+    assert!(memory < 4 * 1024 * 1024, "{memory} bytes are held for what was cut");
 }
 
 #[test]

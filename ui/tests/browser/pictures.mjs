@@ -16,6 +16,11 @@ const browser = await chromium.launch({
 });
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
 
+/**
+ * @param {string} path
+ * @param {string} ready
+ * @param {string} name
+ */
 async function take(path, ready, name) {
   await page.goto(base + path);
   await page.locator(ready).first().waitFor();

@@ -88,24 +88,28 @@ impl<'a> AnyValue<'a> {
             || matches!(self, AnyValue::Text(text) if text.eq_ignore_ascii_case(b"true"))
     }
 
-    /// Appends the value's text to `out`.
+    /// Appends the value's text to `out`. Of a text of more than `limit` bytes, more than `limit` are written, but not all.
     ///
     /// # Errors
     /// When a nested value is malformed or deeper than [`MAX_DEPTH`].
-    pub(super) fn write_text(self, out: &mut Vec<u8>) -> Result<(), WireError> {
+    pub(super) fn write_text(self, out: &mut Vec<u8>, limit: usize) -> Result<(), WireError> {
         match self {
             AnyValue::Empty => {}
-            AnyValue::Text(text) => out.extend_from_slice(text),
-            AnyValue::Bytes(bytes) => out.extend_from_slice(BASE64.encode(bytes).as_bytes()),
-            scalar_or_nested => scalar_or_nested.write_json(out)?,
+            AnyValue::Text(text) => out.extend_from_slice(&text[..text.len().min(limit.saturating_add(1))]),
+            AnyValue::Bytes(bytes) => write_base64(bytes, out, limit),
+            scalar_or_nested => scalar_or_nested.write_json(out, limit)?,
         }
         Ok(())
     }
 
-    fn write_json(self, out: &mut Vec<u8>) -> Result<(), WireError> {
+    fn write_json(self, out: &mut Vec<u8>, limit: usize) -> Result<(), WireError> {
+        let start = out.len();
         let mut stack = Vec::new();
-        write_scalar_or_open(self, out, &mut stack)?;
+        write_scalar_or_open(self, out, &mut stack, limit)?;
         while let Some(open) = stack.last_mut() {
+            if out.len() - start > limit {
+                return Ok(());
+            }
             let Some(field) = open.elements.next()? else {
                 out.push(open.close);
                 stack.pop();
@@ -120,13 +124,13 @@ impl<'a> AnyValue<'a> {
             }
             let value = if open.close == b'}' {
                 let (key, value) = read_key_value(element)?;
-                write_json_text(key, out);
+                write_json_text(key, out, limit);
                 out.push(b':');
                 AnyValue::read(value)?
             } else {
                 AnyValue::read(element)?
             };
-            write_scalar_or_open(value, out, &mut stack)?;
+            write_scalar_or_open(value, out, &mut stack, limit)?;
         }
         Ok(())
     }
@@ -171,12 +175,13 @@ fn write_scalar_or_open<'a>(
     value: AnyValue<'a>,
     out: &mut Vec<u8>,
     stack: &mut Vec<Open<'a>>,
+    limit: usize,
 ) -> Result<(), WireError> {
     let (bytes, message, open, close) = match value {
         AnyValue::Array(bytes) => (bytes, "ArrayValue", b'[', b']'),
         AnyValue::KeyValues(bytes) => (bytes, "KeyValueList", b'{', b'}'),
         scalar => {
-            write_scalar_json(scalar, out);
+            write_scalar_json(scalar, out, limit);
             return Ok(());
         }
     };
@@ -188,15 +193,19 @@ fn write_scalar_or_open<'a>(
     Ok(())
 }
 
-fn write_scalar_json(scalar: AnyValue<'_>, out: &mut Vec<u8>) {
+fn write_scalar_json(scalar: AnyValue<'_>, out: &mut Vec<u8>, limit: usize) {
     match scalar {
-        AnyValue::Text(text) => write_json_text(text, out),
-        AnyValue::Bytes(bytes) => write_json_text(BASE64.encode(bytes).as_bytes(), out),
+        AnyValue::Text(text) => write_json_text(text, out, limit),
+        AnyValue::Bytes(bytes) => {
+            out.push(b'"');
+            write_base64(bytes, out, limit);
+            out.push(b'"');
+        }
         AnyValue::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
         AnyValue::Int(value) => write_display(out, format_args!("{value}")),
         AnyValue::Double(value) if value.is_finite() => write_display(out, format_args!("{value:?}")),
-        AnyValue::Double(value) if value.is_nan() => write_json_text(b"NaN", out),
-        AnyValue::Double(value) => write_json_text(if value > 0.0 { b"Infinity" } else { b"-Infinity" }, out),
+        AnyValue::Double(value) if value.is_nan() => out.extend_from_slice(b"\"NaN\""),
+        AnyValue::Double(value) => out.extend_from_slice(if value > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" }),
         AnyValue::Empty | AnyValue::Array(_) | AnyValue::KeyValues(_) => out.extend_from_slice(b"null"),
     }
 }
@@ -206,9 +215,16 @@ pub(super) fn write_display(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_
     out.write_fmt(arguments).expect("writing to memory does not fail");
 }
 
-fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
+/// No more than what fills `limit` bytes is encoded.
+fn write_base64(bytes: &[u8], out: &mut Vec<u8>, limit: usize) {
+    let enough = bytes.len().min((limit / 3).saturating_add(1).saturating_mul(3));
+    out.extend_from_slice(BASE64.encode(&bytes[..enough]).as_bytes());
+}
+
+/// No more than what fills `limit` bytes is written.
+fn write_json_text(text: &[u8], out: &mut Vec<u8>, limit: usize) {
     out.push(b'"');
-    for byte in text {
+    for byte in &text[..text.len().min(limit)] {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
             b'\n' => out.extend_from_slice(b"\\n"),
@@ -235,7 +251,7 @@ mod tests {
     fn text_of(value: Value) -> Result<String, WireError> {
         let encoded = ProstValue { value: Some(value) }.encode_to_vec();
         let mut out = Vec::new();
-        AnyValue::read(&encoded)?.write_text(&mut out)?;
+        AnyValue::read(&encoded)?.write_text(&mut out, usize::MAX)?;
         Ok(String::from_utf8(out).expect("text of these values is UTF-8"))
     }
 

@@ -24,7 +24,7 @@ pub(super) fn push_value(
         AnyValue::Text(text) => push_text(column, row, text, limits, report),
         AnyValue::Empty => {}
         other => {
-            other.write_text(column.open(row))?;
+            other.write_text(column.open(row), limits.value_bytes)?;
             if column.close(limits.value_bytes) {
                 report.repair(Repair::ValueTruncated);
             }
@@ -154,7 +154,7 @@ pub(super) fn write_cut(
     report: &mut Report,
 ) -> Result<(), WireError> {
     let start = out.len();
-    value.write_text(out)?;
+    value.write_text(out, limits.value_bytes)?;
     let kept = text_prefix(&out[start..], limits.value_bytes).len();
     if start + kept < out.len() {
         out.truncate(start + kept);

@@ -148,7 +148,7 @@ impl Resource {
             return self.push(b"deployment.environment.name", value, limits, report);
         }
         let mut older = Vec::new();
-        value.write_text(&mut older)?;
+        value.write_text(&mut older, usize::MAX)?;
         if older == *current {
             return Ok(());
         }
@@ -160,16 +160,17 @@ impl Resource {
     fn push_entity(&mut self, bytes: &[u8], limits: &DecodeLimits, report: &mut Report) -> Result<(), WireError> {
         let mut reader = Reader::new("EntityRef", bytes);
         let mut entity_type: &[u8] = &[];
-        let mut id_keys: Vec<&[u8]> = Vec::new();
+        let mut id_keys = Kept::default();
         while let Some(field) = reader.next()? {
             match field.number {
                 2 => entity_type = field.bytes()?,
-                3 => id_keys.push(field.bytes()?),
+                3 => id_keys.push(field.bytes()?, limits.attributes),
                 _ => {}
             }
         }
         let key = [b"otel.entity.", entity_type].concat();
-        self.attributes.push(&key, AnyValue::Text(&id_keys.join(&b',')), limits, report)
+        report.repair_many(Repair::AttributesDropped, id_keys.dropped);
+        self.attributes.push(&key, AnyValue::Text(&id_keys.items.join(&b',')), limits, report)
     }
 
     fn name_service(

@@ -234,8 +234,8 @@ impl<'a> Candidate<'a> {
             (AnyValue::Text(first), AnyValue::Text(second)) => Ok(first == second),
             (first, second) => {
                 let mut texts = [Vec::new(), Vec::new()];
-                first.write_text(&mut texts[0])?;
-                second.write_text(&mut texts[1])?;
+                first.write_text(&mut texts[0], usize::MAX)?;
+                second.write_text(&mut texts[1], usize::MAX)?;
                 Ok(texts[0] == texts[1])
             }
         }

@@ -3,7 +3,7 @@
 use super::{
     Signal,
     any_value::MAX_DEPTH,
-    messages::{self, FieldType},
+    messages::{self, Field, FieldType, Fields},
 };
 use crate::wire::{
     WireError,
@@ -20,22 +20,31 @@ const MAX_MESSAGES: usize = 9 + 3 * MAX_DEPTH;
 /// As [`decode`](super::decode) does for malformed bytes.
 pub fn walk(signal: Signal, request: &[u8]) -> Result<u64, WireError> {
     let mut sum = 0_u64;
-    let mut stack = vec![(Reader::new("request", request), messages::request(signal))];
-    while let Some((reader, fields)) = stack.last_mut() {
+    let mut outer = Vec::new();
+    let (mut reader, mut fields) = (Reader::new("request", request), messages::request(signal));
+    loop {
         let Some(field) = reader.next()? else {
-            stack.pop();
+            let Some(unfinished) = outer.pop() else { return Ok(sum) };
+            (reader, fields) = unfinished;
             continue;
         };
         sum = sum.wrapping_add(u64::from(field.number));
-        let Value::Bytes(bytes) = field.value else { continue };
-        if let Some(FieldType::Message(inner) | FieldType::Messages(inner)) =
-            fields.iter().find(|known| known.number == field.number).map(|known| known.field_type)
+        if let Value::Bytes(bytes) = field.value
+            && let Some(FieldType::Message(inner) | FieldType::Messages(inner)) = type_of(fields, field.number)
         {
-            if stack.len() > MAX_MESSAGES {
+            if outer.len() > MAX_MESSAGES {
                 return Err(WireError::TooDeep { limit: MAX_DEPTH });
             }
-            stack.push((Reader::new("message", bytes), *inner));
+            outer.push((reader, fields));
+            (reader, fields) = (Reader::new("message", bytes), *inner);
         }
     }
-    Ok(sum)
+}
+
+/// The type of a field, if it is known. Most messages number their fields without gaps.
+#[inline]
+fn type_of(fields: Fields, number: u32) -> Option<FieldType> {
+    let is_it = |field: &&Field| field.number == number;
+    let guess = fields.get(number as usize - 1).filter(is_it);
+    guess.or_else(|| fields.iter().find(is_it)).map(|field| field.field_type)
 }
