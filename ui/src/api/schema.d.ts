@@ -489,8 +489,8 @@ export interface operations {
                 attribute?: string[];
                 /** @description At most so many traces: 20 by default, at most 200 */
                 limit?: number;
-                /** @description `recent` (the default) or `slowest` */
-                order?: string;
+                /** @description `recent` by default */
+                order?: "recent" | "slowest";
             };
             header?: never;
             path?: never;
