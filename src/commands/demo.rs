@@ -57,7 +57,9 @@ fn greet(addresses: &Addresses, data_dir: &std::path::Path, args: &DemoArgs) -> 
         "Shop       seed {}, {} requests a second, {} minutes of history first",
         args.seed, args.rate, args.history
     ))?;
-    say(format_args!("Try        spandrel sql{url} \"{STATEMENT}\""))?;
+    // As the program was called, so that the line works where it is not on the path.
+    let program = std::env::args().next().unwrap_or_else(|| "spandrel".to_owned());
+    say(format_args!("Try        {program} sql{url} \"{STATEMENT}\""))?;
     say(format_args!("Stop       Ctrl-C"))
 }
 
