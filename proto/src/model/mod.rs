@@ -10,6 +10,8 @@ mod weight;
 
 pub use clock::{Clock, SystemClock};
 pub use outcome::{Outcome, Signals, outcome};
-pub use schema::{ColumnType, attributes_field, column_type, events_item, exemplars_item, links_item, quantiles_item};
+pub use schema::{
+    ColumnType, attempts_item, attributes_field, column_type, events_item, exemplars_item, links_item, quantiles_item,
+};
 pub use table::Table;
 pub use weight::weight;

@@ -65,6 +65,11 @@ pub fn links_item() -> FieldRef {
     ])
 }
 
+/// One try of a gateway at an upstream.
+pub fn attempts_item() -> FieldRef {
+    struct_item(vec![text("address"), int("status"), long("duration_ns")])
+}
+
 /// One exemplar of a metric point.
 pub fn exemplars_item() -> FieldRef {
     struct_item(vec![time("time"), double("value"), id("trace_id"), id("span_id"), attributes_field("attributes")])
@@ -79,10 +84,16 @@ pub(super) fn stored(table: Table) -> SchemaRef {
     static SPANS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(spans())));
     static LOGS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(logs())));
     static METRICS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(metrics())));
+    static REQUESTS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(requests())));
+    static BREAKERS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(breakers())));
+    static REJECTS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(rejects())));
     match table {
         Table::Spans => SPANS.clone(),
         Table::Logs => LOGS.clone(),
         Table::Metrics => METRICS.clone(),
+        Table::Requests => REQUESTS.clone(),
+        Table::Breakers => BREAKERS.clone(),
+        Table::Rejects => REJECTS.clone(),
     }
 }
 
@@ -214,6 +225,71 @@ fn metrics() -> Vec<Field> {
         attributes_field("scope_attributes"),
         attributes_field("metadata"),
         required(text("source")),
+    ]
+}
+
+fn requests() -> Vec<Field> {
+    vec![
+        required(time("start_time")),
+        required(time("end_time")),
+        long("duration_ns"),
+        required(text("source")),
+        required(text("side")),
+        required(text("gateway")),
+        text("http_request_method"),
+        text("url_path"),
+        text("http_route"),
+        text("server_address"),
+        int("http_response_status_code"),
+        text("rpc_status_code"),
+        text("client_address"),
+        text("user_agent"),
+        long("request_bytes"),
+        long("response_bytes"),
+        text("upstream_service"),
+        text("upstream_address"),
+        int("upstream_status"),
+        long("upstream_duration_ns"),
+        list("attempts", attempts_item()),
+        text("response_flags"),
+        id("trace_id"),
+        id("span_id"),
+        id("parent_span_id"),
+        text("correlation_id"),
+        list("correlation_ids", scalar_item(DataType::Utf8)),
+        required(text("outcome")),
+        attributes_field("attributes"),
+    ]
+}
+
+fn breakers() -> Vec<Field> {
+    vec![
+        required(time("time")),
+        required(text("system")),
+        text("breaker"),
+        required(text("service_name")),
+        text("peer_service"),
+        text("server_address"),
+        required(text("event")),
+        required(text("basis")),
+        required(text("signal")),
+        text("detail"),
+        id("trace_id"),
+        id("span_id"),
+        text("correlation_id"),
+        required(text("source_table")),
+    ]
+}
+
+fn rejects() -> Vec<Field> {
+    vec![
+        required(time("time")),
+        required(text("source")),
+        required(text("format")),
+        required(text("reason")),
+        text("detail"),
+        text("record"),
+        required(long("records")),
     ]
 }
 

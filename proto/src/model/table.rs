@@ -12,11 +12,15 @@ pub enum Table {
     Spans,
     Logs,
     Metrics,
+    Requests,
+    Breakers,
+    Rejects,
 }
 
 impl Table {
     /// Every table, in the order of their codes.
-    pub const ALL: [Table; 3] = [Table::Spans, Table::Logs, Table::Metrics];
+    pub const ALL: [Table; 6] =
+        [Table::Spans, Table::Logs, Table::Metrics, Table::Requests, Table::Breakers, Table::Rejects];
 
     /// The name users write in SQL, and the directory the table's files are in.
     pub fn name(self) -> &'static str {
@@ -24,6 +28,9 @@ impl Table {
             Table::Spans => "spans",
             Table::Logs => "logs",
             Table::Metrics => "metrics",
+            Table::Requests => "requests",
+            Table::Breakers => "breakers",
+            Table::Rejects => "rejects",
         }
     }
 
@@ -33,6 +40,9 @@ impl Table {
             Table::Spans => 1,
             Table::Logs => 2,
             Table::Metrics => 3,
+            Table::Requests => 4,
+            Table::Breakers => 5,
+            Table::Rejects => 6,
         }
     }
 
@@ -49,8 +59,8 @@ impl Table {
     /// The event-time column: rows are partitioned by its hour.
     pub fn time_column(self) -> &'static str {
         match self {
-            Table::Spans => "start_time",
-            Table::Logs | Table::Metrics => "time",
+            Table::Spans | Table::Requests => "start_time",
+            Table::Logs | Table::Metrics | Table::Breakers | Table::Rejects => "time",
         }
     }
 
@@ -60,6 +70,9 @@ impl Table {
             Table::Spans => &["service_name", "start_time"],
             Table::Logs => &["service_name", "time"],
             Table::Metrics => &["name", "service_name", "time"],
+            Table::Requests => &["gateway", "start_time"],
+            Table::Breakers => &["service_name", "time"],
+            Table::Rejects => &["source", "time"],
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Readers over wire formats: bytes in, canonical Arrow batches out.
 
-mod columns;
 pub mod otlp;
 mod protobuf;
 mod report;

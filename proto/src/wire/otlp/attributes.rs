@@ -4,11 +4,9 @@ use std::ops::Range;
 
 use super::any_value::{AnyValue, read_key_value};
 use crate::{
+    columns::{Bytes, Maps, Texts, text_prefix},
     model::alias,
-    wire::{
-        DecodeLimits, Repair, Report, WireError,
-        columns::{Bytes, Maps, Texts, text_prefix},
-    },
+    wire::{DecodeLimits, Repair, Report, WireError},
 };
 
 /// Sets `row` of a text column to the value's text, cut to the limit.

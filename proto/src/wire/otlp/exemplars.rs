@@ -8,15 +8,12 @@ use super::{
     logs::push_id,
 };
 use crate::{
+    columns::{Bytes, Finisher, Float64s, Int64s, Maps, Nesting, finish_struct_lists},
     model::{
         Table,
         id::{SPAN_ID_LEN, TRACE_ID_LEN},
     },
-    wire::{
-        DecodeLimits, Repair, Report, WireError,
-        columns::{Bytes, Finisher, Float64s, Int64s, Maps, Nesting, finish_struct_lists},
-        protobuf::Reader,
-    },
+    wire::{DecodeLimits, Repair, Report, WireError, protobuf::Reader},
 };
 
 #[derive(Debug, Default)]

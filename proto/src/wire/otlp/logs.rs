@@ -11,15 +11,12 @@ use super::{
     resource::{OriginColumns, Resource, Scope, finish_map, finish_source},
 };
 use crate::{
+    columns::{Bytes, Finisher, Int32s, Int64s, Maps},
     model::{
         Table,
         id::{SPAN_ID_LEN, TRACE_ID_LEN},
     },
-    wire::{
-        DecodeLimits, Decoded, RejectReason, Repair, Report, WireError,
-        columns::{Bytes, Finisher, Int32s, Int64s, Maps},
-        protobuf::Reader,
-    },
+    wire::{DecodeLimits, Decoded, RejectReason, Repair, Report, WireError, protobuf::Reader},
 };
 
 pub(super) fn decode(request: &[u8], received_at: i64, limits: &DecodeLimits) -> Result<Decoded, WireError> {

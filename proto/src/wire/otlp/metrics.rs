@@ -8,10 +8,10 @@ use super::{
     resource::{Resource, Scope},
 };
 use crate::{
+    columns::Finisher,
     model::Table,
     wire::{
         DecodeLimits, Decoded, RejectReason, Repair, Report, WireError,
-        columns::Finisher,
         protobuf::{Field, Reader},
     },
 };

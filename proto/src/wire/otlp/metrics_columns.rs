@@ -10,10 +10,8 @@ use super::{
     resource::{OriginColumns, finish_map, finish_source},
 };
 use crate::{
+    columns::{Booleans, Bytes, Finisher, Float64s, Int32s, Int64s, Maps, Nesting, NumberLists, finish_struct_lists},
     model::Table,
-    wire::columns::{
-        Booleans, Bytes, Finisher, Float64s, Int32s, Int64s, Maps, Nesting, NumberLists, finish_struct_lists,
-    },
 };
 
 #[derive(Debug, Default)]

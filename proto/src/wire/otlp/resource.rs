@@ -10,12 +10,9 @@ use super::{
     attributes::{Kept, SharedAttributes, extend_cut, write_cut},
 };
 use crate::{
+    columns::{Bytes, Finisher, Maps},
     model::Table,
-    wire::{
-        DecodeLimits, Repair, Report, WireError,
-        columns::{Bytes, Finisher, Maps},
-        protobuf::Reader,
-    },
+    wire::{DecodeLimits, Repair, Report, WireError, protobuf::Reader},
 };
 
 const UNKNOWN_SERVICE: &[u8] = b"unknown_service";

@@ -11,12 +11,13 @@ use super::{
     spans_columns::SpanColumns,
 };
 use crate::{
+    columns::Finisher,
     model::{
         self, Signals, Table,
         alias::Target,
         id::{SPAN_ID_LEN, TRACE_ID_LEN},
     },
-    wire::{DecodeLimits, Decoded, RejectReason, Repair, Report, WireError, columns::Finisher, protobuf::Reader},
+    wire::{DecodeLimits, Decoded, RejectReason, Repair, Report, WireError, protobuf::Reader},
 };
 
 pub(super) fn decode(request: &[u8], limits: &DecodeLimits) -> Result<Decoded, WireError> {

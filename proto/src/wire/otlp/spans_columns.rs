@@ -4,8 +4,8 @@ use arrow::array::ArrayRef;
 
 use super::resource::{OriginColumns, finish_map, finish_source};
 use crate::{
+    columns::{Bytes, Finisher, Float64s, Int32s, Int64s, Maps, Nesting, finish_struct_lists},
     model::{Table, alias::Target},
-    wire::columns::{Bytes, Finisher, Float64s, Int32s, Int64s, Maps, Nesting, finish_struct_lists},
 };
 
 /// Targets that are columns of their own.

@@ -12,7 +12,7 @@ use super::{Bytes, Finisher, Texts};
 
 /// Where each row's elements end in a nested column; rows without elements are null.
 #[derive(Debug)]
-pub(crate) struct Nesting {
+pub struct Nesting {
     offsets: Vec<i32>,
     nulls: NullBufferBuilder,
 }
@@ -30,7 +30,7 @@ impl Nesting {
 
     /// Ends `row`, whose elements are all those up to `elements`; without any of its own it stays null.
     #[inline]
-    pub(crate) fn end_row(&mut self, row: usize, elements: usize) {
+    pub fn end_row(&mut self, row: usize, elements: usize) {
         let end = i32::try_from(elements).expect("elements are bounded by DecodeLimits::MAX_EXPANDED_BYTES");
         if self.offsets.last() != Some(&end) {
             self.push_row(row, end);
@@ -38,7 +38,7 @@ impl Nesting {
     }
 
     /// Ends `row` as [`Nesting::end_row`] does, but an empty row is an empty list, not null.
-    pub(crate) fn end_present_row(&mut self, row: usize, elements: usize) {
+    pub fn end_present_row(&mut self, row: usize, elements: usize) {
         let end = i32::try_from(elements).expect("elements are bounded by DecodeLimits::MAX_EXPANDED_BYTES");
         self.push_row(row, end);
     }
@@ -66,20 +66,20 @@ impl Nesting {
 
 /// A column of attribute maps.
 #[derive(Debug, Default)]
-pub(crate) struct Maps {
+pub struct Maps {
     nesting: Nesting,
-    pub(crate) keys: Bytes,
-    pub(crate) values: Bytes,
+    pub keys: Bytes,
+    pub values: Bytes,
 }
 
 impl Maps {
     /// Entries written so far, of all rows.
-    pub(crate) fn entries(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.keys.len()
     }
 
     /// Sets `rows`, which are past every row set before, to the same entries.
-    pub(crate) fn push_run(&mut self, rows: Range<usize>, keys: &Texts, values: &Texts) {
+    pub fn push_run(&mut self, rows: Range<usize>, keys: &Texts, values: &Texts) {
         for row in rows {
             let entry = self.entries();
             self.keys.push_texts(entry, keys);
@@ -89,11 +89,11 @@ impl Maps {
     }
 
     #[inline]
-    pub(crate) fn end_row(&mut self, row: usize) {
+    pub fn end_row(&mut self, row: usize) {
         self.nesting.end_row(row, self.keys.len());
     }
 
-    pub(crate) fn finish(self, field: &Field, finisher: &mut Finisher) -> ArrayRef {
+    pub fn finish(self, field: &Field, finisher: &mut Finisher) -> ArrayRef {
         let DataType::Map(entries_field, ordered) = field.data_type() else {
             unreachable!("attribute columns are maps by schema")
         };
@@ -111,9 +111,9 @@ impl Maps {
 
 /// A column of lists of numbers.
 #[derive(Debug)]
-pub(crate) struct NumberLists<T: ArrowPrimitiveType> {
+pub struct NumberLists<T: ArrowPrimitiveType> {
     nesting: Nesting,
-    pub(crate) elements: Vec<T::Native>,
+    pub elements: Vec<T::Native>,
 }
 
 impl<T: ArrowPrimitiveType> Default for NumberLists<T> {
@@ -123,15 +123,15 @@ impl<T: ArrowPrimitiveType> Default for NumberLists<T> {
 }
 
 impl<T: ArrowPrimitiveType> NumberLists<T> {
-    pub(crate) fn end_row(&mut self, row: usize) {
+    pub fn end_row(&mut self, row: usize) {
         self.nesting.end_row(row, self.elements.len());
     }
 
-    pub(crate) fn end_present_row(&mut self, row: usize) {
+    pub fn end_present_row(&mut self, row: usize) {
         self.nesting.end_present_row(row, self.elements.len());
     }
 
-    pub(crate) fn finish(self, field: &Field, finisher: &mut Finisher) -> ArrayRef {
+    pub fn finish(self, field: &Field, finisher: &mut Finisher) -> ArrayRef {
         let (offsets, nulls) = self.nesting.finish(finisher.rows);
         let elements = PrimitiveArray::<T>::new(ScalarBuffer::from(self.elements), None);
         Arc::new(ListArray::new(list_item(field), offsets, Arc::new(elements), nulls))
@@ -139,7 +139,7 @@ impl<T: ArrowPrimitiveType> NumberLists<T> {
 }
 
 /// Closes a column of lists of structs over the finished columns of its elements.
-pub(crate) fn finish_struct_lists(
+pub fn finish_struct_lists(
     field: &Field,
     nesting: Nesting,
     elements: usize,
@@ -157,4 +157,11 @@ pub(crate) fn finish_struct_lists(
 fn list_item(field: &Field) -> FieldRef {
     let DataType::List(item) = field.data_type() else { unreachable!("list columns are lists by schema") };
     Arc::clone(item)
+}
+
+/// Closes a column of lists of texts.
+pub fn finish_text_lists(field: &Field, nesting: Nesting, elements: Bytes, finisher: &mut Finisher) -> ArrayRef {
+    let (offsets, nulls) = nesting.finish(finisher.rows);
+    let texts = finisher.nested(elements.len(), |finisher| elements.finish_text(finisher));
+    Arc::new(ListArray::new(list_item(field), offsets, texts, nulls))
 }

@@ -1,12 +1,12 @@
 /// How many rows the finished columns are to have, and what had to be mended to finish them.
 #[derive(Debug)]
-pub(crate) struct Finisher {
-    pub(crate) rows: usize,
-    pub(crate) texts_repaired: u64,
+pub struct Finisher {
+    pub rows: usize,
+    pub texts_repaired: u64,
 }
 
 impl Finisher {
-    pub(crate) fn new(rows: usize) -> Self {
+    pub fn new(rows: usize) -> Self {
         Self { rows, texts_repaired: 0 }
     }
 

@@ -12,14 +12,14 @@ use super::Finisher;
 
 /// A nullable column of numbers.
 #[derive(Debug)]
-pub(crate) struct Numbers<T: ArrowPrimitiveType> {
+pub struct Numbers<T: ArrowPrimitiveType> {
     values: Vec<T::Native>,
     nulls: NullBufferBuilder,
 }
 
-pub(crate) type Int32s = Numbers<Int32Type>;
-pub(crate) type Int64s = Numbers<Int64Type>;
-pub(crate) type Float64s = Numbers<Float64Type>;
+pub type Int32s = Numbers<Int32Type>;
+pub type Int64s = Numbers<Int64Type>;
+pub type Float64s = Numbers<Float64Type>;
 
 impl<T: ArrowPrimitiveType> Default for Numbers<T> {
     fn default() -> Self {
@@ -28,19 +28,19 @@ impl<T: ArrowPrimitiveType> Default for Numbers<T> {
 }
 
 impl<T: ArrowPrimitiveType> Numbers<T> {
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.values.len()
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: T::Native) {
+    pub fn push(&mut self, row: usize, value: T::Native) {
         self.pad(row);
         self.values.push(value);
         self.nulls.append_non_null();
     }
 
     /// Sets `row`, the last one or one past it; the value of a row set before is replaced.
-    pub(crate) fn set(&mut self, row: usize, value: T::Native) {
+    pub fn set(&mut self, row: usize, value: T::Native) {
         match self.values.get_mut(row) {
             Some(before) => *before = value,
             None => self.push(row, value),
@@ -48,13 +48,13 @@ impl<T: ArrowPrimitiveType> Numbers<T> {
     }
 
     /// Sets `row` unless it is set.
-    pub(crate) fn set_default(&mut self, row: usize) {
+    pub fn set_default(&mut self, row: usize) {
         if self.values.len() <= row {
             self.push(row, T::Native::default());
         }
     }
 
-    pub(crate) fn finish(mut self, finisher: &mut Finisher) -> ArrayRef {
+    pub fn finish(mut self, finisher: &mut Finisher) -> ArrayRef {
         if self.values.is_empty() {
             return new_null_array(&T::DATA_TYPE, finisher.rows);
         }
@@ -74,17 +74,17 @@ impl<T: ArrowPrimitiveType> Numbers<T> {
 
 /// A nullable column of booleans.
 #[derive(Debug, Default)]
-pub(crate) struct Booleans {
+pub struct Booleans {
     values: Vec<Option<bool>>,
 }
 
 impl Booleans {
-    pub(crate) fn push(&mut self, row: usize, value: bool) {
+    pub fn push(&mut self, row: usize, value: bool) {
         self.values.resize(row, None);
         self.values.push(Some(value));
     }
 
-    pub(crate) fn finish(mut self, finisher: &mut Finisher) -> ArrayRef {
+    pub fn finish(mut self, finisher: &mut Finisher) -> ArrayRef {
         self.values.resize(finisher.rows, None);
         Arc::new(BooleanArray::from(self.values))
     }

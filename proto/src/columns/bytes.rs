@@ -12,7 +12,7 @@ use super::Finisher;
 
 /// A nullable column of byte strings: text (`Utf8`) or ids (`Binary`).
 #[derive(Debug)]
-pub(crate) struct Bytes {
+pub struct Bytes {
     values: Vec<u8>,
     offsets: Vec<i32>,
     nulls: NullBufferBuilder,
@@ -25,20 +25,24 @@ impl Default for Bytes {
 }
 
 impl Bytes {
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Sets `row`, which is past every row set before; rows between are null.
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: &[u8]) {
+    pub fn push(&mut self, row: usize, value: &[u8]) {
         self.pad(row);
         self.values.extend_from_slice(value);
         self.close_value();
     }
 
     /// Sets `rows`, which are past every row set before, to the same value.
-    pub(crate) fn push_run(&mut self, rows: Range<usize>, value: &[u8]) {
+    pub fn push_run(&mut self, rows: Range<usize>, value: &[u8]) {
         self.pad(rows.start);
         self.values.reserve(rows.len() * value.len());
         self.offsets.reserve(rows.len());
@@ -52,7 +56,7 @@ impl Bytes {
 
     /// Sets the rows from `row` on, which is past every row set before, to `texts`.
     #[inline]
-    pub(crate) fn push_texts(&mut self, row: usize, texts: &Texts) {
+    pub fn push_texts(&mut self, row: usize, texts: &Texts) {
         self.pad(row);
         let start = self.end_offset();
         self.values.extend_from_slice(&texts.bytes);
@@ -70,14 +74,14 @@ impl Bytes {
 
     /// Appends to the value being written; [`Bytes::close`] ends it.
     #[inline]
-    pub(crate) fn open(&mut self, row: usize) -> &mut Vec<u8> {
+    pub fn open(&mut self, row: usize) -> &mut Vec<u8> {
         self.pad(row);
         &mut self.values
     }
 
     /// Ends the value begun with [`Bytes::open`], cut to `limit` bytes at a character's edge. Says whether it was cut.
     #[inline]
-    pub(crate) fn close(&mut self, limit: usize) -> bool {
+    pub fn close(&mut self, limit: usize) -> bool {
         let start = self.offsets.last().map_or(0, |offset| offset.cast_unsigned() as usize);
         let cut = self.values.len() - start > limit;
         if cut {
@@ -88,7 +92,7 @@ impl Bytes {
         cut
     }
 
-    pub(crate) fn finish_text(mut self, finisher: &mut Finisher) -> ArrayRef {
+    pub fn finish_text(mut self, finisher: &mut Finisher) -> ArrayRef {
         if self.len() == 0 {
             return new_null_array(&DataType::Utf8, finisher.rows);
         }
@@ -102,7 +106,7 @@ impl Bytes {
         }
     }
 
-    pub(crate) fn finish_binary(mut self, finisher: &mut Finisher) -> ArrayRef {
+    pub fn finish_binary(mut self, finisher: &mut Finisher) -> ArrayRef {
         if self.len() == 0 {
             return new_null_array(&DataType::Binary, finisher.rows);
         }
@@ -144,7 +148,7 @@ fn offset(bytes: usize) -> i32 {
 
 /// Texts rendered once, to be repeated for many rows.
 #[derive(Debug, Default)]
-pub(crate) struct Texts {
+pub struct Texts {
     bytes: Vec<u8>,
     ends: Vec<i32>,
     /// Which texts are null; empty while none is.
@@ -152,27 +156,31 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(crate) fn byte_len(&self) -> usize {
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub fn byte_len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Where to write the next text, which [`Texts::close`] ends.
-    pub(crate) fn open(&mut self) -> &mut Vec<u8> {
+    pub fn open(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.ends.push(offset(self.bytes.len()));
         if !self.nulls.is_empty() {
             self.nulls.push(false);
         }
     }
 
-    pub(crate) fn push_null(&mut self) {
+    pub fn push_null(&mut self) {
         self.nulls.resize(self.ends.len(), false);
         self.nulls.push(true);
         self.ends.push(offset(self.bytes.len()));
@@ -180,7 +188,7 @@ impl Texts {
 }
 
 /// The longest prefix of `text` of at most `limit` bytes that does not end inside a UTF-8 character.
-pub(crate) fn text_prefix(text: &[u8], limit: usize) -> &[u8] {
+pub fn text_prefix(text: &[u8], limit: usize) -> &[u8] {
     if text.len() <= limit {
         return text;
     }

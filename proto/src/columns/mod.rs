@@ -8,7 +8,7 @@ mod finisher;
 mod nested;
 mod numbers;
 
-pub(crate) use bytes::{Bytes, Texts, text_prefix};
-pub(crate) use finisher::Finisher;
-pub(crate) use nested::{Maps, Nesting, NumberLists, finish_struct_lists};
-pub(crate) use numbers::{Booleans, Float64s, Int32s, Int64s};
+pub use bytes::{Bytes, Texts, text_prefix};
+pub use finisher::Finisher;
+pub use nested::{Maps, Nesting, NumberLists, finish_struct_lists, finish_text_lists};
+pub use numbers::{Booleans, Float64s, Int32s, Int64s};

@@ -1,0 +1,16 @@
+//! Lines of gateway, mesh and application logs to canonical records: text in, Arrow out. No I/O, no async runtime, no
+//! clock of its own.
+//!
+//! A [`Format`](format::Format) reads one line into an [`Output`](record::Output); a [`Normalizer`](batch::Normalizer)
+//! collects the outputs of many lines into batches of `requests`, `logs` and `rejects`. What is derived from records
+//! whatever their origin (requests inside application logs, breaker events, services of addresses, redaction) works on
+//! those batches, and so serves OTLP as well.
+
+pub mod batch;
+pub mod format;
+pub mod ids;
+pub mod json;
+mod outcome;
+pub mod record;
+pub mod rows;
+pub mod time;
