@@ -60,7 +60,7 @@ impl<'a> Object<'a> {
     }
 
     /// The members of all depths as texts, nested keys joined by dots, lists as JSON. Nulls are left out.
-    pub fn for_each_flat(self, visit: &mut impl FnMut(Text<'a>, Text<'a>)) {
+    pub fn for_each_flat(self, visit: &mut dyn FnMut(Text<'a>, Text<'a>)) {
         // Depth is bounded by the reader, which refuses more than 128 levels.
         for (key, value) in self.members {
             match value {

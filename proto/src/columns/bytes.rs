@@ -93,7 +93,7 @@ impl Bytes {
     }
 
     pub fn finish_text(mut self, finisher: &mut Finisher) -> ArrayRef {
-        if self.len() == 0 {
+        if self.is_empty() {
             return new_null_array(&DataType::Utf8, finisher.rows);
         }
         self.pad(finisher.rows);
@@ -107,7 +107,7 @@ impl Bytes {
     }
 
     pub fn finish_binary(mut self, finisher: &mut Finisher) -> ArrayRef {
-        if self.len() == 0 {
+        if self.is_empty() {
             return new_null_array(&DataType::Binary, finisher.rows);
         }
         self.pad(finisher.rows);
