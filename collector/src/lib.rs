@@ -1,8 +1,10 @@
 //! The write path: bytes from a socket to records that are durable, and the acknowledgement that says so.
 
+mod pipeline;
 mod receive;
 
 pub use receive::{
-    Admission, CorsOrigins, DeadLetters, Receiver, ReceiverConfig, ReceiverStats, RejectedRecord, Transport,
-    grpc_router, grpc_service_name, http_router,
+    Admission, CorsOrigins, Receiver, ReceiverConfig, ReceiverStats, Transport, grpc_router, grpc_service_name,
+    http_router,
 };
+pub use pipeline::Pipeline;

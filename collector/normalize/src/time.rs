@@ -9,6 +9,18 @@ pub const NANOS_PER_MICRO: i64 = 1_000;
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
+/// A zone by its name in the time zone database, or by its offset as in `+08:00`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn zone(text: &str) -> Result<TimeZone, String> {
+    if let Some(seconds) = offset(text.as_bytes()).and_then(|seconds| i32::try_from(seconds).ok()) {
+        return jiff::tz::Offset::from_seconds(seconds).map(TimeZone::fixed).map_err(|error| error.to_string());
+    }
+    TimeZone::get(text)
+        .map_err(|_| format!("{text:?} is not a time zone such as UTC, Europe/Berlin or +08:00"))
+}
+
 /// `10/Oct/2000:13:55:36 -0700`, the time of nginx's and Apache's access logs.
 pub fn common_log(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
