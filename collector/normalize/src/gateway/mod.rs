@@ -1,6 +1,6 @@
 //! Access and error logs of gateways.
 
-//X pub mod apache;
+pub mod apache;
 //X pub mod aws_elb;
 mod common_log;
 //X pub mod haproxy;

@@ -97,7 +97,8 @@ pub(super) fn set_host<'a>(record: &mut RequestRecord<'a>, authority: Text<'a>) 
         record.attribute("server.port", slice(&authority, authority.len() - port.len()..authority.len()));
     }
     // The brackets of an IPv6 address are no part of it.
-    let bare = if authority[start..host_end].starts_with('[') { start + 1..host_end - 1 } else { start..host_end };
+    let is_bracketed = host.len() > 2 && host.starts_with('[') && host.ends_with(']');
+    let bare = if is_bracketed { start + 1..host_end - 1 } else { start..host_end };
     record.server_address = Some(slice(&authority, bare));
 }
 

@@ -105,6 +105,7 @@ impl<F> Template<F> {
         Ok(())
     }
 
+    #[cfg(test)]
     pub(super) fn fields(&self) -> impl Iterator<Item = &F> {
         self.fields.iter().map(|(field, _)| field)
     }
