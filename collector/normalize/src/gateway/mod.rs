@@ -1,18 +1,18 @@
 //! Access and error logs of gateways.
 
 pub mod apache;
-//X pub mod aws_elb;
+pub mod aws_elb;
 mod common_log;
-//X pub mod haproxy;
+pub mod haproxy;
 pub mod nginx;
 mod request_line;
-//X pub mod spring_cloud_gateway;
+pub mod spring_cloud_gateway;
 mod template;
 #[cfg(test)]
 mod testing;
 mod text_ids;
 mod tokens;
-//X pub mod traefik_clf;
+pub mod traefik_clf;
 
 use crate::{
     format::{FormatError, FormatOptions, LineError, LineReason},
