@@ -191,7 +191,7 @@ fn differences(name: &str, value: &str, want: &Value) -> Vec<String> {
         // Seconds are compared as numbers.
         let number = wanted.parse::<f64>().ok().map(|number| number.to_string());
         let found = row.get(&own).map(String::as_str);
-        let is_missing = matches!(wanted.as_str(), "" | "-" | "null");
+        let is_missing = matches!(wanted.as_str(), "" | "-" | "null" | "-1.0");
         if !(is_missing && found.is_none() || found == Some(&wanted) || found.is_some() && found == number.as_deref()) {
             differences.push(format!("{key}: {found:?} and not {wanted:?}"));
         }
@@ -225,17 +225,158 @@ fn nginx_cases_of_vrl() {
         }
         .to_owned()
     };
-    check("vrl-parsers/parse_nginx_log.json", own, &[]);
+    // The message of the limit is kept whole: its figures are of no use apart from it.
+    check(
+        "vrl-parsers/parse_nginx_log.json",
+        own,
+        &[
+            (
+                "error_rate_limit",
+                r#"message: Some("limiting requests, excess: 50.416 by zone \"api_access_token\"") and not "limiting requests""#,
+            ),
+            (
+                "error_rate_delaying",
+                r#"message: Some("delaying requests, excess: 50.416, by zone \"api_access_token\"") and not "delaying requests""#,
+            ),
+        ],
+    );
 }
 
 #[test]
 fn apache_and_common_cases_of_vrl() {
     let own = |case: &Value| if case["args"]["format"] == "error" { "apache_error" } else { "apache" }.to_owned();
-    check("vrl-parsers/parse_apache_log.json", own, &[]);
-    check("vrl-parsers/parse_common_log.json", own, &[]);
+    check(
+        "vrl-parsers/parse_apache_log.json",
+        own,
+        &[
+            // The case reads microseconds as nanoseconds.
+            (
+                "error_line_thread_id",
+                r#"timestamp: Some("2021-06-04T15:40:27.138633Z") and not "2021-06-04T15:40:27.000138633Z""#,
+            ),
+            // A line in which nothing stands is no request.
+            ("log_line_valid_empty", "is refused: format"),
+            ("log_line_valid_empty_variant", "is refused: time"),
+            // Its level is missing, which Apache always writes.
+            ("log_line_valid_with_timezone", "is refused: format"),
+        ],
+    );
+    check(
+        "vrl-parsers/parse_common_log.json",
+        |_| "apache".to_owned(),
+        &[
+            ("log_line_valid_empty", "is refused: format"),
+            ("log_line_valid_empty_variant", "is refused: time"),
+            // Its time is in a format that is configured, by `%{...}t` of a LogFormat here.
+            ("log_line_valid_with_timestamp_format", "is refused: time"),
+        ],
+    );
 }
 
 #[test]
 fn alb_cases_of_vrl() {
     check("vrl-parsers/parse_aws_alb_log.json", |_| "aws_alb".to_owned(), &[]);
+}
+
+/// Checks the lines of a test of CrowdSec against what it expects of each.
+fn check_crowdsec(test: &str, access: &str, error: &str) {
+    let Some(expected) = sample(&format!("crowdsec/tests/{test}/expected.json")) else { return };
+    let lines = sample(&format!("crowdsec/tests/{test}/{test}.log")).unwrap();
+    let lines: Vec<&str> = lines.lines().filter(|line| !line.trim().is_empty()).collect();
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    let expected = expected["parsed"].as_array().unwrap();
+    assert_eq!(lines.len(), expected.len(), "{test}");
+    for (line, want) in lines.into_iter().zip(expected) {
+        let want =
+            |key: &str| want.get(format!("Evt.Parsed.{key}")).and_then(Value::as_str).filter(|text| *text != "-");
+        let is_error = want("loglevel").is_some();
+        let row = read(if is_error { error } else { access }, line).unwrap();
+        let has = |own: &str| row.get(own).map(String::as_str);
+        let client = want("remote_addr").or(want("clientip")).or(want("client"));
+        if is_error {
+            assert_eq!(has("severity"), want("loglevel"), "{line}");
+            assert_eq!(has("client.address"), client, "{line}");
+            assert_eq!(has("client.port"), want("clientport"), "{line}");
+            assert_eq!(has("apache.error_code"), want("errorcode"), "{line}");
+            assert_eq!(has("apache.os_error"), want("proxy_errorcode"), "{line}");
+            assert_eq!(has("apache.module"), want("module"), "{line}");
+            assert_eq!(has("nginx.connection"), want("cid"), "{line}");
+            assert_eq!(has("http.request.method"), want("verb"), "{line}");
+            continue;
+        }
+        let target = [has("path"), has("url.query")].into_iter().flatten().collect::<Vec<_>>().join("?");
+        assert_eq!(Some(target.as_str()), want("request"), "{line}");
+        assert_eq!(has("client"), client, "{line}");
+        assert_eq!(has("method"), want("verb"), "{line}");
+        assert_eq!(has("status"), want("status").or(want("response")), "{line}");
+        assert_eq!(has("out"), want("body_bytes_sent").or(want("bytes")), "{line}");
+        assert_eq!(has("agent"), want("http_user_agent"), "{line}");
+        assert_eq!(has("host"), want("target_fqdn"), "{line}");
+        assert_eq!(has("user.name"), want("remote_user").or(want("auth")), "{line}");
+        if let Some(router) = want("traefik_router_name") {
+            assert_eq!(has("traefik.router").or(has("route")), Some(router), "{line}");
+        }
+        if let Some(server) = want("traefik_server_url") {
+            assert_eq!(has("upstream"), server.strip_prefix("http://"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_crowdsec() {
+    check_crowdsec("nginx_http-logs", "nginx", "nginx_error");
+    check_crowdsec("nginx_req_limit_exceeded", "nginx", "nginx_error");
+    check_crowdsec("apache2-logs", "apache", "apache_error");
+    check_crowdsec("traefik_clf", "traefik_clf", "traefik_clf");
+}
+
+/// A member of nested objects, by its path, as text.
+fn member(value: &Value, path: &str) -> Option<String> {
+    value.pointer(path).map(value_text).filter(|text| text != "-")
+}
+
+#[test]
+fn cases_of_logstash() {
+    for file in ["logstash-patterns/httpd.json", "logstash-patterns/aws.json"] {
+        for case in cases(file).into_iter().flatten() {
+            let name = match case["pattern"].as_str().unwrap() {
+                "HTTPD_COMBINEDLOG" => "apache",
+                "HTTPD_ERRORLOG" => "apache_error",
+                "ELB_ACCESS_LOG" => "aws_alb",
+                // Formats of S3 and CloudFront, which are no gateways.
+                _ => continue,
+            };
+            let (line, want) = (case["message"].as_str().unwrap(), &case["ecs_expected_subset"]);
+            let row = read(name, line).unwrap();
+            let is_error = name == "apache_error";
+            for (path, own) in [
+                ("/http/request/method", "method"),
+                ("/http/request/referrer", "http.request.header.referer"),
+                ("/http/request/body/bytes", "in"),
+                ("/http/response/body/bytes", "out"),
+                ("/http/response/status_code", "status"),
+                ("/http/version", "network.protocol.version"),
+                ("/source/address", if is_error { "client.address" } else { "client" }),
+                ("/source/ip", "client"),
+                ("/source/port", "client.port"),
+                ("/url/domain", "host"),
+                ("/user/name", "user.name"),
+                ("/user_agent/original", "agent"),
+                ("/log/level", "severity"),
+                ("/process/pid", "apache.pid"),
+                ("/process/thread/id", "apache.tid"),
+                ("/error/code", "apache.error_code"),
+                ("/apache/error/module", "apache.module"),
+                ("/apache/error/proxy/error/code", "apache.os_error"),
+                ("/tls/cipher", "tls.cipher"),
+                ("/aws/elb/ssl_protocol", "aws.elb.ssl_protocol"),
+                ("/aws/elb/backend/http/response/status_code", "upstream_status"),
+                ("/aws/elb/backend_processing_time/sec", "upstream_duration"),
+            ] {
+                if let Some(wanted) = member(want, path) {
+                    assert_eq!(row.get(own), Some(&wanted), "{own}: {line}");
+                }
+            }
+        }
+    }
 }

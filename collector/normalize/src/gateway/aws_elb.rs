@@ -106,9 +106,10 @@ fn set_head<'a>(record: &mut RequestRecord<'a>, words: &mut Words<'a>) -> Result
     let target_status = status(words.next()?, "target_status_code")?;
     if !is_missing(target) {
         record.upstream_address = Some(Text::Borrowed(target));
-        record.upstream_status = target_status;
-        record.upstream_duration_ns = parts[1];
     }
+    // A Lambda function has no address, but answers.
+    record.upstream_status = target_status;
+    record.upstream_duration_ns = parts[1];
     record.request_bytes = integer(words.next()?, "received_bytes")?;
     record.response_bytes = integer(words.next()?, "sent_bytes")?;
     set_request_line(record, Text::Borrowed(request_line(words.next()?)), "aws.elb.request");
@@ -137,7 +138,7 @@ fn set_tail<'a>(
     let trace = words.optional();
     record.ids.offer("x-amzn-trace-id", &Text::Borrowed(trace));
     // The name of TLS; the host of the request line came first.
-    set_host(record, Text::Borrowed(words.optional()));
+    set_host(record, &Text::Borrowed(words.optional()));
     record.attribute("aws.elb.chosen_cert_arn", words.optional());
     record.attribute("aws.elb.matched_rule_priority", words.optional());
     let created = words.optional();
@@ -179,7 +180,7 @@ fn set_attempts<'a>(record: &mut RequestRecord<'a>, targets: &'a str, statuses: 
         let address = Some(Text::Borrowed(target));
         record.attempts.push(Attempt { address, status, duration_ns: None });
     }
-    if record.attempts.is_empty() && record.upstream_address.is_some() {
+    if record.attempts.is_empty() && (record.upstream_address.is_some() || record.upstream_status.is_some()) {
         let (address, status) = (record.upstream_address.clone(), record.upstream_status);
         record.attempts.push(Attempt { address, status, duration_ns: None });
     }

@@ -54,7 +54,7 @@ impl<'a> CommonLine<'a> {
     ) -> Result<RequestRecord<'a>, LineError> {
         let mut record = RequestRecord::new(source);
         record.attributes.reserve(6);
-        request_line::set_host(&mut record, Text::Borrowed(self.virtual_host));
+        request_line::set_host(&mut record, &Text::Borrowed(self.virtual_host));
         set_client(&mut record, self.client);
         record.attribute("user.name", Escape::Backslash.undo(self.user));
         // A request line that is escaped is none, mostly: it is kept as it was logged.

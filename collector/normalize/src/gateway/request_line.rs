@@ -62,9 +62,9 @@ pub(super) fn set_target<'a>(record: &mut RequestRecord<'a>, target: Text<'a>) {
         if let Some(scheme_end) = scheme_end(&target) {
             let authority = scheme_end + 3;
             start = target[authority..].find(['/', '?']).map_or(target.len(), |length| authority + length);
-            set_host(record, slice(&target, authority..start));
+            set_host(record, &slice(&target, authority..start));
         } else if target != "*" && !target.contains('/') && target.contains(':') {
-            return set_host(record, target);
+            return set_host(record, &target);
         }
     }
     let query = memchr::memchr(b'?', &target.as_bytes()[start..]).map(|position| start + position);
@@ -81,8 +81,8 @@ fn scheme_end(target: &str) -> Option<usize> {
 }
 
 /// Sets the host asked for from an authority, unless it is known.
-pub(super) fn set_host<'a>(record: &mut RequestRecord<'a>, authority: Text<'a>) {
-    if record.server_address.is_some() || is_missing(&authority) {
+pub(super) fn set_host<'a>(record: &mut RequestRecord<'a>, authority: &Text<'a>) {
+    if record.server_address.is_some() || is_missing(authority) {
         return;
     }
     let start = authority.rfind('@').map_or(0, |at| at + 1);
@@ -94,12 +94,12 @@ pub(super) fn set_host<'a>(record: &mut RequestRecord<'a>, authority: Text<'a>) 
     if let Some(port) = port
         && !port.is_empty()
     {
-        record.attribute("server.port", slice(&authority, authority.len() - port.len()..authority.len()));
+        record.attribute("server.port", slice(authority, authority.len() - port.len()..authority.len()));
     }
     // The brackets of an IPv6 address are no part of it.
     let is_bracketed = host.len() > 2 && host.starts_with('[') && host.ends_with(']');
     let bare = if is_bracketed { start + 1..host_end - 1 } else { start..host_end };
-    record.server_address = Some(slice(&authority, bare));
+    record.server_address = Some(slice(authority, bare));
 }
 
 /// Splits `host:port`. An IPv6 address without brackets has no port, since it cannot be told.

@@ -373,7 +373,7 @@ impl<'a> Draft<'a> {
             Directive::BytesIn => record.request_bytes = integer(&value, "%I")?,
             Directive::BytesOut => self.bytes_out = integer(&value, "%O")?,
             Directive::ServerName => self.server_name = Some(value),
-            Directive::HostHeader => set_host(record, value),
+            Directive::HostHeader => set_host(record, &value),
             Directive::UserAgent => record.user_agent = Some(value),
             Directive::WorkerName => {
                 let authority = url_authority(&value);
@@ -395,7 +395,7 @@ impl<'a> Draft<'a> {
     fn finish(mut self) -> RequestRecord<'a> {
         let record = &mut self.record;
         if let Some(name) = self.server_name {
-            set_host(record, name);
+            set_host(record, &name);
         }
         let method = record.method.take();
         if let Some(request) = self.request {

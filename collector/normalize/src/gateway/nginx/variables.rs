@@ -245,7 +245,7 @@ impl<'a> Draft<'a> {
         let record = &mut self.record;
         // `$host` is the name asked for, else the server's; the header may carry a port; `_` names no server.
         for host in [self.host, self.http_host, self.server_name].into_iter().flatten() {
-            set_host(record, host);
+            set_host(record, &host);
         }
         let method = record.method.take();
         if let Some(request) = self.request {
