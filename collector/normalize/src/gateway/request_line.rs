@@ -19,7 +19,7 @@ pub(super) fn set_request_line<'a>(record: &mut RequestRecord<'a>, line: Text<'a
     if target_end < line.len() {
         set_protocol(record, slice(&line, target_end + 1..line.len()));
     }
-    set_target(record, slice(&line, method_end + 1..target_end));
+    set_target(record, &slice(&line, method_end + 1..target_end));
     record.method = Some(slice(&line, 0..method_end));
 }
 
@@ -53,26 +53,26 @@ pub(super) fn set_protocol<'a>(record: &mut RequestRecord<'a>, protocol: Text<'a
 }
 
 /// Sets path, query and host from a request target: `/p?q`, `http://host:80/p?q`, `host:443`, `*`.
-pub(super) fn set_target<'a>(record: &mut RequestRecord<'a>, target: Text<'a>) {
-    if is_missing(&target) {
+pub(super) fn set_target<'a>(record: &mut RequestRecord<'a>, target: &Text<'a>) {
+    if is_missing(target) {
         return;
     }
     let mut start = 0;
     if !target.starts_with('/') {
-        if let Some(scheme_end) = scheme_end(&target) {
+        if let Some(scheme_end) = scheme_end(target) {
             let authority = scheme_end + 3;
             start = target[authority..].find(['/', '?']).map_or(target.len(), |length| authority + length);
-            set_host(record, &slice(&target, authority..start));
+            set_host(record, &slice(target, authority..start));
         } else if target != "*" && !target.contains('/') && target.contains(':') {
-            return set_host(record, &target);
+            return set_host(record, target);
         }
     }
     let query = memchr::memchr(b'?', &target.as_bytes()[start..]).map(|position| start + position);
     if let Some(query) = query {
-        record.attribute("url.query", slice(&target, query + 1..target.len()));
+        record.attribute("url.query", slice(target, query + 1..target.len()));
     }
     let path = start..query.unwrap_or(target.len());
-    record.path = Some(if path.is_empty() { Text::Borrowed("/") } else { slice(&target, path) });
+    record.path = Some(if path.is_empty() { Text::Borrowed("/") } else { slice(target, path) });
 }
 
 fn scheme_end(target: &str) -> Option<usize> {

@@ -406,7 +406,7 @@ impl<'a> Draft<'a> {
         record.method = method.or_else(|| record.method.take());
         if record.path.is_none() {
             if let Some(target) = self.target {
-                set_target(record, target);
+                set_target(record, &target);
             }
             if let Some(query) = self.query {
                 let start = usize::from(query.starts_with('?'));

@@ -256,9 +256,9 @@ impl<'a> Draft<'a> {
         record.method = method.or_else(|| record.method.take());
         if record.path.is_none() {
             if let Some(target) = self.request_uri {
-                set_target(record, target);
+                set_target(record, &target);
             } else if let Some(uri) = self.uri {
-                set_target(record, uri);
+                set_target(record, &uri);
                 if let Some(args) = self.args {
                     record.attribute("url.query", args);
                 }
