@@ -1,0 +1,1 @@
+//! Requests inside application logs.
