@@ -14,5 +14,6 @@ mod text_ids;
 mod when;
 
 pub(crate) use exception::begins as begins_stack_trace;
+pub(crate) use keys::Squeezed;
 #[cfg(test)]
 pub(crate) use text::tests::context as test_context;
