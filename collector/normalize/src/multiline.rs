@@ -82,7 +82,7 @@ impl Multiline {
         self.pending.clear();
         self.pending.extend_from_slice(line);
         self.lines = 1;
-        had_record.then(|| self.complete.as_slice())
+        had_record.then_some(self.complete.as_slice())
     }
 
     /// Gives the record that waits for further lines, if there is one.
@@ -92,7 +92,7 @@ impl Multiline {
         self.pending.clear();
         self.lines = 0;
         self.within = Within::Record;
-        had_record.then(|| self.complete.as_slice())
+        had_record.then_some(self.complete.as_slice())
     }
 
     /// Bytes held for the record that waits.

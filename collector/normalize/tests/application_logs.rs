@@ -1,5 +1,7 @@
 //! Application logs of real programs, read to their expected results, where the samples are at hand.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::{collections::BTreeMap, fs, io::Read, path::PathBuf, sync::Arc};
 
 use arrow::{

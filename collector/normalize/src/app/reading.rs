@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     format::LineContext,
-    json::{Object, Value},
+    json::{MAX_PATH, Object, Value},
     record::{LogRecord, Text},
     time,
 };
@@ -18,8 +18,6 @@ use super::{
 
 /// The deepest objects whose members are attributes of their own; deeper ones are one attribute, as JSON.
 const MAX_DEPTH: usize = 16;
-/// The longest path of such an object. Each member's key repeats it, so that it must be short.
-const MAX_PATH: usize = 256;
 /// Attributes past these are dropped by the table's rows and only counted, so that their texts are not kept.
 const MAX_ATTRIBUTES: usize = 2048;
 

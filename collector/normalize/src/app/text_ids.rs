@@ -154,7 +154,7 @@ mod tests {
         find(&Cow::Borrowed(text), &mut ids);
         let trace = ids.trace_id.map(|id| to_hex(&id)).unwrap_or_default();
         let span = ids.span_id.map(|id| to_hex(&id)).unwrap_or_default();
-        (trace, span, ids.correlation.iter().map(|id| id.to_string()).collect())
+        (trace, span, ids.correlation.iter().map(ToString::to_string).collect())
     }
 
     #[test]

@@ -250,7 +250,7 @@ fn configured_keys_come_first() {
 fn numbers_and_unreadable_times_are_kept_as_written() {
     let zone = TimeZone::UTC;
     let plain = json("json", &FormatOptions::default()).unwrap();
-    let line = r#"{"a":9007199254740993,"b":18446744073709551615,"c":-9223372036854775808,"d":0.1,"e":1234567.891,"time":12.5,"error":true,"n":null}"#;
+    let line = r#"{"a":9007199254740993,"b":18446744073709551615,"c":-9223372036854775808,"d":0.1,"e":1234567.891,"f":1773500981.6453764,"g":0.1234567890123456,"h":179.85714285714286,"time":12.5,"error":true,"n":null}"#;
     let log = read(&*plain, line, &context(&zone)).unwrap();
     for (key, value) in [
         ("a", "9007199254740993"),
@@ -258,6 +258,9 @@ fn numbers_and_unreadable_times_are_kept_as_written() {
         ("c", "-9223372036854775808"),
         ("d", "0.1"),
         ("e", "1234567.891"),
+        ("f", "1773500981.6453764"),
+        ("g", "0.1234567890123456"),
+        ("h", "179.85714285714286"),
         ("time", "12.5"),
         ("error", "true"),
     ] {
