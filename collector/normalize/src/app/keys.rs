@@ -378,6 +378,55 @@ mod tests {
         }
     }
 
+    /// The table as the reference shows it.
+    fn reference() -> String {
+        let name = |role: &Role| match role {
+            Role::Slot(slot) => match slot {
+                Slot::Time => "`time`",
+                Slot::Seconds => "`time`, its seconds",
+                Slot::NanosOfSecond => "`time`, nanoseconds of that second",
+                Slot::Severity => "`severity_text`, `severity_number`",
+                Slot::SeverityNumber => "`severity_number` where the text names none",
+                Slot::Body => "`body`",
+                Slot::Template => "`body` as a template, rendered where nothing above is there",
+                Slot::EventName => "`event_name`",
+                Slot::ServiceName => "`service_name`",
+                Slot::ServiceNamespace => "`service_namespace`",
+                Slot::ServiceVersion => "`service_version`",
+                Slot::ServiceInstance => "`service_instance_id`",
+                Slot::Environment => "`deployment_environment_name`",
+                Slot::Host => "`host_name`",
+                Slot::Logger | Slot::LoggerOrService => "`scope_name`",
+                Slot::ExceptionType => "attribute `exception.type`",
+                Slot::ExceptionMessage => "attribute `exception.message`",
+                Slot::Stacktrace => "attribute `exception.stacktrace`",
+            }
+            .to_owned(),
+            Role::Attribute(name) => format!("attribute `{name}`"),
+            Role::Id(_) => "`span_id`".to_owned(),
+            Role::GoogleTrace => "`trace_id`, as `projects/<name>/traces/<id>`".to_owned(),
+            Role::Hoist => "nothing: its members count as if they stood beside it".to_owned(),
+            Role::Drop => "nothing: left out".to_owned(),
+        };
+        let mut text = String::from("| becomes | keys |\n|---|---|\n");
+        for (role, keys) in TABLE {
+            let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+            text.push_str(&format!("| {} | {} |\n", name(role), keys.join(" ")));
+        }
+        text
+    }
+
+    #[test]
+    fn the_reference_shows_the_table() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/formats/json.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let table = reference();
+        assert!(page.contains(&table), "docs/reference/formats/json.md should have this table:\n{table}");
+        for preset in &PRESETS {
+            assert!(page.contains(&format!("`{}`", preset.name)), "{}", preset.name);
+        }
+    }
+
     #[test]
     fn presets_have_names_of_their_own() {
         for (position, one) in PRESETS.iter().enumerate() {
