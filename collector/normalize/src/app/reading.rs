@@ -167,17 +167,24 @@ impl<'a, 'f> Reading<'a, 'f> {
     /// A key that the table does not know: an id, or the user's own.
     fn other(&mut self, key: Text<'a>, value: Text<'a>) {
         // Headers are logged under a path, and go by their name.
-        let name = key.rsplit_once("headers.").map_or(&*key, |(_, header)| header).to_owned();
-        self.id(&name, key, value);
-    }
-
-    /// Takes a value as what the id's name says. Correlation ids are attributes as well, as a row has room for one.
-    fn id(&mut self, name: &str, key: Text<'a>, value: Text<'a>) {
-        let ids = &mut self.record.ids;
-        let before = ids.correlation.len();
-        if !ids.offer(name, &value) || ids.correlation.len() > before {
+        let name = key.rsplit_once("headers.").map_or(&*key, |(_, header)| header);
+        if !self.is_taken_as_id(name, &value) {
             self.attribute(key, value);
         }
+    }
+
+    fn id(&mut self, name: &str, key: Text<'a>, value: Text<'a>) {
+        if !self.is_taken_as_id(name, &value) {
+            self.attribute(key, value);
+        }
+    }
+
+    /// Whether the value is kept as the id that the name says. Correlation ids are attributes as well, as a row has room
+    /// for one.
+    fn is_taken_as_id(&mut self, name: &str, value: &Text<'a>) -> bool {
+        let ids = &mut self.record.ids;
+        let before = ids.correlation.len();
+        ids.offer(name, value) && ids.correlation.len() == before
     }
 
     pub(crate) fn attribute(&mut self, key: Text<'a>, value: Text<'a>) {

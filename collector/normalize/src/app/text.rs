@@ -54,7 +54,7 @@ fn read<'a>(line: &'a str, context: &LineContext<'_>) -> LogRecord<'a> {
         log.severity_text = Some(Cow::Borrowed(level));
         body = past_separators(rest);
     }
-    finish(&mut log, Cow::Borrowed(body));
+    finish(&mut log, Cow::Borrowed(if body.is_empty() { line } else { body }));
     log
 }
 
@@ -191,6 +191,7 @@ pub(super) mod tests {
             ("\u{1b}[31mERROR\u{1b}[0m could not connect", None, Some(17), "could not connect"),
             ("Information is free", None, None, "Information is free"),
             ("trace of it", None, None, "trace of it"),
+            ("ERROR", None, Some(17), "ERROR"),
             ("A thing", None, None, "A thing"),
             ("-1 is a number", None, None, "-1 is a number"),
             ("level=error msg=gone", None, Some(17), "gone"),

@@ -56,6 +56,8 @@ fn words<'a>(text: &Text<'a>, ids: &mut Ids<'a>) {
             .expect("a few short words are within the limits of the automaton")
     });
     let bytes = text.as_bytes();
+    // A span in the text is one of the trace in the text, which may be another than the one that a key gave.
+    let has_trace = ids.trace_id.is_some();
     for found in SEARCH.find_iter(bytes).take(MAX_PLACES) {
         let (word, key) = WORDS[found.pattern()];
         let is_tid = word == "tid:";
@@ -64,7 +66,7 @@ fn words<'a>(text: &Text<'a>, ids: &mut Ids<'a>) {
         }
         let Some(value) = value_at(text, found.end(), is_tid) else { continue };
         let known = match key {
-            "span_id" => ids.span_id.is_some() || !is_hex(value, 16),
+            "span_id" => has_trace || ids.span_id.is_some() || !is_hex(value, 16),
             "request_id" | "correlation_id" => !ids.correlation.is_empty() || !is_id(value),
             "traceparent" => ids.trace_id.is_some() || value.len() < 55,
             _ => ids.trace_id.is_some() || !(is_hex(value, 32) || is_hex(value, 16) || is_tid && value.len() >= 32),
@@ -178,6 +180,9 @@ mod tests {
     fn correlation_ids_are_found_and_words_about_ids_are_not() {
         assert_eq!(found("start req_id=7f07ecb7-deed-4f9e GET /").2, ["7f07ecb7-deed-4f9e"]);
         assert_eq!(found("X-Request-Id: abcdef123456.").2, ["abcdef123456"]);
+        let mut keyed = Ids { trace_id: Some([7; 16]), ..Ids::default() };
+        find(&Cow::Owned(format!("caused by TraceID: {TRACE} SpanID: {SPAN}")), &mut keyed);
+        assert_eq!(keyed, Ids { trace_id: Some([7; 16]), ..Ids::default() });
         for text in ["the trace id is unknown", "no request id: none given", "trace_id=none span_id=", "[a-b]", "tid:"]
         {
             assert_eq!(found(text), (String::new(), String::new(), vec![]), "{text}");

@@ -19,6 +19,9 @@ use crate::{
     time,
 };
 
+/// Loggers of HTTP clients, whose records are of requests that the service sent and not of those that it served.
+const CLIENT_LOGGERS: [&str; 2] = ["System.Net.Http.HttpClient", "org.apache.hc.client5"];
+
 const METHODS: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
 
 /// The rows of `requests` for those rows of `logs` whose attributes hold an access record: a method, a path or URL, and a
@@ -45,6 +48,7 @@ struct Columns<'b> {
     time: &'b Int64Array,
     service_name: Option<&'b StringArray>,
     source: Option<&'b StringArray>,
+    scope_name: Option<&'b StringArray>,
     correlation_id: Option<&'b StringArray>,
     trace_id: Option<&'b BinaryArray>,
     span_id: Option<&'b BinaryArray>,
@@ -63,6 +67,7 @@ impl<'b> Columns<'b> {
             time: column(logs, "time")?,
             service_name: column(logs, "service_name"),
             source: column(logs, "source"),
+            scope_name: column(logs, "scope_name"),
             correlation_id: column(logs, "correlation_id"),
             trace_id: column(logs, "trace_id"),
             span_id: column(logs, "span_id"),
@@ -77,7 +82,8 @@ impl<'b> Columns<'b> {
     }
 
     fn request(&self, row: usize) -> Option<RequestRecord<'b>> {
-        if self.attributes.is_null(row) {
+        let logger = Self::text(self.scope_name, row).unwrap_or_default();
+        if self.attributes.is_null(row) || CLIENT_LOGGERS.iter().any(|client| logger.starts_with(client)) {
             return None;
         }
         let offsets = self.attributes.value_offsets();

@@ -156,6 +156,21 @@ fn what_is_no_access_record_gives_no_request() {
 }
 
 #[test]
+fn calls_that_a_client_logs_are_not_requests_served() {
+    let zone = TimeZone::UTC;
+    let mut log =
+        LogRecord { scope_name: Some("System.Net.Http.HttpClient.Pay.LogicalHandler".into()), ..LogRecord::default() };
+    for (key, value) in
+        [("HttpMethod", "GET"), ("Uri", "http://pay/7"), ("StatusCode", "200"), ("ElapsedMilliseconds", "3")]
+    {
+        log.attribute(key, value);
+    }
+    let mut batch = LogRows::new("dotnet");
+    batch.push(&log, &test_context(&zone));
+    assert!(requests_in_logs(&batch.finish()).is_none());
+}
+
+#[test]
 fn envoy_dates_records_by_their_start() {
     let attributes: &[_] = &[
         ("method", "GET"),
