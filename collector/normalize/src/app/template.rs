@@ -4,12 +4,18 @@ use std::fmt::Write;
 
 use crate::record::Text;
 
+/// The most holes that are filled: each looks through all properties.
+const MAX_HOLES: usize = 64;
+/// The longest message: a property may be long and stand in many holes.
+const MAX_MESSAGE: usize = 64 * 1024;
+
 /// The template with its holes filled from `properties`. `None` where a hole cannot be filled as the library would: it
-/// names no property, or one that has members (`{@Order}`), or wants a format that is not among `renderings`.
+/// names no property, or one that has members (`{@Order}`), or wants a format that is not among `renderings`; and where the message would be out of all proportion.
 pub(crate) fn render(template: &str, properties: &[(Text<'_>, Text<'_>)], renderings: &[Text<'_>]) -> Option<String> {
     let mut message = String::with_capacity(template.len() * 2);
     let mut renderings = renderings.iter();
     let mut rest = template;
+    let mut holes = 0;
     while let Some(position) = memchr::memchr2(b'{', b'}', rest.as_bytes()) {
         message.push_str(&rest[..position]);
         let at = &rest[position..];
@@ -20,6 +26,10 @@ pub(crate) fn render(template: &str, properties: &[(Text<'_>, Text<'_>)], render
         }
         let (hole, after) = at.strip_prefix('{')?.split_once('}')?;
         rest = after;
+        holes += 1;
+        if holes > MAX_HOLES || message.len() > MAX_MESSAGE {
+            return None;
+        }
         let name_end = hole.find([',', ':']).unwrap_or(hole.len());
         if hole[name_end..].contains(':') {
             message.push_str(renderings.next()?);
@@ -60,6 +70,7 @@ mod tests {
             ("{Id", None),
             ("Id}", None),
             ("{Id,99999999}", None),
+            (&"{Id}".repeat(65), None),
         ] {
             assert_eq!(render(template, &properties, &renderings).as_deref(), expected, "{template}");
         }

@@ -49,10 +49,14 @@ fn read<'a>(line: &'a str, context: &LineContext<'_>) -> LogRecord<'a> {
     };
     log.time = time;
     let mut body = rest;
+    let (thread, rest) = leading_thread(rest).filter(|_| time.is_some()).map_or((None, rest), |(t, r)| (Some(t), r));
     if let Some((level, number, rest)) = leading_level(rest, time.is_some()) {
         log.severity_number = Some(number);
         log.severity_text = Some(Cow::Borrowed(level));
         body = past_separators(rest);
+        if let Some(thread) = thread {
+            log.attribute("thread.name", thread);
+        }
     }
     finish(&mut log, Cow::Borrowed(if body.is_empty() { line } else { body }));
     log
@@ -76,6 +80,14 @@ fn past_separators(text: &str) -> &str {
     text.strip_prefix(['-', '|', ',', ':'])
         .filter(|rest| rest.is_empty() || rest.starts_with(' '))
         .map_or(text, str::trim_start)
+}
+
+/// The thread that logback and log4j put between time and level, `[main] INFO`, and what follows it.
+fn leading_thread(text: &str) -> Option<(&str, &str)> {
+    let (thread, rest) = text.strip_prefix('[')?.split_once("] ")?;
+    let rest = rest.trim_start();
+    (severity::of_word(thread.trim()).is_none() && rest.starts_with(|first: char| first.is_ascii_uppercase()))
+        .then_some((thread, rest))
 }
 
 /// The level that a text begins with, its severity, and what follows. A word in lower case is only a level where a time
@@ -203,10 +215,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_record_with_a_stack_trace_names_its_exception() {
+    fn threads_and_exceptions_are_attributes() {
         let zone = TimeZone::UTC;
         let format = text(&FormatOptions::default()).unwrap();
         let lines = "2022-08-22 05:18:20 ERROR failed\njava.io.IOException: gone\n\tat a.B.c(B.java:1)";
+        let log = read(&*format, "2022-08-22 05:18:20.000 [main] INFO  c.e.A - up", &context(&zone)).unwrap();
+        assert_eq!((log.severity_number, log.body.as_deref()), (Some(9), Some("c.e.A - up")));
+        assert_eq!(attribute(&log, "thread.name"), Some("main"));
+        let log = read(&*format, "2022-08-22 05:18:20.000 [main] Up and running", &context(&zone)).unwrap();
+        assert_eq!((log.severity_number, log.body.as_deref()), (None, Some("[main] Up and running")));
         let log = read(&*format, lines, &context(&zone)).unwrap();
         assert_eq!(log.body.as_deref(), Some("failed\njava.io.IOException: gone\n\tat a.B.c(B.java:1)"));
         assert_eq!(attribute(&log, "exception.type"), Some("java.io.IOException"));

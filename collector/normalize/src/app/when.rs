@@ -61,6 +61,9 @@ fn leading_bare<'a>(text: &'a str, context: &LineContext<'_>) -> Option<(i64, &'
         }
         [b'0'..=b'9', _, b':', ..] => {
             let end = clock_end(bytes, 0)?;
+            if bytes[end..].starts_with(b" AM") || bytes[end..].starts_with(b" PM") {
+                return None;
+            }
             let time = time::clock_time(text.get(..end)?, zone, context.written_at())?;
             Some((time, &text[end..]))
         }
@@ -147,7 +150,15 @@ mod tests {
             let rest = rest.strip_prefix(']').unwrap_or(rest);
             assert_eq!(leading(line, &context), Some((at(expected), rest)), "{line}");
         }
-        for line in ["x", "[2022-08-22 13:18:20 x", "2022-08-22", "12:00", "Aug 99 13:18:20", "2022-é8-22T05:18:20Z"] {
+        for line in [
+            "x",
+            "10:00:00 PM x",
+            "[2022-08-22 13:18:20 x",
+            "2022-08-22",
+            "12:00",
+            "Aug 99 13:18:20",
+            "2022-é8-22T05:18:20Z",
+        ] {
             assert_eq!(leading(line, &context), None, "{line}");
         }
     }
