@@ -6,12 +6,17 @@
 //! whatever their origin (requests inside application logs, breaker events, services of addresses, redaction) works on
 //! those batches, and so serves OTLP as well.
 
+pub mod app;
 pub mod batch;
+pub mod detect;
+pub mod enrich;
 pub mod format;
 pub mod gateway;
 pub mod ids;
 pub mod json;
+pub mod multiline;
 mod outcome;
 pub mod record;
+pub mod registry;
 pub mod rows;
 pub mod time;
