@@ -1,0 +1,213 @@
+"""What happens to the shop, in order. Each step waits until the real programs' logs say that it has happened.
+
+By itself (`scenario.py MODULES DIRECTORY OTLP_ENDPOINT`) it leaves the logs in the directory, for reading.
+"""
+
+import datetime
+import pathlib
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+from gateways import Apache, Haproxy, Nginx, Rsyslog
+from processes import Processes, free_ports, lines_with, wait_for
+from shop import INVENTORIES, STOREFRONTS, Shop
+from traffic import Background, Client
+
+ORDERS_AT_ONCE = 20
+
+
+@dataclass
+class Message:
+    """A syslog message that was sent, and how."""
+
+    tag: str
+    text: str
+    priority: str
+
+
+@dataclass
+class Story:
+    """What was done and seen, to be compared with what is stored."""
+
+    shop: Shop
+    nginx: Client
+    haproxy: Client
+    apache: Client
+    nginx_logs: pathlib.Path
+    apache_logs: pathlib.Path
+    haproxy_output: pathlib.Path
+    messages: list = field(default_factory=list)
+
+    def address(self, name):
+        return f"127.0.0.1:{self.shop.ports[name]}"
+
+
+def play(processes, directory, modules, otlp_endpoint, syslog_port, haproxy_syslog_port):
+    """Runs the whole scenario. Logs are below `directory`/log, as deploy/spandrel.yaml has them below /var/log."""
+    logs = directory / "log"
+    shop = Shop(processes, modules, logs / "shop", otlp_endpoint)
+    nginx = Nginx(processes, directory / "nginx", logs / "nginx", shop)
+    clients = [Client(nginx.port)]
+    for gateway, log in ((Haproxy, haproxy_syslog_port), (Apache, logs / "apache2")):
+        clients.append(Client(gateway(processes, directory, log, shop).port))
+    story = Story(shop, *clients, nginx_logs=logs / "nginx", apache_logs=logs / "apache2", haproxy_output=processes.output("haproxy"))
+
+    ordinary_traffic(story)
+    nginx.rotate("access.json.log")
+    storefront_dies_and_comes_back(story)
+    storefront_hangs(story)
+    too_many_orders(story)
+    inventory_fails_and_recovers(story)
+    inventories_die(story)
+    storefronts_die(story)
+    rsyslog = Rsyslog(processes, directory / "rsyslog", syslog_port)
+    syslog_messages(story, rsyslog.socket, syslog_port)
+    for name in list(processes.running):
+        if name in (*STOREFRONTS, "nginx", "haproxy", "apache", "rsyslog"):
+            processes.stop(name)
+    return story
+
+
+def ordinary_traffic(story):
+    for number in range(40):
+        story.nginx.get(f"/products/{number}")
+        story.nginx.get(f"/api/inventory/stock/{number}")
+    story.nginx.order()
+    story.nginx.get("/no-such-page?from=mail&to=%22quoted%22")
+    for client in (story.haproxy, story.apache):
+        for number in range(10):
+            client.get(f"/products/{number}")
+        client.order()
+        client.get("/no-such-page?from=mail&to=%22quoted%22")
+
+
+def storefront_dies_and_comes_back(story):
+    error_log = story.nginx_logs / "error.log"
+    address = f'upstream: "http://{story.address("storefront-2")}/'
+    served = lambda: lines_with(story.shop.log("storefront-2"), "product shown")
+    with Background(lambda number: story.nginx.get(f"/products/{number}")):
+        before = len(served())
+        wait_for("storefront-2 serves", lambda: len(served()) > before)
+        story.shop.kill("storefront-2")
+        wait_for("a refused connection", lambda: lines_with(error_log, "connect() failed (111", address))
+        wait_for("a peer disabled", lambda: lines_with(error_log, "upstream server temporarily disabled", address))
+        story.shop.start("storefront-2")
+        before = len(served())
+        wait_for("storefront-2 serves again", lambda: len(served()) > before)
+
+
+def storefront_hangs(story):
+    """nginx waits proxy_read_timeout, and asks the other."""
+    story.shop.mode("storefront-1", "hang")
+    retried = lambda: lines_with(story.nginx_logs / "access.json.log", '"upstream_status":"504, 200"')
+    wait_for("a retry after a timeout", lambda: story.nginx.get("/products/1") and retried())
+    story.shop.mode("storefront-1", "ok")
+
+
+def too_many_orders(story):
+    for _ in range(ORDERS_AT_ONCE):
+        story.nginx.order()
+    wait_for("orders refused", lambda: lines_with(story.nginx_logs / "error.log", "limiting requests", '"checkout"'))
+
+
+def inventory_fails_and_recovers(story):
+    """The breaker of each storefront opens, refuses, tries and closes."""
+
+    def seen(event):
+        return all(lines_with(story.shop.log(name), '"component":"opossum"', f'"event":"{event}"') for name in STOREFRONTS)
+
+    with Background(lambda number: story.nginx.get(f"/products/{number}")):
+        story.shop.mode("inventory-1", "fail")
+        for event in ("open", "reject"):
+            wait_for(f"every breaker's {event}", lambda event=event: seen(event))
+        story.shop.mode("inventory-1", "ok")
+        for event in ("halfOpen", "close"):
+            wait_for(f"every breaker's {event}", lambda event=event: seen(event))
+
+
+def inventories_die(story):
+    for name in INVENTORIES:
+        story.shop.kill(name)
+    gone = lambda: lines_with(story.nginx_logs / "error.log", "no live upstreams")
+    wait_for("no live upstreams", lambda: story.nginx.get("/api/inventory/stock/1") and gone())
+
+
+def storefronts_die(story):
+    """First one, so that HAProxy and Apache do without it, then the other."""
+    error_log = story.apache_logs / "error.log"
+    story.shop.kill("storefront-2")
+    # One for each server, before the health check knows.
+    for _ in range(2):
+        story.haproxy.order()
+    wait_for("Apache disables a worker", lambda: story.apache.order() and lines_with(error_log, "AH00959"))
+    story.shop.kill("storefront-1")
+    wait_for("Apache has no worker left", lambda: story.apache.order() and lines_with(error_log, "AH01170"))
+    wait_for("HAProxy has no server left", lambda: lines_with(story.haproxy_output, "has no server available"))
+    story.haproxy.order()
+    for name in STOREFRONTS:
+        story.shop.start(name)
+    wait_for("HAProxy has servers again", lambda: story.haproxy.order().status == 201, interval=0.2)
+    wait_for("Apache has workers again", lambda: story.apache.order().status == 201, interval=0.2)
+
+
+def syslog_messages(story, rsyslog_socket, port):
+    server = ["--server", "127.0.0.1", "--port", str(port)]
+    ways = {
+        "udp-3164": [*server, "--udp", "--rfc3164"],
+        "udp-5424": [*server, "--udp", "--rfc5424"],
+        "tcp-3164": [*server, "--tcp", "--rfc3164"],
+        "tcp-5424": [*server, "--tcp", "--rfc5424"],
+        "tcp-counted": [*server, "--tcp", "--rfc5424", "--octet-count"],
+        "rsyslog": ["--socket", str(rsyslog_socket)],
+    }
+    for way, options in ways.items():
+        for number, priority in enumerate(("local1.info", "local1.warning", "local1.err")):
+            text = f"{way} message {number}: payment of 3,50 € \"refused\" [card]"
+            command = ["logger", *options, "--priority", priority, "--tag", f"shop-{way}", "--id=4711", "--", text]
+            subprocess.run(command, check=True)
+            story.messages.append(Message(f"shop-{way}", text, priority))
+
+
+class SyslogFile:
+    """Stands in for Spandrel when there is none: writes what comes by UDP or TCP to files."""
+
+    def __init__(self, directory, ports):
+        import threading
+
+        for port in ports:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                listener = socket.socket(type=kind)
+                listener.bind(("127.0.0.1", port))
+                file = (directory / f"syslog-{'udp' if kind == socket.SOCK_DGRAM else 'tcp'}-{port}").open("ab", 0)
+                threading.Thread(target=self.read, args=(listener, kind, file), daemon=True).start()
+
+    def read(self, listener, kind, file):
+        if kind == socket.SOCK_DGRAM:
+            while True:
+                file.write(listener.recv(65536) + b"\n")
+        listener.listen()
+        while True:
+            connection, _ = listener.accept()
+            while data := connection.recv(65536):
+                file.write(data)
+
+
+def main():
+    modules, directory = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+    directory.mkdir(parents=True)
+    directory.chmod(0o755)
+    processes = Processes(directory)
+    ports = free_ports(2)
+    SyslogFile(directory, ports)
+    started = datetime.datetime.now()
+    try:
+        story = play(processes, directory, modules, sys.argv[3], *ports)
+    finally:
+        processes.end()
+    counts = {name: len(getattr(story, name).sent) for name in ("nginx", "haproxy", "apache", "messages") if name != "messages"}
+    print(counts, len(story.messages), "messages", datetime.datetime.now() - started)
+
+
+main() if __name__ == "__main__" else None
