@@ -63,9 +63,11 @@ class Processes:
         self.running = {}
 
     def start(self, name, command, environment=None, ready=None):
+        """Runs the command with `environment` added to the surroundings', less what is meant for other servers."""
         output = self.output(name).open("a")
         # Logs without a zone are in UTC, as the sources of the test say.
-        environment = {**(environment or os.environ), "TZ": "UTC", "PATH": PATH}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPANDREL_"))}
+        environment = {**kept, **(environment or {}), "TZ": "UTC", "PATH": PATH}
         process = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
         )

@@ -3,11 +3,13 @@
 By itself (`scenario.py MODULES DIRECTORY OTLP_ENDPOINT`) it leaves the logs in the directory, for reading.
 """
 
-import datetime
 import pathlib
 import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateways import Apache, Haproxy, Nginx, Rsyslog
@@ -38,6 +40,7 @@ class Story:
     nginx_logs: pathlib.Path
     apache_logs: pathlib.Path
     haproxy_output: pathlib.Path
+    rotate: Callable
     messages: list = field(default_factory=list)
 
     def address(self, name):
@@ -49,19 +52,21 @@ def play(processes, directory, modules, otlp_endpoint, syslog_port, haproxy_sysl
     logs = directory / "log"
     shop = Shop(processes, modules, logs / "shop", otlp_endpoint)
     nginx = Nginx(processes, directory / "nginx", logs / "nginx", shop)
-    clients = [Client(nginx.port)]
-    for gateway, log in ((Haproxy, haproxy_syslog_port), (Apache, logs / "apache2")):
-        clients.append(Client(gateway(processes, directory, log, shop).port))
-    story = Story(shop, *clients, nginx_logs=logs / "nginx", apache_logs=logs / "apache2", haproxy_output=processes.output("haproxy"))
-
-    ordinary_traffic(story)
-    nginx.rotate("access.json.log")
-    storefront_dies_and_comes_back(story)
-    storefront_hangs(story)
-    too_many_orders(story)
-    inventory_fails_and_recovers(story)
-    inventories_die(story)
-    storefronts_die(story)
+    haproxy = Haproxy(processes, directory, haproxy_syslog_port, shop)
+    apache = Apache(processes, directory, logs / "apache2", shop)
+    clients = [Client(gateway.port) for gateway in (nginx, haproxy, apache)]
+    story = Story(
+        shop,
+        *clients,
+        nginx_logs=logs / "nginx",
+        apache_logs=logs / "apache2",
+        haproxy_output=processes.output("haproxy"),
+        rotate=nginx.rotate,
+    )
+    for step in STEPS:
+        for client in clients:
+            client.step = step.__name__
+        step(story)
     rsyslog = Rsyslog(processes, directory / "rsyslog", syslog_port)
     syslog_messages(story, rsyslog.socket, syslog_port)
     for name in list(processes.running):
@@ -83,6 +88,11 @@ def ordinary_traffic(story):
         client.get("/no-such-page?from=mail&to=%22quoted%22")
 
 
+def rotation(story):
+    """As logrotate does. What nginx still writes into the renamed file counts too."""
+    story.rotate("access.json.log")
+
+
 def storefront_dies_and_comes_back(story):
     error_log = story.nginx_logs / "error.log"
     address = f'upstream: "http://{story.address("storefront-2")}/'
@@ -102,7 +112,7 @@ def storefront_hangs(story):
     """nginx waits proxy_read_timeout, and asks the other."""
     story.shop.mode("storefront-1", "hang")
     retried = lambda: lines_with(story.nginx_logs / "access.json.log", '"upstream_status":"504, 200"')
-    wait_for("a retry after a timeout", lambda: story.nginx.get("/products/1") and retried())
+    wait_for("a retry after a timeout", lambda: story.nginx.get("/products/1", traced=True) and retried())
     story.shop.mode("storefront-1", "ok")
 
 
@@ -152,6 +162,18 @@ def storefronts_die(story):
     wait_for("Apache has workers again", lambda: story.apache.order().status == 201, interval=0.2)
 
 
+STEPS = (
+    ordinary_traffic,
+    rotation,
+    storefront_dies_and_comes_back,
+    storefront_hangs,
+    too_many_orders,
+    inventory_fails_and_recovers,
+    inventories_die,
+    storefronts_die,
+)
+
+
 def syslog_messages(story, rsyslog_socket, port):
     server = ["--server", "127.0.0.1", "--port", str(port)]
     ways = {
@@ -174,8 +196,6 @@ class SyslogFile:
     """Stands in for Spandrel when there is none: writes what comes by UDP or TCP to files."""
 
     def __init__(self, directory, ports):
-        import threading
-
         for port in ports:
             for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                 listener = socket.socket(type=kind)
@@ -201,13 +221,14 @@ def main():
     processes = Processes(directory)
     ports = free_ports(2)
     SyslogFile(directory, ports)
-    started = datetime.datetime.now()
+    started = time.monotonic()
     try:
         story = play(processes, directory, modules, sys.argv[3], *ports)
     finally:
         processes.end()
-    counts = {name: len(getattr(story, name).sent) for name in ("nginx", "haproxy", "apache", "messages") if name != "messages"}
-    print(counts, len(story.messages), "messages", datetime.datetime.now() - started)
+    counts = {name: len(getattr(story, name).sent) for name in ("nginx", "haproxy", "apache")}
+    print(f"{counts} requests, {len(story.messages)} messages, {time.monotonic() - started:.1f} s")
 
 
-main() if __name__ == "__main__" else None
+if __name__ == "__main__":
+    main()

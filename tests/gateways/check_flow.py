@@ -1,0 +1,62 @@
+"""Rows of different tables joined: by trace id where the client sent a traceparent, by request id always."""
+
+import truth
+
+# Steps in which every process that served lives on to send its spans.
+CALM = ("ordinary_traffic", "storefront_hangs", "inventory_fails_and_recovers")
+
+JOINED = """SELECT DISTINCT r.correlation_id AS id FROM requests r JOIN spans s ON r.{key} = s.{key}
+            WHERE r.gateway = '{gateway}' AND s.service_name = '{service}' AND s.kind = 'SERVER'"""
+
+
+def check(results, spandrel, story):
+    check_joins(results, spandrel, "gateway", story.nginx)
+    check_joins(results, spandrel, "haproxy", story.haproxy)
+    check_joins(results, spandrel, "apache", story.apache)
+    check_one_flow(results, spandrel, story)
+
+
+def check_joins(results, spandrel, gateway, client):
+    """Each request for a product is joined to the storefront's span of it."""
+    asked = [request for request in client.sent if request.step in CALM and request.path.startswith("/products/")]
+    for key, requests in (
+        ("trace_id", [request for request in asked if request.trace_id]),
+        ("correlation_id", asked),
+    ):
+        found = {row["id"] for row in spandrel.sql(JOINED.format(key=key, gateway=gateway, service="storefront"))}
+        missing = [request for request in requests if request.request_id not in found]
+        results.check(f"{gateway}: the scenario had requests with {key}", requests)
+        results.equal(f"{gateway}: requests joined to the storefront's spans by {key}", missing, [])
+
+
+def check_one_flow(results, spandrel, story):
+    """The request that waited for a storefront that hung, and was answered by the other."""
+    sent = {request.request_id: request for request in story.nginx.sent}
+    records = truth.access_records(story)
+    [id] = [id for id, record in records.items() if record["upstream_status"] == "504, 200"][:1]
+    trace_id, connection = sent[id].trace_id, records[id]["connection"]
+    print(f"     one flow: request {id}, trace {trace_id}, connection {connection}")
+
+    [access] = spandrel.sql(f"SELECT * FROM requests WHERE gateway = 'gateway' AND correlation_id = '{id}'") or [{}]
+    results.equal("flow: the access record has the trace id", access.get("trace_id"), trace_id)
+    results.equal("flow: the access record has two attempts", access.get("attempts"), truth.attempts(records[id]))
+
+    spans = spandrel.sql(f"SELECT service_name, kind, service_instance_id, correlation_id FROM spans WHERE trace_id = '{trace_id}'")
+    seen = sorted((span["service_instance_id"], span["kind"], span["correlation_id"]) for span in spans)
+    expected = [("inventory-1", "SERVER", id), ("storefront-1", "SERVER", id), ("storefront-2", "CLIENT", id), ("storefront-2", "SERVER", id)]
+    results.equal("flow: the spans of both tries and of the inventory", seen, expected)
+
+    logs = spandrel.sql(f"SELECT service_name, body, correlation_id FROM logs WHERE trace_id = '{trace_id}'")
+    seen = sorted((log["service_name"], log["body"], log["correlation_id"]) for log in logs)
+    expected = [("inventory", "stock read", id), ("storefront", "no answer in this mode", id), ("storefront", "product shown", id)]
+    results.equal("flow: the log records of both tries and of the inventory", seen, expected)
+
+    # nginx's error log has no request id; the connection is what it shares with the access log.
+    errors = spandrel.sql("SELECT body, attributes FROM logs WHERE service_name = 'gateway'")
+    shared = [row for row in errors if connection in (row["attributes"] or {}).values()]
+    results.check(
+        "flow: the error record of the first try, by its connection",
+        [row for row in shared if "upstream timed out" in row["body"]],
+        shared,
+    )
+    results.check("flow: the access record has that connection", connection in (access.get("attributes") or {}).values(), access)
