@@ -3,6 +3,7 @@
 Usage: check.py BINARY MODULES
 """
 
+import functools
 import pathlib
 import sys
 import tempfile
@@ -30,6 +31,8 @@ def expected_rows(story):
         rows["logs", f"service_name = '{service}'"] = len(lines_with(path / "error.log"))
     for service in ("storefront", "inventory"):
         rows["logs", f"service_name = '{service}'"] = len(truth.application_records(story, service))
+    health = "system = 'haproxy' AND source_table = 'logs' AND event IN ('trip', 'close')"
+    rows["breakers", health] = len(truth.haproxy_health(story))
     rows["logs", "service_name LIKE 'shop-%'"] = len(story.messages)
     return rows
 
@@ -57,11 +60,14 @@ def main():
         try:
             spandrel = Spandrel(processes, binary, directory, directory / "log")
             ports = (spandrel.syslog_port, spandrel.haproxy_port)
-            story = play(processes, directory, modules, spandrel.otlp_endpoint(), *ports)
+            settle = functools.partial(check_flow.settle, spandrel)
+            story = play(processes, directory, modules, spandrel.otlp_endpoint(), *ports, settle)
             check_counts(results, spandrel, story)
             for part in (check_requests, check_logs, check_flow):
                 part.check(results, spandrel, story)
-            results.equal("nothing was refused", spandrel.sql("SELECT source, format, reason, detail, record FROM rejects"), [])
+            results.equal(
+                "nothing was refused", spandrel.sql("SELECT source, format, reason, detail, record FROM rejects"), []
+            )
             results.equal("the server stops with 0", processes.stop("spandrel"), 0)
         finally:
             processes.end()

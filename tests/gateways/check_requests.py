@@ -1,9 +1,9 @@
-"""The table `requests`: one row for each request that a client sent, with what the client and the gateway know of it."""
+"""The table `requests`: a row for each request that a client sent, with what the client and the gateway know of it."""
 
 import truth
 
 COLUMNS = """correlation_id, trace_id, source, side, http_request_method, url_path, http_response_status_code, outcome,
-             start_time, end_time, duration_ns, attempts, upstream_service, upstream_address, upstream_status, attributes"""
+             duration_ns, attempts, upstream_service, upstream_address, upstream_status, attributes"""
 
 OUTCOMES = {200: "ok", 201: "ok", 404: "client_fault", 429: "rejected"}
 
@@ -34,13 +34,19 @@ def check(results, spandrel, story):
 def check_against_client(results, gateway, rows, client, source):
     sent = {request.request_id: request for request in client.sent}
     results.equal(f"{gateway}: the client got an id of its own for each request", len(sent), len(client.sent))
-    results.same_items(f"{gateway}: the request ids are those the client got", (row["correlation_id"] for row in rows), sent)
+    results.same_items(
+        f"{gateway}: the request ids are those the client got", (row["correlation_id"] for row in rows), sent
+    )
     results.equal(f"{gateway}: source and side", {(row["source"], row["side"]) for row in rows}, {(source, "edge")})
     said = lambda request: (request.method, request.path.split("?")[0], request.status, request.trace_id)
     stored = lambda row: tuple(
         row[name] for name in ("http_request_method", "url_path", "http_response_status_code", "trace_id")
     )
-    wrong = [(stored(row), said(sent[row["correlation_id"]])) for row in known(rows, sent) if stored(row) != said(sent[row["correlation_id"]])]
+    wrong = [
+        (stored(row), said(sent[row["correlation_id"]]))
+        for row in known(rows, sent)
+        if stored(row) != said(sent[row["correlation_id"]])
+    ]
     results.equal(f"{gateway}: method, path, status and trace id are the client's", wrong, [])
     wrong = [
         (row["http_response_status_code"], row["outcome"])
@@ -51,7 +57,8 @@ def check_against_client(results, gateway, rows, client, source):
     longer = [
         (row["duration_ns"], sent[row["correlation_id"]].seconds)
         for row in known(rows, sent)
-        if row["duration_ns"] is not None and row["duration_ns"] > sent[row["correlation_id"]].seconds * 1e9 + TOLERANCE_NS
+        if row["duration_ns"] is not None
+        and row["duration_ns"] > sent[row["correlation_id"]].seconds * 1e9 + TOLERANCE_NS
     ]
     results.equal(f"{gateway}: no request took longer than its client waited", longer, [])
     results.check(f"{gateway}: durations are known", all(row["duration_ns"] is not None for row in rows))
@@ -66,7 +73,11 @@ def check_attempts(results, gateway, rows, records):
     retried = {id: truth.attempts(record) for id, record in records.items() if ", " in record["upstream_addr"]}
     statuses = {tuple(attempt["status"] for attempt in tries) for tries in retried.values()}
     results.check(f"{gateway}: the scenario had retries", {(502, 200), (504, 200), (502, 502)} <= statuses, statuses)
-    wrong = {id: (stored.get(id, {}).get("attempts"), tries) for id, tries in retried.items() if stored.get(id, {}).get("attempts") != tries}
+    wrong = {
+        id: (stored.get(id, {}).get("attempts"), tries)
+        for id, tries in retried.items()
+        if stored.get(id, {}).get("attempts") != tries
+    }
     results.equal(f"{gateway}: each retried request has its two attempts", wrong, {})
     several = [id for id, row in stored.items() if len(row["attempts"] or []) > 1]
     results.same_items(f"{gateway}: only retried requests have several attempts", several, retried)
@@ -75,8 +86,11 @@ def check_attempts(results, gateway, rows, records):
         for id, tries in ((id, truth.attempts(record)) for id, record in records.items())
         if tries and ":" in tries[-1]["address"]
     }
-    wrong = [id for id, (address, status) in last.items() if id in stored
-             and (stored[id]["upstream_address"], stored[id]["upstream_status"]) != (address, status)]
+    wrong = [
+        id
+        for id, (address, status) in last.items()
+        if id in stored and (stored[id]["upstream_address"], stored[id]["upstream_status"]) != (address, status)
+    ]
     results.equal(f"{gateway}: upstream address and status are those of the last try", wrong, [])
 
 
@@ -84,10 +98,17 @@ def check_service_metrics(results, rows, story):
     """`$service_name` and `$service_version` of the service_metrics format."""
     services = {"/api/inventory/": "inventory"}
     expected = lambda path: next((name for prefix, name in services.items() if path.startswith(prefix)), "storefront")
-    wrong = [(row["url_path"], row["upstream_service"]) for row in rows if row["upstream_service"] != expected(row["url_path"])]
+    wrong = [
+        (row["url_path"], row["upstream_service"])
+        for row in rows
+        if row["upstream_service"] != expected(row["url_path"])
+    ]
     results.equal("gateway-metrics: $service_name is the upstream's service", wrong, [])
     answered = [row for row in rows if row["http_response_status_code"] in (200, 201, 404)]
-    versions = {next((value for key, value in row["attributes"].items() if key.endswith("version") and value == "1.4.2"), None) for row in answered}
+    versions = {
+        next((value for key, value in row["attributes"].items() if key.endswith("version") and value == "1.4.2"), None)
+        for row in answered
+    }
     results.equal("gateway-metrics: $service_version is among the attributes", versions, {"1.4.2"})
 
 
@@ -103,4 +124,6 @@ def check_combined(results, rows, story):
     said = [(request.method, request.path.split("?")[0], request.status) for request in story.apache.sent]
     stored = [(row["http_request_method"], row["url_path"], row["http_response_status_code"]) for row in rows]
     results.same_items("apache-combined: every request has a row", stored, said)
-    results.equal("apache-combined: no id is made up", {(row["trace_id"], row["correlation_id"]) for row in rows}, {(None, None)})
+    results.equal(
+        "apache-combined: no id is made up", {(row["trace_id"], row["correlation_id"]) for row in rows}, {(None, None)}
+    )

@@ -107,7 +107,9 @@ class Rsyslog:
         directory.mkdir(parents=True)
         self.socket = directory / "log.socket"
         forward = render(
-            DEPLOY / "rsyslog" / "60-spandrel.conf", directory / "forward.conf", {'port="5514"': f'port="{syslog_port}"'}
+            DEPLOY / "rsyslog" / "60-spandrel.conf",
+            directory / "forward.conf",
+            {'port="5514"': f'port="{syslog_port}"'},
         )
         configuration = directory / "rsyslog.conf"
         configuration.write_text(RSYSLOG_FRAME.format(directory=directory, socket=self.socket, forward=forward))

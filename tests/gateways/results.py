@@ -20,7 +20,7 @@ class Results:
 
     def same_items(self, name, found, expected):
         """Equal, whatever the order; says which items are too many and which are missing."""
-        found, expected = Counter(found), Counter(expected)
+        found, expected = Counter(list(found)), Counter(list(expected))
         extra, missing = found - expected, expected - found
         self.check(name, found == expected, f"not expected {shorten(dict(extra))}, missing {shorten(dict(missing))}")
 

@@ -47,8 +47,11 @@ class Story:
         return f"127.0.0.1:{self.shop.ports[name]}"
 
 
-def play(processes, directory, modules, otlp_endpoint, syslog_port, haproxy_syslog_port):
-    """Runs the whole scenario. Logs are below `directory`/log, as deploy/spandrel.yaml has them below /var/log."""
+def play(processes, directory, modules, otlp_endpoint, syslog_port, haproxy_syslog_port, settle=lambda story: None):
+    """Runs the whole scenario, with a call of `settle` after each step.
+
+    Logs are below `directory`/log, as deploy/spandrel.yaml has them below /var/log.
+    """
     logs = directory / "log"
     shop = Shop(processes, modules, logs / "shop", otlp_endpoint)
     nginx = Nginx(processes, directory / "nginx", logs / "nginx", shop)
@@ -67,6 +70,7 @@ def play(processes, directory, modules, otlp_endpoint, syslog_port, haproxy_sysl
         for client in clients:
             client.step = step.__name__
         step(story)
+        settle(story)
     rsyslog = Rsyslog(processes, directory / "rsyslog", syslog_port)
     syslog_messages(story, rsyslog.socket, syslog_port)
     for name in list(processes.running):
@@ -126,7 +130,9 @@ def inventory_fails_and_recovers(story):
     """The breaker of each storefront opens, refuses, tries and closes."""
 
     def seen(event):
-        return all(lines_with(story.shop.log(name), '"component":"opossum"', f'"event":"{event}"') for name in STOREFRONTS)
+        return all(
+            lines_with(story.shop.log(name), '"component":"opossum"', f'"event":"{event}"') for name in STOREFRONTS
+        )
 
     with Background(lambda number: story.nginx.get(f"/products/{number}")):
         story.shop.mode("inventory-1", "fail")
@@ -186,7 +192,7 @@ def syslog_messages(story, rsyslog_socket, port):
     }
     for way, options in ways.items():
         for number, priority in enumerate(("local1.info", "local1.warning", "local1.err")):
-            text = f"{way} message {number}: payment of 3,50 € \"refused\" [card]"
+            text = f'{way} message {number}: payment of 3,50 € "refused" [card]'
             command = ["logger", *options, "--priority", priority, "--tag", f"shop-{way}", "--id=4711", "--", text]
             subprocess.run(command, check=True)
             story.messages.append(Message(f"shop-{way}", text, priority))

@@ -26,7 +26,9 @@ class Spandrel:
         for flag in ("--otlp-grpc", "--otlp-http", "--http"):
             arguments += [flag, "127.0.0.1:0"]
         processes.start("spandrel", [binary, "serve", *arguments])
-        wait_for("the server starts", lambda: addresses.exists() or processes.complain_if_ended("spandrel"), START_SECONDS)
+        wait_for(
+            "the server starts", lambda: addresses.exists() or processes.complain_if_ended("spandrel"), START_SECONDS
+        )
         self.addresses = json.loads(addresses.read_text())
 
     def otlp_endpoint(self):

@@ -61,3 +61,15 @@ def disabled_peers(story):
         address = re.search(r'upstream: "http://([^/"]+)', line).group(1)
         counts[address] = counts.get(address, 0) + 1
     return counts
+
+
+def haproxy_health(story):
+    """Each time HAProxy's health check took a server out or in, as the server's name and `trip` or `close`."""
+    changes = re.findall(r"Server storefront/(\S+) is (DOWN|UP)", story.haproxy_output.read_text())
+    return [(name, "trip" if state == "DOWN" else "close") for name, state in changes]
+
+
+def apache_disabled(story):
+    """The address of a worker for each time that Apache disabled it."""
+    lines = lines_with(story.apache_logs / "error.log", "AH00959")
+    return [re.search(r"disabling worker for \((.*?)\)", line).group(1) for line in lines]
