@@ -1,6 +1,6 @@
 """A real shop behind real gateways: what Spandrel's tables say of it, against what clients and logs say.
 
-Usage: check.py BINARY MODULES
+Usage: check.py BINARY SHOP ENVOY
 """
 
 import functools
@@ -14,7 +14,7 @@ import check_requests
 import truth
 from processes import Processes, lines_with, wait_for
 from results import Results
-from scenario import play
+from scenario import Tools, play
 from spandrel import Spandrel
 
 ARRIVAL_SECONDS = 30
@@ -27,6 +27,8 @@ def expected_rows(story):
     rows["requests", "gateway = 'haproxy'"] = len(story.haproxy.sent)
     for name in ("apache", "apache-combined"):
         rows["requests", f"gateway = '{name}'"] = len(story.apache.sent)
+    for name in ("gateway-envoy", "gateway-envoy-otlp"):
+        rows["requests", f"gateway = '{name}'"] = len(story.envoy.sent)
     for service, path in (("gateway", story.nginx_logs), ("apache", story.apache_logs)):
         rows["logs", f"service_name = '{service}'"] = len(lines_with(path / "error.log"))
     for service in ("storefront", "inventory"):
@@ -50,7 +52,7 @@ def check_counts(results, spandrel, story):
 
 
 def main():
-    binary, modules = (pathlib.Path(argument).resolve() for argument in sys.argv[1:])
+    binary, shop, envoy = (pathlib.Path(argument).absolute() for argument in sys.argv[1:])
     results = Results()
     with tempfile.TemporaryDirectory(prefix="spandrel-gateways-") as name:
         directory = pathlib.Path(name)
@@ -61,7 +63,7 @@ def main():
             spandrel = Spandrel(processes, binary, directory, directory / "log")
             ports = (spandrel.syslog_port, spandrel.haproxy_port)
             settle = functools.partial(check_flow.settle, spandrel)
-            story = play(processes, directory, modules, spandrel.otlp_endpoint(), *ports, settle)
+            story = play(processes, directory, Tools(shop, envoy), spandrel.otlp(), *ports, settle)
             check_counts(results, spandrel, story)
             for part in (check_requests, check_logs, check_flow):
                 part.check(results, spandrel, story)

@@ -16,6 +16,7 @@ def check(results, spandrel, story):
     check_joins(results, spandrel, "gateway", story.nginx)
     check_joins(results, spandrel, "haproxy", story.haproxy)
     check_joins(results, spandrel, "apache", story.apache)
+    check_joins(results, spandrel, "gateway-envoy", story.envoy)
     check_one_flow(results, spandrel, story)
 
 
@@ -25,7 +26,7 @@ def settle(spandrel, story):
     def missing():
         ids = {
             request.request_id
-            for client in (story.nginx, story.haproxy, story.apache)
+            for client in (story.nginx, story.haproxy, story.apache, story.envoy)
             for request in calm_requests(client)
         }
         rows = spandrel.sql(

@@ -27,6 +27,7 @@ def check(results, spandrel, story):
     check_nginx_breakers(results, spandrel, story)
     check_haproxy_breakers(results, spandrel, story)
     check_apache_breakers(results, spandrel, story)
+    check_envoy_outliers(results, spandrel, story)
 
 
 def fits(row, level):
@@ -129,3 +130,22 @@ def check_apache_breakers(results, spandrel, story):
     results.check("apache: the workers that died were disabled", dead <= set(disabled), disabled)
     short = [row for row in rows if row["event"] == "short_circuit"]
     results.check("apache: all workers in error state is a short circuit", short, rows)
+
+
+def check_envoy_outliers(results, spandrel, story):
+    rows = spandrel.sql(
+        "SELECT breaker, server_address, detail, event, source_table FROM breakers WHERE system = 'envoy'"
+    )
+    expected = truth.envoy_outliers(story)
+    addresses = {address for address, _ in expected}
+    # The host's address with its port may be the breaker's name, or stand beside the cluster's.
+    named = lambda row: " ".join(row[name] or "" for name in ("breaker", "server_address", "detail"))
+    changes = [
+        (next((address for address in addresses if address in named(row)), named(row)), row["event"])
+        for row in rows
+        if row["event"] in ("eject", "uneject")
+    ]
+    results.same_items("envoy: hosts that outlier detection took out and put back", changes, expected)
+    results.check("envoy: the scenario had both", {event for _, event in expected} == {"eject", "uneject"}, expected)
+    short = [row for row in rows if row["event"] == "short_circuit" and row["source_table"] == "requests"]
+    results.check("envoy: no healthy upstream (UH) is a short circuit", short, rows)

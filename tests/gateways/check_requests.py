@@ -3,7 +3,7 @@
 import truth
 
 COLUMNS = """correlation_id, trace_id, source, side, http_request_method, url_path, http_response_status_code, outcome,
-             duration_ns, attempts, upstream_service, upstream_address, upstream_status, attributes"""
+             duration_ns, attempts, upstream_service, upstream_address, upstream_status, response_flags, attributes"""
 
 OUTCOMES = {200: "ok", 201: "ok", 404: "client_fault", 429: "rejected"}
 
@@ -27,6 +27,7 @@ def check(results, spandrel, story):
     check_service_metrics(results, rows_of(spandrel, "gateway-metrics"), story)
     check_against_client(results, "haproxy", rows_of(spandrel, "haproxy"), story.haproxy, "haproxy")
     check_against_client(results, "apache", rows_of(spandrel, "apache"), story.apache, "apache")
+    check_envoy(results, spandrel, story)
     check_haproxy(results, rows_of(spandrel, "haproxy"))
     check_combined(results, rows_of(spandrel, "apache-combined"), story)
 
@@ -110,6 +111,35 @@ def check_service_metrics(results, rows, story):
         for row in answered
     }
     results.equal("gateway-metrics: $service_version is among the attributes", versions, {"1.4.2"})
+
+
+def plain(request_id):
+    """An id without the digit in which Envoy keeps its tracing decision."""
+    return request_id[:14] + "4" + request_id[15:]
+
+
+def check_envoy(results, spandrel, story):
+    """The access log in a file and the one by OTLP are the same requests. Envoy gives a trace to every request."""
+    sent = {plain(request.request_id): request for request in story.envoy.sent}
+    for gateway in ("gateway-envoy", "gateway-envoy-otlp"):
+        rows = {plain(row["correlation_id"] or "-" * 36): row for row in rows_of(spandrel, gateway)}
+        results.same_items(f"{gateway}: the request ids are those the client got", rows, sent)
+        both = [(row, sent[id]) for id, row in rows.items() if id in sent]
+        results.equal(
+            f"{gateway}: source and side", {(row["source"], row["side"]) for row, _ in both}, {("envoy", "edge")}
+        )
+        stored = lambda row: (row["http_request_method"], row["url_path"], row["http_response_status_code"])
+        said = lambda request: (request.method, request.path.split("?")[0], request.status)
+        wrong = [(stored(row), said(request)) for row, request in both if stored(row) != said(request)]
+        results.equal(f"{gateway}: method, path and status are the client's", wrong, [])
+        wrong = [
+            (row["trace_id"], request.trace_id)
+            for row, request in both
+            if not row["trace_id"] or request.trace_id not in (None, row["trace_id"])
+        ]
+        results.equal(f"{gateway}: trace ids are the client's, or Envoy's where it had none", wrong, [])
+        flags = {row["response_flags"] for row, _ in both if row["http_response_status_code"] == 503}
+        results.check(f"{gateway}: response flags say why", "UH" in flags, flags)
 
 
 def check_haproxy(results, rows):

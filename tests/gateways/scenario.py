@@ -1,6 +1,6 @@
 """What happens to the shop, in order. Each step waits until the real programs' logs say that it has happened.
 
-By itself (`scenario.py MODULES DIRECTORY OTLP_ENDPOINT`) it leaves the logs in the directory, for reading.
+By itself (`scenario.py SHOP ENVOY DIRECTORY`) it leaves the logs in the directory, for reading.
 """
 
 import pathlib
@@ -12,12 +12,28 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateways import Apache, Haproxy, Nginx, Rsyslog
+from gateways import Apache, Envoy, Haproxy, Nginx, Rsyslog
 from processes import Processes, free_ports, lines_with, wait_for
 from shop import INVENTORIES, STOREFRONTS, Shop
 from traffic import Background, Client
 
 ORDERS_AT_ONCE = 20
+
+
+@dataclass
+class Tools:
+    """What is not part of the system: the shop with its modules, and Envoy."""
+
+    shop: pathlib.Path
+    envoy: pathlib.Path
+
+
+@dataclass
+class Otlp:
+    """Where OTLP goes."""
+
+    http_endpoint: str
+    grpc_port: int
 
 
 @dataclass
@@ -37,8 +53,10 @@ class Story:
     nginx: Client
     haproxy: Client
     apache: Client
+    envoy: Client
     nginx_logs: pathlib.Path
     apache_logs: pathlib.Path
+    envoy_logs: pathlib.Path
     haproxy_output: pathlib.Path
     rotate: Callable
     messages: list = field(default_factory=list)
@@ -47,22 +65,24 @@ class Story:
         return f"127.0.0.1:{self.shop.ports[name]}"
 
 
-def play(processes, directory, modules, otlp_endpoint, syslog_port, haproxy_syslog_port, settle=lambda story: None):
+def play(processes, directory, tools, otlp, syslog_port, haproxy_syslog_port, settle=lambda story: None):
     """Runs the whole scenario, with a call of `settle` after each step.
 
     Logs are below `directory`/log, as deploy/spandrel.yaml has them below /var/log.
     """
     logs = directory / "log"
-    shop = Shop(processes, modules, logs / "shop", otlp_endpoint)
+    shop = Shop(processes, tools.shop, logs / "shop", otlp.http_endpoint)
     nginx = Nginx(processes, directory / "nginx", logs / "nginx", shop)
     haproxy = Haproxy(processes, directory, haproxy_syslog_port, shop)
     apache = Apache(processes, directory, logs / "apache2", shop)
-    clients = [Client(gateway.port) for gateway in (nginx, haproxy, apache)]
+    envoy = Envoy(processes, directory, tools.envoy, logs / "envoy", otlp.grpc_port, shop)
+    clients = [Client(gateway.port) for gateway in (nginx, haproxy, apache, envoy)]
     story = Story(
         shop,
         *clients,
         nginx_logs=logs / "nginx",
         apache_logs=logs / "apache2",
+        envoy_logs=logs / "envoy",
         haproxy_output=processes.output("haproxy"),
         rotate=nginx.rotate,
     )
@@ -74,7 +94,7 @@ def play(processes, directory, modules, otlp_endpoint, syslog_port, haproxy_sysl
     rsyslog = Rsyslog(processes, directory / "rsyslog", syslog_port)
     syslog_messages(story, rsyslog.socket, syslog_port)
     for name in list(processes.running):
-        if name in (*STOREFRONTS, "nginx", "haproxy", "apache", "rsyslog"):
+        if name in (*STOREFRONTS, "nginx", "haproxy", "apache", "envoy", "rsyslog"):
             processes.stop(name)
     return story
 
@@ -85,7 +105,7 @@ def ordinary_traffic(story):
         story.nginx.get(f"/api/inventory/stock/{number}")
     story.nginx.order()
     story.nginx.get("/no-such-page?from=mail&to=%22quoted%22")
-    for client in (story.haproxy, story.apache):
+    for client in (story.haproxy, story.apache, story.envoy):
         for number in range(10):
             client.get(f"/products/{number}")
         client.order()
@@ -158,13 +178,20 @@ def storefronts_die(story):
     for _ in range(2):
         story.haproxy.order()
     wait_for("Apache disables a worker", lambda: story.apache.order() and lines_with(error_log, "AH00959"))
+    outliers = story.envoy_logs / "outlier.log"
+    out = lambda name: lines_with(outliers, '"EJECT"', story.address(name))
+    wait_for("Envoy takes storefront-2 out", lambda: story.envoy.order() and out("storefront-2"))
     story.shop.kill("storefront-1")
+    unhealthy = lambda: lines_with(story.envoy_logs / "access.log", '"response_flags":"UH"')
+    wait_for("Envoy has no host left", lambda: story.envoy.order() and unhealthy())
     wait_for("Apache has no worker left", lambda: story.apache.order() and lines_with(error_log, "AH01170"))
     wait_for("HAProxy has no server left", lambda: lines_with(story.haproxy_output, "has no server available"))
     story.haproxy.order()
     for name in STOREFRONTS:
         story.shop.start(name)
     wait_for("HAProxy has servers again", lambda: story.haproxy.order().status == 201, interval=0.2)
+    wait_for("Envoy puts a host back", lambda: lines_with(outliers, '"UNEJECT"'))
+    wait_for("Envoy has hosts again", lambda: story.envoy.order().status == 201, interval=0.2)
     wait_for("Apache has workers again", lambda: story.apache.order().status == 201, interval=0.2)
 
 
@@ -221,7 +248,7 @@ class SyslogFile:
 
 
 def main():
-    modules, directory = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+    shop, envoy, directory = (pathlib.Path(argument).absolute() for argument in sys.argv[1:])
     directory.mkdir(parents=True)
     directory.chmod(0o755)
     processes = Processes(directory)
@@ -229,10 +256,10 @@ def main():
     SyslogFile(directory, ports)
     started = time.monotonic()
     try:
-        story = play(processes, directory, modules, sys.argv[3], *ports)
+        story = play(processes, directory, Tools(shop, envoy), Otlp("http://127.0.0.1:4318", 4317), *ports)
     finally:
         processes.end()
-    counts = {name: len(getattr(story, name).sent) for name in ("nginx", "haproxy", "apache")}
+    counts = {name: len(getattr(story, name).sent) for name in ("nginx", "haproxy", "apache", "envoy")}
     print(f"{counts} requests, {len(story.messages)} messages, {time.monotonic() - started:.1f} s")
 
 

@@ -7,6 +7,7 @@ import urllib.request
 
 from gateways import DEPLOY
 from processes import free_ports, render, wait_for
+from scenario import Otlp
 
 START_SECONDS = 60
 
@@ -31,8 +32,8 @@ class Spandrel:
         )
         self.addresses = json.loads(addresses.read_text())
 
-    def otlp_endpoint(self):
-        return "http://" + self.addresses["otlp_http"]
+    def otlp(self):
+        return Otlp("http://" + self.addresses["otlp_http"], int(self.addresses["otlp_grpc"].rpartition(":")[2]))
 
     def sql(self, statement):
         """Rows as dictionaries."""

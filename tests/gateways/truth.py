@@ -73,3 +73,9 @@ def apache_disabled(story):
     """The address of a worker for each time that Apache disabled it."""
     lines = lines_with(story.apache_logs / "error.log", "AH00959")
     return [re.search(r"disabling worker for \((.*?)\)", line).group(1) for line in lines]
+
+
+def envoy_outliers(story):
+    """The address of a host and `eject` or `uneject`, for each time outlier detection changed its mind."""
+    records = [json.loads(line) for line in lines_with(story.envoy_logs / "outlier.log")]
+    return [(record["upstream_url"], record["action"].lower()) for record in records]
