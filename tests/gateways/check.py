@@ -61,9 +61,8 @@ def main():
         processes = Processes(directory)
         try:
             spandrel = Spandrel(processes, binary, directory, directory / "log")
-            ports = (spandrel.syslog_port, spandrel.haproxy_port)
             settle = functools.partial(check_flow.settle, spandrel)
-            story = play(processes, directory, Tools(shop, envoy), spandrel.otlp(), *ports, settle)
+            story = play(processes, directory, Tools(shop, envoy), spandrel.otlp(), spandrel.syslog, settle)
             check_counts(results, spandrel, story)
             for part in (check_requests, check_logs, check_flow):
                 part.check(results, spandrel, story)

@@ -23,11 +23,16 @@ Include "{gateway}"
 APACHE_LOADED = """mpm_event authz_core headers lbmethod_byrequests proxy proxy_balancer proxy_http slotmem_shm
 unique_id"""
 
+# Both files of deploy/ forward all that they are given; the tag says which one is given a message.
 RSYSLOG_FRAME = """\
 global(workDirectory="{directory}" net.enableDNS="off")
 module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="{socket}" UseSysTimeStamp="off")
-$IncludeConfig {forward}
+if $programname == "shop-rsyslog-tls" then {{
+  include(file="{tls}")
+}} else {{
+  include(file="{plain}")
+}}
 """
 
 
@@ -119,15 +124,18 @@ class Envoy:
 class Rsyslog:
     """Takes messages on a socket of its own, as /dev/log is one, and forwards them."""
 
-    def __init__(self, processes, directory, syslog_port):
+    def __init__(self, processes, directory, syslog):
         directory.mkdir(parents=True)
         self.socket = directory / "log.socket"
-        forward = render(
-            DEPLOY / "rsyslog" / "60-spandrel.conf",
-            directory / "forward.conf",
-            {'port="5514"': f'port="{syslog_port}"'},
-        )
+        name = "60-spandrel.conf"
+        plain = render(DEPLOY / "rsyslog" / name, directory / name, {'port="5514"': f'port="{syslog.port}"'})
+        name = "60-spandrel-tls.conf"
+        replacements = {
+            'port="6514"': f'port="{syslog.tls_port}"',
+            "/etc/rsyslog.d/spandrel-ca.pem": syslog.certificate,
+        }
+        tls = render(DEPLOY / "rsyslog" / name, directory / name, replacements)
         configuration = directory / "rsyslog.conf"
-        configuration.write_text(RSYSLOG_FRAME.format(directory=directory, socket=self.socket, forward=forward))
+        configuration.write_text(RSYSLOG_FRAME.format(directory=directory, socket=self.socket, plain=plain, tls=tls))
         command = ["rsyslogd", "-n", "-f", configuration, "-i", directory / "rsyslog.pid"]
         processes.start("rsyslog", command, ready=self.socket.exists)

@@ -123,3 +123,13 @@ def render(source, target, replacements):
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
     return target
+
+
+def make_certificate(directory):
+    """A certificate of its own authority, and its key."""
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]
+    names = ["-subj", "/CN=spandrel.example", "-addext", "subjectAltName=DNS:spandrel.example,IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command, *names, "-days", "2", *files], check=True, capture_output=True)
+    return certificate, key

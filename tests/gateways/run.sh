@@ -15,9 +15,10 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # Program and package.
 packages=()
-for pair in nginx:nginx haproxy:haproxy apache2:apache2 rsyslogd:rsyslog logger:bsdutils; do
+for pair in nginx:nginx haproxy:haproxy apache2:apache2 rsyslogd:rsyslog logger:bsdutils openssl:openssl; do
   command -v "${pair%%:*}" > /dev/null || packages+=("${pair##*:}")
 done
+[[ -e $(echo /usr/lib/*/rsyslog/lmnsd_gtls.so) ]] || packages+=(rsyslog-gnutls)
 if ((${#packages[@]})); then
   as_root=()
   [[ $(id -u) -eq 0 ]] || as_root=(sudo)

@@ -1,19 +1,12 @@
-"""What happens to the shop, in order. Each step waits until the real programs' logs say that it has happened.
-
-By itself (`scenario.py SHOP ENVOY DIRECTORY`) it leaves the logs in the directory, for reading.
-"""
+"""What happens to the shop, in order. Each step waits until the programs' logs say that it has happened."""
 
 import pathlib
-import socket
 import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateways import Apache, Envoy, Haproxy, Nginx, Rsyslog
-from processes import Processes, free_ports, lines_with, wait_for
+from processes import lines_with, wait_for
 from shop import INVENTORIES, STOREFRONTS, Shop
 from traffic import Background, Client
 
@@ -34,6 +27,16 @@ class Otlp:
 
     http_endpoint: str
     grpc_port: int
+
+
+@dataclass
+class Syslog:
+    """Where syslog goes: to `port` by UDP and TCP, to `tls_port` by TLS, HAProxy's to a port of its own by UDP."""
+
+    port: int
+    tls_port: int
+    haproxy_port: int
+    certificate: pathlib.Path
 
 
 @dataclass
@@ -65,7 +68,7 @@ class Story:
         return f"127.0.0.1:{self.shop.ports[name]}"
 
 
-def play(processes, directory, tools, otlp, syslog_port, haproxy_syslog_port, settle=lambda story: None):
+def play(processes, directory, tools, otlp, syslog, settle=lambda story: None):
     """Runs the whole scenario, with a call of `settle` after each step.
 
     Logs are below `directory`/log, as deploy/spandrel.yaml has them below /var/log.
@@ -73,7 +76,7 @@ def play(processes, directory, tools, otlp, syslog_port, haproxy_syslog_port, se
     logs = directory / "log"
     shop = Shop(processes, tools.shop, logs / "shop", otlp.http_endpoint)
     nginx = Nginx(processes, directory / "nginx", logs / "nginx", shop)
-    haproxy = Haproxy(processes, directory, haproxy_syslog_port, shop)
+    haproxy = Haproxy(processes, directory, syslog.haproxy_port, shop)
     apache = Apache(processes, directory, logs / "apache2", shop)
     envoy = Envoy(processes, directory, tools.envoy, logs / "envoy", otlp.grpc_port, shop)
     clients = [Client(gateway.port) for gateway in (nginx, haproxy, apache, envoy)]
@@ -91,11 +94,11 @@ def play(processes, directory, tools, otlp, syslog_port, haproxy_syslog_port, se
             client.step = step.__name__
         step(story)
         settle(story)
-    rsyslog = Rsyslog(processes, directory / "rsyslog", syslog_port)
-    syslog_messages(story, rsyslog.socket, syslog_port)
-    for name in list(processes.running):
-        if name in (*STOREFRONTS, "nginx", "haproxy", "apache", "envoy", "rsyslog"):
-            processes.stop(name)
+    rsyslog = Rsyslog(processes, directory / "rsyslog", syslog)
+    syslog_messages(story, rsyslog.socket, syslog.port)
+    # Their logs are complete. rsyslog goes on, since it would not wait for what is still to be forwarded.
+    for name in ("nginx", "haproxy", "apache", "envoy", *STOREFRONTS):
+        processes.stop(name)
     return story
 
 
@@ -216,6 +219,7 @@ def syslog_messages(story, rsyslog_socket, port):
         "tcp-5424": [*server, "--tcp", "--rfc5424"],
         "tcp-counted": [*server, "--tcp", "--rfc5424", "--octet-count"],
         "rsyslog": ["--socket", str(rsyslog_socket)],
+        "rsyslog-tls": ["--socket", str(rsyslog_socket)],
     }
     for way, options in ways.items():
         for number, priority in enumerate(("local1.info", "local1.warning", "local1.err")):
@@ -223,45 +227,3 @@ def syslog_messages(story, rsyslog_socket, port):
             command = ["logger", *options, "--priority", priority, "--tag", f"shop-{way}", "--id=4711", "--", text]
             subprocess.run(command, check=True)
             story.messages.append(Message(f"shop-{way}", text, priority))
-
-
-class SyslogFile:
-    """Stands in for Spandrel when there is none: writes what comes by UDP or TCP to files."""
-
-    def __init__(self, directory, ports):
-        for port in ports:
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                listener = socket.socket(type=kind)
-                listener.bind(("127.0.0.1", port))
-                file = (directory / f"syslog-{'udp' if kind == socket.SOCK_DGRAM else 'tcp'}-{port}").open("ab", 0)
-                threading.Thread(target=self.read, args=(listener, kind, file), daemon=True).start()
-
-    def read(self, listener, kind, file):
-        if kind == socket.SOCK_DGRAM:
-            while True:
-                file.write(listener.recv(65536) + b"\n")
-        listener.listen()
-        while True:
-            connection, _ = listener.accept()
-            while data := connection.recv(65536):
-                file.write(data)
-
-
-def main():
-    shop, envoy, directory = (pathlib.Path(argument).absolute() for argument in sys.argv[1:])
-    directory.mkdir(parents=True)
-    directory.chmod(0o755)
-    processes = Processes(directory)
-    ports = free_ports(2)
-    SyslogFile(directory, ports)
-    started = time.monotonic()
-    try:
-        story = play(processes, directory, Tools(shop, envoy), Otlp("http://127.0.0.1:4318", 4317), *ports)
-    finally:
-        processes.end()
-    counts = {name: len(getattr(story, name).sent) for name in ("nginx", "haproxy", "apache", "envoy")}
-    print(f"{counts} requests, {len(story.messages)} messages, {time.monotonic() - started:.1f} s")
-
-
-if __name__ == "__main__":
-    main()

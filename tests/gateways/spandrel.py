@@ -6,8 +6,8 @@ import urllib.error
 import urllib.request
 
 from gateways import DEPLOY
-from processes import free_ports, render, wait_for
-from scenario import Otlp
+from processes import free_ports, make_certificate, render, wait_for
+from scenario import Otlp, Syslog
 
 START_SECONDS = 60
 
@@ -15,11 +15,17 @@ START_SECONDS = 60
 class Spandrel:
     def __init__(self, processes, binary, directory, logs):
         self.processes = processes
-        self.syslog_port, self.haproxy_port = free_ports(2)
+        port, tls_port, haproxy_port = free_ports(3)
+        certificate, key = make_certificate(directory)
+        self.syslog = Syslog(port, tls_port, haproxy_port, certificate)
         replacements = {
             "/var/log/": f"{logs}/",
-            "127.0.0.1:5514": f"127.0.0.1:{self.syslog_port}",
-            "127.0.0.1:5515": f"127.0.0.1:{self.haproxy_port}",
+            "127.0.0.1:5514": f"127.0.0.1:{port}",
+            "127.0.0.1:5515": f"127.0.0.1:{haproxy_port}",
+            "# tls:": "tls:",
+            "127.0.0.1:6514": f"127.0.0.1:{tls_port}",
+            "/etc/spandrel/certificate.pem": certificate,
+            "/etc/spandrel/key.pem": key,
         }
         configuration = render(DEPLOY / "spandrel.yaml", directory / "spandrel.yaml", replacements)
         addresses = pathlib.Path(directory) / "addresses.json"
