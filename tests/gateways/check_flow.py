@@ -65,7 +65,9 @@ def check_one_flow(results, spandrel, story):
     trace_id, connection = sent[id].trace_id, records[id]["connection"]
     print(f"     one flow: request {id}, trace {trace_id}, connection {connection}")
 
-    [access] = spandrel.sql(f"SELECT * FROM requests WHERE gateway = 'gateway' AND correlation_id = '{id}'") or [{}]
+    rows = spandrel.sql(f"SELECT * FROM requests WHERE gateway = 'gateway' AND correlation_id = '{id}'")
+    results.equal("flow: one access record", len(rows), 1)
+    access = rows[0] if rows else {}
     results.equal("flow: the access record has the trace id", access.get("trace_id"), trace_id)
     results.equal("flow: the access record has two attempts", access.get("attempts"), truth.attempts(records[id]))
 
