@@ -1,5 +1,7 @@
 //! Lines of other projects' test suites, where their directory is beside the repository.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;

@@ -5,13 +5,19 @@ use crate::{
     record::Text,
 };
 
-/// The longest name that is looked at.
+/// The longest name that is looked at, and the longest value that is taken.
 const NAME_BYTES: usize = 40;
+const VALUE_BYTES: usize = 256;
 
 /// Sets the ids that a text names.
 pub(super) fn set_ids<'a>(ids: &mut Ids<'a>, text: &'a str) {
     let bytes = text.as_bytes();
+    let mut value_end = 0;
     for position in memchr::memchr2_iter(b'=', b':', bytes) {
+        // What stands in a value is no name.
+        if position < value_end {
+            continue;
+        }
         let length = bytes[..position]
             .iter()
             .rev()
@@ -26,8 +32,11 @@ pub(super) fn set_ids<'a>(ids: &mut Ids<'a>, text: &'a str) {
         if !may_be_id {
             continue;
         }
-        if let Some(kind) = IdKind::of_key(name) {
-            ids.set(kind, &Text::Borrowed(value(&text[position + 1..])));
+        let Some(kind) = IdKind::of_key(name) else { continue };
+        let value = value(&text[position + 1..]);
+        value_end = position + 1 + value.len();
+        if value.len() <= VALUE_BYTES {
+            ids.set(kind, &Text::Borrowed(value));
         }
     }
 }
@@ -38,5 +47,28 @@ fn value(text: &str) -> &str {
     match text.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next().unwrap_or_default(),
         None => text.split([' ', ',', ';', ')', ']', '}', '"']).next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found_by_their_names() {
+        for (text, expected) in [
+            ("request_id=lab-7, client: a", vec!["lab-7"]),
+            ("x (X-Request-Id: 8f3b) request-id=\"a b\" id=3 valid=4", vec!["8f3b", "a b"]),
+            ("request_id=request_id=request_id=x", vec!["request_id=request_id=x"]),
+            ("request_id=- éid=1", vec![]),
+            ("http://a/?q=1", vec![]),
+        ] {
+            let mut ids = Ids::default();
+            set_ids(&mut ids, text);
+            assert_eq!(ids.correlation, expected, "{text}");
+        }
+        let (mut ids, long) = (Ids::default(), format!("request_id={}", "request_id=".repeat(10_000)));
+        set_ids(&mut ids, &long);
+        assert!(ids.correlation.is_empty());
     }
 }

@@ -75,12 +75,13 @@ impl<'a> Iterator for Items<'_, 'a> {
 
     fn next(&mut self) -> Option<Text<'a>> {
         let list = self.list?;
-        let rest = &list[self.position..];
-        let (length, separator) = [(rest.find(", "), 2), (rest.find(" : "), 3)]
-            .into_iter()
-            .filter_map(|(found, separator)| Some((found?, separator)))
-            .min()
-            .unwrap_or((rest.len(), 0));
+        let rest = &list.as_bytes()[self.position..];
+        let separator_at = |space: usize| match (space.checked_sub(1).map(|before| rest[before]), &rest[space..]) {
+            (Some(b','), _) => Some((space - 1, 2)),
+            (_, [b' ', b':', b' ', ..]) => Some((space, 3)),
+            _ => None,
+        };
+        let (length, separator) = memchr::memchr_iter(b' ', rest).find_map(separator_at).unwrap_or((rest.len(), 0));
         let item = slice(list, self.position..self.position + length);
         self.position += length + separator;
         if separator == 0 {
