@@ -13,5 +13,6 @@ pub mod json;
 pub mod kubernetes;
 mod outcome;
 pub mod record;
+mod response_flags;
 pub mod rows;
 pub mod time;
