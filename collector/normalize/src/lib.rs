@@ -7,6 +7,7 @@
 //! those batches, and so serves OTLP as well.
 
 pub mod batch;
+pub mod enrich;
 pub mod format;
 pub mod ids;
 pub mod json;

@@ -1,0 +1,7 @@
+//! What is derived from batches of records whatever their origin: breaker events, services of addresses, correlation
+//! ids, redaction.
+
+pub mod breakers;
+#[cfg(test)]
+pub(crate) mod testing;
+mod view;
