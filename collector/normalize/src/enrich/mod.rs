@@ -2,6 +2,10 @@
 //! ids, redaction.
 
 pub mod breakers;
+mod error;
+pub mod redact;
 #[cfg(test)]
 pub(crate) mod testing;
 mod view;
+
+pub use error::EnrichError;
