@@ -2,10 +2,14 @@
 //! ids, redaction.
 
 pub mod breakers;
+pub mod correlation;
+mod enricher;
 mod error;
 pub mod redact;
+pub mod services;
 #[cfg(test)]
 pub(crate) mod testing;
 mod view;
 
+pub use enricher::{EnrichConfig, EnrichCounts, Enriched, Enricher};
 pub use error::EnrichError;
