@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use parking_lot::Mutex;
-use spandrel_normalize::enrich::{Counts, Enricher};
+use spandrel_normalize::enrich::{EnrichCounts, Enriched, Enricher};
 use spandrel_proto::model::Table;
 use spandrel_store::{AppendError, Appended, Store};
 
@@ -13,21 +13,7 @@ use spandrel_store::{AppendError, Appended, Store};
 pub struct Pipeline {
     store: Arc<Store>,
     enricher: Enricher,
-    counts: Mutex<Counts>,
-}
-
-/// Records that are ready to be stored.
-#[derive(Debug)]
-pub(crate) struct Enriched {
-    tables: Vec<(Table, RecordBatch)>,
-    counts: Counts,
-}
-
-impl Enriched {
-    /// The memory that the records take.
-    pub(crate) fn bytes(&self) -> usize {
-        self.tables.iter().map(|(_, batch)| batch.get_array_memory_size()).sum()
-    }
+    counts: Mutex<EnrichCounts>,
 }
 
 impl Pipeline {
@@ -36,15 +22,14 @@ impl Pipeline {
     }
 
     /// What enrichment did so far, to records that were stored.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> EnrichCounts {
         self.counts.lock().clone()
     }
 
     /// Derives what can be derived from the records, and takes out what must not be stored. Takes a while for large
     /// batches.
     pub(crate) fn enrich(&self, tables: Vec<(Table, RecordBatch)>) -> Enriched {
-        let enriched = self.enricher.apply(tables);
-        Enriched { tables: enriched.tables, counts: enriched.counts }
+        self.enricher.apply(tables)
     }
 
     /// Stores records. When this returns `Ok`, they are durable (D-1).

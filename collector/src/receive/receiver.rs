@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use spandrel_normalize::rows::RejectRows;
+use spandrel_normalize::{enrich::Enriched, rows::RejectRows};
 use spandrel_proto::{
     model::{Clock, Table, id::to_hex},
     wire::{
@@ -19,7 +19,7 @@ use super::{
     error::ReceiveError,
     stats::{ReceiverStats, Transport},
 };
-use crate::pipeline::{Enriched, Pipeline};
+use crate::pipeline::Pipeline;
 
 /// Bodies up to this are decoded where they arrive; larger ones on a thread that may block.
 const INLINE_BYTES: usize = 512 * 1024;
@@ -111,7 +111,8 @@ impl Receiver {
         };
         let decoded = self.counted(transport, received)?;
         let Decoded { enriched, report, rows, bytes, mut charge } = decoded;
-        let stored = match charge.replace(enriched.bytes()) {
+        let decoded_bytes = enriched.tables.iter().map(|(_, batch)| batch.get_array_memory_size()).sum();
+        let stored = match charge.replace(decoded_bytes) {
             Ok(()) => self.pipeline.append(enriched).await.map_err(ReceiveError::from),
             Err(_) => Err(ReceiveError::Busy),
         };
