@@ -36,11 +36,8 @@ fn examples_are_read_as_their_pages_configure() {
         let mut lines = Vec::new();
         for line in text.lines() {
             is_fenced ^= line.starts_with("```");
-            // What begins with a variable is a format.
-            lines.extend(line.strip_prefix("    ").filter(|line| !is_fenced && !line.starts_with('$')));
-            if line == "## JSON" && page == "traefik" {
-                break;
-            }
+            // What begins with a variable is a format, and JSON is another format's on the same page.
+            lines.extend(line.strip_prefix("    ").filter(|line| !is_fenced && !line.starts_with(['$', '{'])));
         }
         assert!(!lines.is_empty(), "{path}");
         for line in lines {

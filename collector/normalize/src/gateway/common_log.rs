@@ -5,7 +5,7 @@ use super::{
     bad_time, integer, is_missing, request_line,
     request_line::set_request_line,
     status,
-    tokens::{Escape, Tokens, closing_quote},
+    tokens::{Escape, Token, Tokens, closing_quote},
 };
 use crate::{
     format::{LineError, LineReason},
@@ -62,6 +62,19 @@ impl<'a> CommonLine<'a> {
         record.status = status(self.status, "the status")?;
         record.response_bytes = integer(self.bytes, "the size")?;
         Ok(record)
+    }
+}
+
+/// Sets the two columns that `combined` has beyond the common log, where there is any: in quotes, or `-` without.
+pub(super) fn take_combined<'a>(record: &mut RequestRecord<'a>, words: &mut Tokens<'a>) -> Result<(), LineError> {
+    let is_text = |word: &Token<'_>| word.is_quoted || word.text == "-";
+    match (words.next(), words.next()) {
+        (None, _) => Ok(()),
+        (Some(referrer), Some(agent)) if is_text(&referrer) && is_text(&agent) => {
+            set_combined(record, referrer.text, agent.text);
+            Ok(())
+        }
+        _ => Err(LineError::new(LineReason::Format, "no \"referrer\" and \"user agent\" after a common log")),
     }
 }
 

@@ -11,7 +11,7 @@ pub use error_log::apache_error;
 
 use self::log_format::LogFormat;
 use super::{
-    common_log::{CommonLine, set_combined},
+    common_log::{CommonLine, take_combined},
     excerpt, integer,
     tokens::Escape,
 };
@@ -50,9 +50,7 @@ impl Format for Packaged {
         record.start_time = Some(common.time);
         record.attribute("apache.ident", Escape::Backslash.undo(common.ident));
         let words = &mut common.rest;
-        if let (Some(referrer), Some(agent)) = (words.word(), words.word()) {
-            set_combined(&mut record, referrer, agent);
-        }
+        take_combined(&mut record, words)?;
         let rest = words.rest();
         match (words.next(), words.next(), words.next()) {
             (None, ..) => {}

@@ -38,6 +38,8 @@ fn packaged_formats_need_no_configuration() {
     }
     for (line, reason) in [
         ("10.0.0.9 - - [04/Mar/2026:11:59:58 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\" \"x\" y", LineReason::Format),
+        ("10.0.0.9 - - [04/Mar/2026:11:59:58 +0000] \"GET / HTTP/1.1\" 200 1 1017", LineReason::Format),
+        ("10.0.0.9 - - [04/Mar/2026:11:59:58 +0000] \"GET / HTTP/1.1\" 200 1 20000 517 ms", LineReason::Format),
         ("10.0.0.9 - - [04/Mar/2026:11:59:58 +0000] \"GET / HTTP/1.1\" 20x 1", LineReason::Field),
         ("10.0.0.9 - - [-] \"-\" - -", LineReason::Time),
         ("- - - - - - -", LineReason::Format),

@@ -14,7 +14,7 @@ pub use error_log::nginx_error;
 
 use self::{log_format::LogFormat, variables::Draft};
 use super::{
-    common_log::{CommonLine, set_combined},
+    common_log::{CommonLine, take_combined},
     excerpt,
     tokens::Escape,
 };
@@ -114,9 +114,7 @@ fn common(line: &str) -> Result<(RequestRecord<'_>, &str), LineError> {
     record.end_time = Some(common.time);
     record.cancelled = record.status == Some(499);
     let words = &mut common.rest;
-    if let (Some(referrer), Some(agent)) = (words.word(), words.word()) {
-        set_combined(&mut record, referrer, agent);
-    }
+    take_combined(&mut record, words)?;
     if let Some(forwarded) = words.word() {
         // `main` ends with X-Forwarded-For; some put the ratio of gzip there, a bare number.
         let is_ratio = forwarded.contains('.') && decimal(forwarded, 3).is_some();

@@ -53,6 +53,22 @@ fn packaged_formats_need_no_configuration() {
 }
 
 #[test]
+fn lines_of_others_are_refused() {
+    let head = r#"10.0.0.9 - - [04/Mar/2026:11:59:58 +0000] "GET / HTTP/1.1" 200 161"#;
+    let format = nginx(&FormatOptions::default()).unwrap();
+    for tail in [
+        "1017",
+        "20000 517 ms",
+        r#""-" "k6" 7 "cart@docker" "http://10.0.0.1:80" 42ms"#,
+        r#""-" "k6" 462 1.001 [a] [] - - - - 8f3b"#,
+        r#""-" "k6" "-" "more""#,
+    ] {
+        assert_eq!(parse(&*format, &format!("{head} {tail}")).unwrap_err().reason, LineReason::Format, "{tail}");
+    }
+    assert!(parse(&*format, head).is_ok());
+}
+
+#[test]
 fn any_log_format_is_read() {
     for (log_format, escape, line, expected) in [
         (
@@ -216,6 +232,13 @@ proptest! {
             let format = format.unwrap();
             let _ = parse(&*format, &line);
             let _ = parse(&*format, &line[..cut]);
+        }
+    }
+
+    #[test]
+    fn hostile_formats_never_panic(log_format in r#"(log_format [a-z]{0,3} (escape=json )?)?['"]?(\$\{?(status|time_local|upstream_addr|is_args|[a-zé]{0,3})\}?|[ -~é]){0,9}['"]?;?"#, line in "[ -~é]{0,40}") {
+        if let Ok(format) = nginx(&options(&log_format, None)) {
+            let _ = parse(&*format, &line);
         }
     }
 }
