@@ -29,12 +29,12 @@ fn format(name: &str) -> Arc<dyn Format> {
     let options = FormatOptions::default();
     match name {
         "nginx" => nginx::nginx(&options),
-        "ingress_nginx" => nginx::ingress_nginx(&options),
-        "nginx_error" => nginx::nginx_error(&options),
+        "ingress-nginx" => nginx::ingress_nginx(&options),
+        "nginx-error" => nginx::nginx_error(&options),
         "apache" => apache::apache(&options),
-        "apache_error" => apache::apache_error(&options),
-        "aws_alb" => aws_elb::aws_alb(&options),
-        "traefik_clf" => traefik_clf::traefik_clf(&options),
+        "apache-error" => apache::apache_error(&options),
+        "aws-alb" => aws_elb::aws_alb(&options),
+        "traefik-clf" => traefik_clf::traefik_clf(&options),
         _ => panic!("no format {name}"),
     }
     .unwrap()
@@ -221,8 +221,8 @@ fn check(path: &str, own_format: impl Fn(&Value) -> String, deviations: &[(&str,
 fn nginx_cases_of_vrl() {
     let own = |case: &Value| {
         match case["args"]["format"].as_str().unwrap() {
-            "ingress_upstreaminfo" => "ingress_nginx",
-            "error" => "nginx_error",
+            "ingress_upstreaminfo" => "ingress-nginx",
+            "error" => "nginx-error",
             _ => "nginx",
         }
         .to_owned()
@@ -246,7 +246,7 @@ fn nginx_cases_of_vrl() {
 
 #[test]
 fn apache_and_common_cases_of_vrl() {
-    let own = |case: &Value| if case["args"]["format"] == "error" { "apache_error" } else { "apache" }.to_owned();
+    let own = |case: &Value| if case["args"]["format"] == "error" { "apache-error" } else { "apache" }.to_owned();
     check(
         "vrl-parsers/parse_apache_log.json",
         own,
@@ -277,7 +277,7 @@ fn apache_and_common_cases_of_vrl() {
 
 #[test]
 fn alb_cases_of_vrl() {
-    check("vrl-parsers/parse_aws_alb_log.json", |_| "aws_alb".to_owned(), &[]);
+    check("vrl-parsers/parse_aws_alb_log.json", |_| "aws-alb".to_owned(), &[]);
 }
 
 /// Checks the lines of a test of CrowdSec against what it expects of each.
@@ -326,10 +326,10 @@ fn check_crowdsec(test: &str, access: &str, error: &str) {
 
 #[test]
 fn lines_of_crowdsec() {
-    check_crowdsec("nginx_http-logs", "nginx", "nginx_error");
-    check_crowdsec("nginx_req_limit_exceeded", "nginx", "nginx_error");
-    check_crowdsec("apache2-logs", "apache", "apache_error");
-    check_crowdsec("traefik_clf", "traefik_clf", "traefik_clf");
+    check_crowdsec("nginx_http-logs", "nginx", "nginx-error");
+    check_crowdsec("nginx_req_limit_exceeded", "nginx", "nginx-error");
+    check_crowdsec("apache2-logs", "apache", "apache-error");
+    check_crowdsec("traefik-clf", "traefik-clf", "traefik-clf");
 }
 
 /// A member of nested objects, by its path, as text.
@@ -343,14 +343,14 @@ fn cases_of_logstash() {
         for case in cases(file).into_iter().flatten() {
             let name = match case["pattern"].as_str().unwrap() {
                 "HTTPD_COMBINEDLOG" => "apache",
-                "HTTPD_ERRORLOG" => "apache_error",
-                "ELB_ACCESS_LOG" => "aws_alb",
+                "HTTPD_ERRORLOG" => "apache-error",
+                "ELB_ACCESS_LOG" => "aws-alb",
                 // Formats of S3 and CloudFront, which are no gateways.
                 _ => continue,
             };
             let (line, want) = (case["message"].as_str().unwrap(), &case["ecs_expected_subset"]);
             let row = read(name, line).unwrap();
-            let is_error = name == "apache_error";
+            let is_error = name == "apache-error";
             for (path, own) in [
                 ("/http/request/method", "method"),
                 ("/http/request/referrer", "http.request.header.referer"),

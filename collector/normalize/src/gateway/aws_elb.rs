@@ -19,7 +19,7 @@ use crate::{
 /// # Errors
 /// When a `log_format` is configured, which there is none of.
 pub fn aws_alb(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
-    takes_no_log_format("aws_alb", options)?;
+    takes_no_log_format("aws-alb", options)?;
     Ok(Arc::new(AwsLoadBalancer))
 }
 
@@ -30,13 +30,13 @@ struct AwsLoadBalancer;
 
 impl Format for AwsLoadBalancer {
     fn name(&self) -> &'static str {
-        "aws_alb"
+        "aws-alb"
     }
 
     fn parse<'a>(&self, line: &'a str, context: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError> {
         let mut words = Words { tokens: Tokens::new(line) };
         let first = words.next()?;
-        let mut record = RequestRecord::new("aws_alb");
+        let mut record = RequestRecord::new("aws-alb");
         let is_application = KINDS.contains(&first);
         let end_text = if is_application { words.next()? } else { first };
         // Another program's line is told from a broken one by its second word, which names the load balancer.
@@ -50,7 +50,7 @@ impl Format for AwsLoadBalancer {
             record.attribute("aws.elb.type", first);
             set_tail(&mut record, &mut words, context)?;
         } else {
-            record.source = "aws_elb";
+            record.source = "aws-elb";
             set_classic_tail(&mut record, &mut words);
         }
         if record.start_time.is_none() {

@@ -16,7 +16,7 @@ use crate::{
 /// # Errors
 /// When a `log_format` is configured, which there is none of.
 pub fn spring_cloud_gateway(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
-    takes_no_log_format("spring_cloud_gateway", options)?;
+    takes_no_log_format("spring-cloud-gateway", options)?;
     Ok(Arc::new(SpringCloudGateway))
 }
 
@@ -25,7 +25,7 @@ struct SpringCloudGateway;
 
 impl Format for SpringCloudGateway {
     fn name(&self) -> &'static str {
-        "spring_cloud_gateway"
+        "spring-cloud-gateway"
     }
 
     fn parse<'a>(&self, line: &'a str, _: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError> {
@@ -38,7 +38,7 @@ impl Format for SpringCloudGateway {
             (Some(port), Some(took), Some("ms"), 3) => (Some(port), took),
             _ => return Err(no_access_log()),
         };
-        let mut record = common.record("spring_cloud_gateway", "spring_cloud_gateway.request")?;
+        let mut record = common.record("spring-cloud-gateway", "spring_cloud_gateway.request")?;
         record.start_time = Some(common.time);
         record.duration_ns = duration(took, 3, "the duration")?;
         record.cancelled = record.status == Some(499);

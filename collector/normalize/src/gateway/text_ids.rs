@@ -57,8 +57,8 @@ mod tests {
     #[test]
     fn ids_are_found_by_their_names() {
         for (text, expected) in [
-            ("request_id=lab-7, client: a", vec!["lab-7"]),
-            ("x (X-Request-Id: 8f3b) request-id=\"a b\" id=3 valid=4", vec!["8f3b", "a b"]),
+            ("request_id=lab-7-8f3b5a60, client: a", vec!["lab-7-8f3b5a60"]),
+            ("x (X-Request-Id: 8f3b5a60c1d2) request-id=\"a bcdefgh\" id=3 valid=4", vec!["8f3b5a60c1d2", "a bcdefgh"]),
             ("request_id=request_id=request_id=x", vec!["request_id=request_id=x"]),
             ("request_id=- éid=1", vec![]),
             ("http://a/?q=1", vec![]),

@@ -192,7 +192,7 @@ impl<'b> Row<'b> {
     }
 
     fn is_nginx(&self) -> bool {
-        matches!(self.source, "nginx" | "ingress-nginx" | "ingress_nginx" | "openresty")
+        matches!(self.source, "nginx" | "ingress-nginx" | "openresty")
     }
 
     /// The upstream's name in the gateway's configuration.

@@ -28,7 +28,7 @@ const LEVELS: [(&str, i32); 8] = [
 /// # Errors
 /// When a `log_format` is configured: the groups of the line tell what they are.
 pub fn apache_error(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
-    takes_no_log_format("apache_error", options)?;
+    takes_no_log_format("apache-error", options)?;
     Ok(Arc::new(ErrorLog))
 }
 
@@ -37,7 +37,7 @@ struct ErrorLog;
 
 impl Format for ErrorLog {
     fn name(&self) -> &'static str {
-        "apache_error"
+        "apache-error"
     }
 
     fn parse<'a>(&self, line: &'a str, context: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError> {

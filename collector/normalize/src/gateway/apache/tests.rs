@@ -53,9 +53,9 @@ fn any_log_format_is_read() {
     for (log_format, line, expected) in [
         (
             r#"LogFormat "%v:%p %h %l %u %t \"%r\" %>s %b %D %T %{ms}T \"%{X-Request-Id}i\" %O %I %L %X \"%{BALANCER_WORKER_NAME}e\" %{BALANCER_NAME}e" api"#,
-            r#"shop.example:443 10.0.0.9 - ann [04/Mar/2026:11:59:58 +0000] "PUT /a b?c HTTP/1.1" 503 299 1234567 1 1234 "8f3b" 512 99 aZ1 X "http://10.0.0.1:80" balancer://shop"#,
+            r#"shop.example:443 10.0.0.9 - ann [04/Mar/2026:11:59:58 +0000] "PUT /a b?c HTTP/1.1" 503 299 1234567 1 1234 "8f3b5a60c1d2" 512 99 aZ1 X "http://10.0.0.1:80" balancer://shop"#,
             "start=2026-03-04T11:59:58Z duration=1234567us method=PUT path=/a b host=shop.example status=503 client=10.0.0.9 \
-             in=99 out=299 service=shop upstream=10.0.0.1:80 cancelled=true id=8f3b server.port=443 user.name=ann \
+             in=99 out=299 service=shop upstream=10.0.0.1:80 cancelled=true id=8f3b5a60c1d2 server.port=443 user.name=ann \
              apache.log_id=aZ1 network.protocol.version=1.1 url.query=c",
         ),
         (
@@ -107,8 +107,8 @@ fn error_logs_of_both_versions_are_read() {
              client.address=10.0.0.9 client.port=1",
         ),
         (
-            "[Wed Mar  4 11:59:58 2026] [error] [client ::1] proxy: disabled [x] request_id=8f3b",
-            "2026-03-04T11:59:58Z error 17 (proxy: disabled [x] request_id=8f3b) id=8f3b client.address=::1",
+            "[Wed Mar  4 11:59:58 2026] [error] [client ::1] proxy: disabled [x] request_id=8f3b5a60c1d2",
+            "2026-03-04T11:59:58Z error 17 (proxy: disabled [x] request_id=8f3b5a60c1d2) id=8f3b5a60c1d2 client.address=::1",
         ),
         (
             "[Wed Mar 04 11:59:58 2026] [:trace4] [pid 9] [core] starting",

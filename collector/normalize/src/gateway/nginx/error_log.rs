@@ -40,7 +40,7 @@ const FIELDS: [(&str, bool); 9] = [
 /// # Errors
 /// When a `log_format` is configured, which there is none of.
 pub fn nginx_error(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
-    takes_no_log_format("nginx_error", options)?;
+    takes_no_log_format("nginx-error", options)?;
     Ok(Arc::new(ErrorLog))
 }
 
@@ -49,7 +49,7 @@ struct ErrorLog;
 
 impl Format for ErrorLog {
     fn name(&self) -> &'static str {
-        "nginx_error"
+        "nginx-error"
     }
 
     fn parse<'a>(&self, line: &'a str, context: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError> {

@@ -48,7 +48,7 @@ pub fn ingress_nginx(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatE
         Some(log_format) => log_format,
         None => LogFormat::named("upstreaminfo")?,
     };
-    Ok(Arc::new(Compiled { name: "ingress_nginx", log_format }))
+    Ok(Arc::new(Compiled { name: "ingress-nginx", log_format }))
 }
 
 #[derive(Debug)]

@@ -60,7 +60,7 @@ fn lines_of_others_are_refused() {
         "1017",
         "20000 517 ms",
         r#""-" "k6" 7 "cart@docker" "http://10.0.0.1:80" 42ms"#,
-        r#""-" "k6" 462 1.001 [a] [] - - - - 8f3b"#,
+        r#""-" "k6" 462 1.001 [a] [] - - - - 8f3b5a60c1d2"#,
         r#""-" "k6" "-" "more""#,
     ] {
         assert_eq!(parse(&*format, &format!("{head} {tail}")).unwrap_err().reason, LineReason::Format, "{tail}");
@@ -74,10 +74,10 @@ fn any_log_format_is_read() {
         (
             r#"$msec $host "$request_method $scheme://$host$request_uri" s=$status rt=$request_time up=$upstream_addr us=$upstream_status ut=$upstream_response_time ct=$upstream_connect_time rid=$request_id x="$http_x_tenant" y=${sent_http_x_cache};"#,
             None,
-            r#"1772625598.123 shop.example "GET https://shop.example/a?b=c" s=200 rt=0.500 up=10.0.0.1:80, 10.0.0.2:80 us=502, 200 ut=0.100, 0.399 ct=-, 0.001 rid=8f3b x="blue" y=HIT;"#,
+            r#"1772625598.123 shop.example "GET https://shop.example/a?b=c" s=200 rt=0.500 up=10.0.0.1:80, 10.0.0.2:80 us=502, 200 ut=0.100, 0.399 ct=-, 0.001 rid=8f3b5a60c1d2 x="blue" y=HIT;"#,
             "end=2026-03-04T11:59:58.123Z duration=500000us method=GET path=/a host=shop.example status=200 \
              upstream=10.0.0.2:80 upstream_status=200 upstream_duration=399000us \
-             attempts=10.0.0.1:80/502/100000us+10.0.0.2:80/200/399000us id=8f3b url.scheme=https \
+             attempts=10.0.0.1:80/502/100000us+10.0.0.2:80/200/399000us id=8f3b5a60c1d2 url.scheme=https \
              nginx.upstream_connect_time=-, 0.001 http.request.header.x-tenant=blue http.response.header.x-cache=HIT \
              url.query=b=c",
         ),
@@ -120,10 +120,10 @@ fn json_is_read_by_its_keys() {
     let format = nginx(&FormatOptions::default()).unwrap();
     for (line, expected) in [
         (
-            r#"{"time_iso8601":"2026-03-04T12:59:58+01:00","remote_addr":"10.0.0.9","request":"GET /p?q=1 HTTP/1.1","status":"502","body_bytes_sent":157,"request_time":"0.012","upstream_addr":"10.0.0.1:80, 10.0.0.2:80","upstream_status":"502, 502","upstream_rt":"0.004, 0.008","request_id":"8f3b","tenant":"blue"}"#,
+            r#"{"time_iso8601":"2026-03-04T12:59:58+01:00","remote_addr":"10.0.0.9","request":"GET /p?q=1 HTTP/1.1","status":"502","body_bytes_sent":157,"request_time":"0.012","upstream_addr":"10.0.0.1:80, 10.0.0.2:80","upstream_status":"502, 502","upstream_rt":"0.004, 0.008","request_id":"8f3b5a60c1d2","tenant":"blue"}"#,
             "end=2026-03-04T11:59:58Z duration=12000us method=GET path=/p status=502 client=10.0.0.9 out=157 \
              upstream=10.0.0.2:80 upstream_status=502 upstream_duration=8000us \
-             attempts=10.0.0.1:80/502/4000us+10.0.0.2:80/502/8000us id=8f3b nginx.tenant=blue \
+             attempts=10.0.0.1:80/502/4000us+10.0.0.2:80/502/8000us id=8f3b5a60c1d2 nginx.tenant=blue \
              network.protocol.version=1.1 url.query=q=1",
         ),
         (
@@ -150,15 +150,15 @@ fn ingress_nginx_tells_tries_apart() {
     let common = "end=2026-03-04T11:59:58Z duration=1001000us method=GET path=/a status=403 client=10.0.0.9 agent=k6 in=462 out=9";
     for (tail, expected) in [
         (
-            "[shop-cart-80] [] [2001:db8::7]:5000, [2001:db8::8]:5000 0, 1 0.000, 1.000 502, 403 8f3b",
+            "[shop-cart-80] [] [2001:db8::7]:5000, [2001:db8::8]:5000 0, 1 0.000, 1.000 502, 403 8f3b5a60c1d2",
             "service=shop-cart-80 upstream=[2001:db8::8]:5000 upstream_status=403 upstream_duration=1000000us \
-             attempts=[2001:db8::7]:5000/502/0us+[2001:db8::8]:5000/403/1000000us id=8f3b \
+             attempts=[2001:db8::7]:5000/502/0us+[2001:db8::8]:5000/403/1000000us id=8f3b5a60c1d2 \
              nginx.upstream_response_length=0, 1 network.protocol.version=1.1",
         ),
-        ("[-] [] - - - - 8f3b", "id=8f3b network.protocol.version=1.1"),
+        ("[-] [] - - - - 8f3b5a60c1d2", "id=8f3b5a60c1d2 network.protocol.version=1.1"),
         (
-            "[] [] 10.0.0.1:80 12 0.004 403 8f3b",
-            "upstream=10.0.0.1:80 upstream_status=403 upstream_duration=4000us attempts=10.0.0.1:80/403/4000us id=8f3b \
+            "[] [] 10.0.0.1:80 12 0.004 403 8f3b5a60c1d2",
+            "upstream=10.0.0.1:80 upstream_status=403 upstream_duration=4000us attempts=10.0.0.1:80/403/4000us id=8f3b5a60c1d2 \
              nginx.upstream_response_length=12 network.protocol.version=1.1",
         ),
     ] {
@@ -189,14 +189,14 @@ fn error_logs_are_read_from_the_right() {
             "2026-03-04T11:59:58Z notice 10 (signal process started) nginx.pid=1 nginx.tid=1",
         ),
         (
-            r#"2026/03/04 11:59:58 [error] 1#1: *3 lua said no, request_id=lab-7, client: 10.0.0.9, server: a, request: "GET / HTTP/1.1", host: "a""#,
-            "2026-03-04T11:59:58Z error 17 (lua said no, request_id=lab-7) id=lab-7 nginx.pid=1 nginx.tid=1 nginx.connection=3 \
+            r#"2026/03/04 11:59:58 [error] 1#1: *3 lua said no, request_id=lab-7-8f3b5a60, client: 10.0.0.9, server: a, request: "GET / HTTP/1.1", host: "a""#,
+            "2026-03-04T11:59:58Z error 17 (lua said no, request_id=lab-7-8f3b5a60) id=lab-7-8f3b5a60 nginx.pid=1 nginx.tid=1 nginx.connection=3 \
              http.request.header.host=a server.address=a client.address=10.0.0.9 http.request.method=GET url.path=/ \
              network.protocol.version=1.1",
         ),
         (
-            r#"2026/03/04 11:59:58 [error] 1#1: *3 upstream timed out, client: 10.0.0.9, server: a, request: "GET / HTTP/1.1", host: "a", request_id: "8f3b""#,
-            "2026-03-04T11:59:58Z error 17 (upstream timed out) id=8f3b nginx.pid=1 nginx.tid=1 nginx.connection=3 \
+            r#"2026/03/04 11:59:58 [error] 1#1: *3 upstream timed out, client: 10.0.0.9, server: a, request: "GET / HTTP/1.1", host: "a", request_id: "8f3b5a60c1d2""#,
+            "2026-03-04T11:59:58Z error 17 (upstream timed out) id=8f3b5a60c1d2 nginx.pid=1 nginx.tid=1 nginx.connection=3 \
              http.request.header.host=a server.address=a client.address=10.0.0.9 http.request.method=GET url.path=/ \
              network.protocol.version=1.1",
         ),
@@ -225,7 +225,7 @@ proptest! {
 
     #[test]
     fn mutilated_lines_never_panic(cut in 0usize..400, insert in "[\" \\[\\]\\\\é:,-]{0,4}") {
-        let whole = r#"10.0.0.9 - - [04/Mar/2026:11:59:58 +0000] "GET http://[::1]:80/a?b HTTP/1.1" 403 9 "-" "k\x22" 462 1.001 [s] [] [::1]:5, a 0, 1 0.0, 1.0 502, 403 8f3b"#;
+        let whole = r#"10.0.0.9 - - [04/Mar/2026:11:59:58 +0000] "GET http://[::1]:80/a?b HTTP/1.1" 403 9 "-" "k\x22" 462 1.001 [s] [] [::1]:5, a 0, 1 0.0, 1.0 502, 403 8f3b5a60c1d2"#;
         let cut = cut % whole.len();
         let line = format!("{}{insert}{}", &whole[..cut], &whole[cut..]);
         for format in [nginx(&FormatOptions::default()), ingress_nginx(&FormatOptions::default())] {
