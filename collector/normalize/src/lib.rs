@@ -10,6 +10,7 @@ pub mod batch;
 pub mod format;
 pub mod ids;
 pub mod json;
+pub mod kubernetes;
 mod outcome;
 pub mod record;
 pub mod rows;
