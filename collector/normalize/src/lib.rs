@@ -8,6 +8,7 @@
 
 pub mod batch;
 pub mod format;
+pub mod gateway;
 pub mod ids;
 pub mod json;
 pub mod kubernetes;
