@@ -2,6 +2,8 @@
 
 mod fields;
 mod pattern;
+#[cfg(test)]
+mod testing;
 
 pub mod aws_api_gateway;
 pub mod caddy;
