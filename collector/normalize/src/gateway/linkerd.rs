@@ -73,7 +73,7 @@ fn json_record<'a>(object: Object<'a>, context: &LineContext<'a>) -> Result<Requ
             "response_bytes" => record.response_bytes = integer("response_bytes", &value)?,
             _ => {
                 if let Some(value) = text(value) {
-                    set_text(&mut record, key, value);
+                    set_text(&mut record, &key, value);
                 }
             }
         }
@@ -82,8 +82,8 @@ fn json_record<'a>(object: Object<'a>, context: &LineContext<'a>) -> Result<Requ
     Ok(record)
 }
 
-fn set_text<'a>(record: &mut RequestRecord<'a>, key: Text<'a>, value: Text<'a>) {
-    match &*key {
+fn set_text<'a>(record: &mut RequestRecord<'a>, key: &str, value: Text<'a>) {
+    match key {
         "client.addr" => record.client_address = Some(without_port(&value)),
         "method" => record.method = Some(value),
         "uri" => set_uri(record, &value),

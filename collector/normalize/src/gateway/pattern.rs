@@ -77,10 +77,6 @@ impl<F: std::fmt::Debug> Pattern<F> {
         }
         Ok(())
     }
-
-    pub(super) fn fields(&self) -> impl Iterator<Item = &F> {
-        self.fields.iter().map(|slot| &slot.field)
-    }
 }
 
 impl<F> Slot<F> {

@@ -37,7 +37,7 @@ impl Format for TraefikJson {
         let object = Object::parse(line)?;
         let mut reader = Reader { record: RequestRecord::new(NAME), ..Reader::default() };
         for (key, value) in object.members {
-            reader.set(key, value, context)?;
+            reader.set(&key, value, context)?;
         }
         if reader.marks < 3 {
             return Err(other_format("the JSON object has no keys of a Traefik access record"));
@@ -60,10 +60,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn set(&mut self, key: Text<'a>, value: Value<'a>, context: &LineContext<'a>) -> Result<(), LineError> {
+    fn set(&mut self, key: &str, value: Value<'a>, context: &LineContext<'a>) -> Result<(), LineError> {
         let record = &mut self.record;
         let is_mark = matches!(
-            &*key,
+            key,
             "Duration"
                 | "DownstreamStatus"
                 | "DownstreamContentSize"
@@ -78,10 +78,10 @@ impl<'a> Reader<'a> {
                 | "RouterName"
         );
         self.marks += u32::from(is_mark);
-        match &*key {
+        match key {
             "Duration" => record.duration_ns = nanos("Duration", &value)?,
             "OriginDuration" => {
-                record.upstream_duration_ns = nanos("OriginDuration", &value)?.filter(|nanos| *nanos > 0)
+                record.upstream_duration_ns = nanos("OriginDuration", &value)?.filter(|nanos| *nanos > 0);
             }
             "DownstreamStatus" => record.status = status("DownstreamStatus", &value)?,
             "OriginStatus" => record.upstream_status = status("OriginStatus", &value)?,
@@ -108,10 +108,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn set_text(&mut self, key: Text<'a>, value: Text<'a>, context: &LineContext<'a>) -> Result<(), LineError> {
+    fn set_text(&mut self, key: &str, value: Text<'a>, context: &LineContext<'a>) -> Result<(), LineError> {
         let record = &mut self.record;
         let instant = |value: &Text<'_>| time::iso8601(value, context.zone).ok_or_else(|| not_a_time(value));
-        match &*key {
+        match key {
             "StartUTC" => record.start_time = Some(instant(&value)?),
             "StartLocal" if record.start_time.is_none() => record.start_time = Some(instant(&value)?),
             // With a precision of a second, and only when the record is written.
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Captured headers, and the rest.
-    fn set_other(&mut self, key: Text<'a>, value: Text<'a>) {
+    fn set_other(&mut self, key: &str, value: Text<'a>) {
         let record = &mut self.record;
         if let Some(name) = key.strip_prefix("request_") {
             if name.eq_ignore_ascii_case("user-agent") {

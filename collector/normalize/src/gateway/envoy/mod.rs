@@ -237,7 +237,7 @@ impl EnvoyFormat {
             } else if let Some(field) = keys::field(&key) {
                 builder.set(&field, value)?;
             } else {
-                builder.set_unknown(key, value);
+                builder.set_unknown(&key, value);
             }
         }
         let is_known = if self.keys.is_empty() { builder.has_marks() } else { named >= self.keys.len().min(3) };

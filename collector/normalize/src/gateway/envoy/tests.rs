@@ -1,40 +1,15 @@
-use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{RequestRecord, Side};
+use crate::{
+    gateway::testing::{attribute, context, nanos, refusal, request, survives},
+    record::{RequestRecord, Side},
+};
 
 const ID: &str = "3f6c1d52-8a07-9c1e-b7d4-52f09e1a66c8";
 
-fn context(service: Option<&'static str>) -> LineContext<'static> {
-    static UTC: TimeZone = TimeZone::UTC;
-    LineContext {
-        received_at: 1_800_000_000_000_000_000,
-        envelope_time: None,
-        zone: &UTC,
-        service,
-        host: None,
-        program: None,
-        severity_number: None,
-    }
-}
-
 fn read<'a>(format: &Arc<dyn Format>, line: &'a str) -> RequestRecord<'a> {
-    let mut output = Output::default();
-    format.parse(line, &context(None), &mut output).unwrap_or_else(|error| panic!("{error}: {line}"));
-    output.requests.pop().unwrap()
-}
-
-fn refusal(format: &Arc<dyn Format>, line: &str) -> LineReason {
-    format.parse(line, &context(None), &mut Output::default()).unwrap_err().reason
-}
-
-fn attribute<'r>(record: &'r RequestRecord<'_>, key: &str) -> Option<&'r str> {
-    record.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| &**value)
-}
-
-fn nanos(text: &str) -> Option<i64> {
-    i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).ok()
+    request(&**format, line)
 }
 
 fn plain() -> FormatOptions {
@@ -133,7 +108,7 @@ fn emissary_and_app_mesh_text() {
     assert_eq!(read(&app_mesh(&plain()).unwrap(), &text).side, Side::Inbound);
     let access = format!("ACCESS {text}");
     assert_eq!(read(&emissary(&plain()).unwrap(), &access).duration_ns, Some(3_000_000));
-    assert_eq!(refusal(&emissary(&plain()).unwrap(), &text), LineReason::Format);
+    assert_eq!(refusal(&*emissary(&plain()).unwrap(), &text), LineReason::Format);
 }
 
 #[test]
@@ -246,7 +221,7 @@ fn format_strings_of_ones_own() {
         (record.status, record.duration_ns, attribute(&record, "envoy.who")),
         (Some(200), Some(7_000_000), Some("x y"))
     );
-    assert_eq!(refusal(&json, r#"{"level":"info","msg":"hello"}"#), LineReason::Format);
+    assert_eq!(refusal(&*json, r#"{"level":"info","msg":"hello"}"#), LineReason::Format);
 
     for bad in ["%DURATION", "plain", "%A%%B%", "{broken"] {
         assert!(envoy(&options(bad)).is_err(), "{bad}");
@@ -307,7 +282,7 @@ fn lines_of_others_and_broken_ones_are_told_apart() {
         (r#"{"response_code":"ok","response_flags":"-"}"#, LineReason::Field),
         (r#"{"duration":[1],"response_flags":"-"}"#, LineReason::Field),
     ] {
-        assert_eq!(refusal(&envoy, line), reason, "{line}");
+        assert_eq!(refusal(&*envoy, line), reason, "{line}");
     }
 }
 
@@ -327,7 +302,7 @@ proptest! {
         for format in formats {
             let format = format.unwrap();
             for text in [&line, &inside, &json.to_string().replace(&*line, "x"), &bracketed, &json.to_string()] {
-                let _ = format.parse(text, &context(None), &mut Output::default());
+                survives(&*format, text);
             }
         }
     }
@@ -335,7 +310,34 @@ proptest! {
     #[test]
     fn hostile_formats_never_panic(format in "[%A-Z_()?:\" a-z]{0,80}", line in "\\PC{0,80}") {
         if let Ok(format) = envoy(&FormatOptions { log_format: Some(format), ..plain() }) {
-            let _ = format.parse(&line, &context(None), &mut Output::default());
+            survives(&*format, &line);
         }
     }
+}
+
+/// `cargo test --release -p spandrel-normalize -- --ignored --nocapture lines_per_second`
+#[test]
+#[ignore = "a measurement, of use in a release build only"]
+fn json_lines_per_second() {
+    const LINES: u32 = 200_000;
+    let line = format!(
+        r#"{{"start_time":"2026-03-01T10:00:00.310Z","route_name":"default","method":"GET","path":"/api/v1/products/66VCHSJNUP?currency=EUR","protocol":"HTTP/1.1","response_code":200,"response_flags":"-","response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":0,"bytes_sent":1379,"duration":12,"upstream_service_time":"11","x_forwarded_for":"198.51.100.7","user_agent":"Mozilla/5.0 (X11; Linux x86_64) Firefox/126.0","request_id":"{ID}","authority":"productcatalog:3550","upstream_host":"10.244.1.17:3550","upstream_cluster":"outbound|3550||productcatalog.shop.svc.cluster.local","upstream_local_address":"10.244.1.20:41604","downstream_local_address":"10.96.3.4:3550","downstream_remote_address":"198.51.100.7:39106","requested_server_name":null,"upstream_transport_failure_reason":null}}"#
+    );
+    let format = istio(&plain()).unwrap();
+    let start = std::time::Instant::now();
+    for _ in 0..LINES {
+        let mut output = Output::default();
+        format.parse(&line, &context(None), &mut output).unwrap();
+        assert_eq!(std::hint::black_box(&output).requests.len(), 1);
+    }
+    let parsed = start.elapsed();
+    let start = std::time::Instant::now();
+    let mut batch = crate::batch::LineBatch::new(format, "test", 1 << 20);
+    for _ in 0..LINES {
+        batch.push(line.as_bytes(), &context(None));
+    }
+    let normalized = batch.finish();
+    assert_eq!(normalized.counts.requests, u64::from(LINES));
+    let per_line = |time: std::time::Duration| time.as_nanos() / u128::from(LINES);
+    println!("{} bytes: {} ns parsed, {} ns in Arrow", line.len(), per_line(parsed), per_line(start.elapsed()));
 }
