@@ -36,12 +36,15 @@ impl Format for TraefikJson {
     fn parse<'a>(&self, line: &'a str, context: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError> {
         let object = Object::parse(line)?;
         let mut reader = Reader { record: RequestRecord::new(NAME), ..Reader::default() };
+        let mut read = Ok(());
         for (key, value) in object.members {
-            reader.set(&key, value, context)?;
+            read = read.and(reader.set(&key, value, context));
         }
+        // What is wrong with a field matters only in a line that is of this format.
         if reader.marks < 3 {
             return Err(other_format("the JSON object has no keys of a Traefik access record"));
         }
+        read?;
         output.requests.push(reader.finish());
         Ok(())
     }
@@ -247,8 +250,8 @@ mod tests {
             (r#"{"level":"info","msg":"Configuration loaded","time":"2026-03-01T10:00:00Z"}"#, LineReason::Format),
             ("DEBUG: a plugin's line", LineReason::Format),
             (r#"{"Duration":1,"#, LineReason::Json),
-            (r#"{"Duration":"long"}"#, LineReason::Field),
-            (r#"{"StartUTC":"soon"}"#, LineReason::Time),
+            (r#"{"Duration":"long","DownstreamStatus":200,"OriginStatus":0}"#, LineReason::Field),
+            (r#"{"StartUTC":"soon","DownstreamStatus":200,"OriginStatus":0}"#, LineReason::Time),
         ] {
             assert_eq!(testing::refusal(&*format(), line), reason, "{line}");
         }

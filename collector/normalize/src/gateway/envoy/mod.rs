@@ -228,22 +228,27 @@ impl EnvoyFormat {
         }
         let mut builder = Builder::new(self.name, context);
         let mut named = 0;
+        let mut read = Ok(());
         for (key, value) in object.members {
-            if !self.keys.is_empty()
+            let set = if !self.keys.is_empty()
                 && let Some(field) = self.keys.get(&*key)
             {
                 named += 1;
-                builder.set(field, value)?;
+                builder.set(field, value)
             } else if let Some(field) = keys::field(&key) {
-                builder.set(&field, value)?;
+                builder.set(&field, value)
             } else {
                 builder.set_unknown(&key, value);
-            }
+                Ok(())
+            };
+            read = read.and(set);
         }
+        // What is wrong with a field matters only in a line that is of this format.
         let is_known = if self.keys.is_empty() { builder.has_marks() } else { named >= self.keys.len().min(3) };
         if !is_known {
             return Err(other_format("the JSON object has no keys of an Envoy access record"));
         }
+        read?;
         output.requests.push(builder.finish());
         Ok(())
     }

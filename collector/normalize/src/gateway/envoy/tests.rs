@@ -278,9 +278,9 @@ fn lines_of_others_and_broken_ones_are_told_apart() {
         (r#"10.0.0.1 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl""#, LineReason::Format),
         (r#"{"level":"info","msg":"hello","method":"GET","status":200}"#, LineReason::Format),
         (r#"{"start_time":"2026-03-01T"#, LineReason::Json),
-        (r#"{"start_time":"yesterday","response_flags":"-"}"#, LineReason::Time),
-        (r#"{"response_code":"ok","response_flags":"-"}"#, LineReason::Field),
-        (r#"{"duration":[1],"response_flags":"-"}"#, LineReason::Field),
+        (r#"{"start_time":"yesterday","upstream_host":null,"response_flags":"-"}"#, LineReason::Time),
+        (r#"{"response_code":"ok","upstream_host":null,"response_flags":"-"}"#, LineReason::Field),
+        (r#"{"duration":[1],"upstream_host":null,"response_flags":"-"}"#, LineReason::Field),
     ] {
         assert_eq!(refusal(&*envoy, line), reason, "{line}");
     }
