@@ -167,8 +167,9 @@ fn build(name: &'static str, layouts: &[&str], options: &FormatOptions) -> Resul
     let layouts = match given {
         Some(dictionary) if dictionary.starts_with('{') => {
             let dictionary = Object::parse(dictionary).map_err(|error| wrong(error.detail.into_owned()))?;
-            for (key, value) in dictionary.members {
-                let Value::Text(format) = value else { continue };
+            let mut members = Vec::new();
+            dictionary.for_each_flat(&mut |key, value| members.push((key, value)));
+            for (key, format) in members {
                 keys.insert(key.as_ref().into(), operator::field_of_value(&key, &format).map_err(wrong)?);
             }
             Vec::new()
@@ -230,18 +231,13 @@ impl EnvoyFormat {
         let mut named = 0;
         let mut read = Ok(());
         for (key, value) in object.members {
-            let set = if !self.keys.is_empty()
-                && let Some(field) = self.keys.get(&*key)
-            {
-                named += 1;
-                builder.set(field, value)
-            } else if let Some(field) = keys::field(&key) {
-                builder.set(&field, value)
-            } else {
-                builder.set_unknown(&key, value);
-                Ok(())
-            };
-            read = read.and(set);
+            match value {
+                Value::Object(nested) => nested.for_each_flat(&mut |inner, value| {
+                    let set = self.set_member(&mut builder, &mut named, &format!("{key}.{inner}"), Value::Text(value));
+                    read = std::mem::replace(&mut read, Ok(())).and(set);
+                }),
+                value => read = read.and(self.set_member(&mut builder, &mut named, &key, value)),
+            }
         }
         // What is wrong with a field matters only in a line that is of this format.
         let is_known = if self.keys.is_empty() { builder.has_marks() } else { named >= self.keys.len().min(3) };
@@ -251,6 +247,28 @@ impl EnvoyFormat {
         read?;
         output.requests.push(builder.finish());
         Ok(())
+    }
+
+    fn set_member<'a>(
+        &self,
+        builder: &mut Builder<'_, 'a>,
+        named: &mut usize,
+        key: &str,
+        value: Value<'a>,
+    ) -> Result<(), LineError> {
+        if !self.keys.is_empty()
+            && let Some(field) = self.keys.get(key)
+        {
+            *named += 1;
+            return builder.set(field, value);
+        }
+        match keys::field(key) {
+            Some(field) => builder.set(&field, value),
+            None => {
+                builder.set_unknown(key, value);
+                Ok(())
+            }
+        }
     }
 }
 

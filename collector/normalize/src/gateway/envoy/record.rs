@@ -143,17 +143,10 @@ impl<'c, 'a> Builder<'c, 'a> {
 
     /// Takes a member of JSON whose key is not known.
     pub(super) fn set_unknown(&mut self, key: &str, value: Value<'a>) {
-        match value {
-            Value::Object(object) => object.for_each_flat(&mut |inner, value| {
-                self.record.attribute(format!("envoy.{key}.{inner}"), value);
-            }),
-            value => {
-                if let Some(value) = text(value)
-                    && !self.record.ids.offer(key, &value)
-                {
-                    self.record.attribute(format!("envoy.{key}"), value);
-                }
-            }
+        if let Some(value) = text(value)
+            && !self.record.ids.offer(key, &value)
+        {
+            self.record.attribute(format!("envoy.{key}"), value);
         }
     }
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    gateway::testing::{attribute, context, nanos, refusal, request, survives},
+    gateway::testing::{attribute, context, log, nanos, refusal, request, sample, survives},
     record::{RequestRecord, Side},
 };
 
@@ -214,15 +214,16 @@ fn format_strings_of_ones_own() {
     assert_eq!(read(&epoch, "1800000000.250 200").start_time, Some(1_800_000_000_250_000_000));
 
     let json =
-        envoy(&options(r#"{"t":"%START_TIME%","c":"%RESPONSE_CODE%","ms":"%DURATION%","who":"%REQ(A)% %REQ(B)%"}"#))
+        envoy(&options(r#"{"t":"%START_TIME%","c":"%RESPONSE_CODE%","ms":"%DURATION%","who":"%REQ(A)% %REQ(B)%","up":{"host":"%UPSTREAM_HOST%"}}"#))
             .unwrap();
-    let record = read(&json, r#"{"t":"2026-03-01T10:00:00Z","c":200,"ms":7,"who":"x y"}"#);
+    let record = read(&json, r#"{"t":"2026-03-01T10:00:00Z","c":200,"ms":7,"who":"x y","up":{"host":"10.2.0.9:80"}}"#);
     assert_eq!(
         (record.status, record.duration_ns, attribute(&record, "envoy.who")),
         (Some(200), Some(7_000_000), Some("x y"))
     );
     assert_eq!(refusal(&*json, r#"{"level":"info","msg":"hello"}"#), LineReason::Format);
 
+    assert_eq!(record.upstream_address.as_deref(), Some("10.2.0.9:80"));
     for bad in ["%DURATION", "plain", "%A%%B%", "{broken"] {
         assert!(envoy(&options(bad)).is_err(), "{bad}");
     }
@@ -269,6 +270,31 @@ fn outlier_events_of_both_schemas_become_logs() {
         assert_eq!((get("envoy.action"), get("envoy.type")), (Some(action), Some(kind)));
         assert_eq!((get("envoy.enforced"), get("envoy.num_ejections")), (Some(enforced), Some("1")));
     }
+}
+
+#[test]
+fn outlier_events_of_the_sample_data_name_their_breaker() {
+    let Some(lines) = sample("breaker-signals/signals.jsonl") else { return };
+    let mut events = 0;
+    for line in &lines {
+        let signal: serde_json::Value = serde_json::from_str(line).unwrap();
+        if !signal["src"].as_str().unwrap().starts_with("envoy outlier log") {
+            continue;
+        }
+        let event = log(&*envoy(&plain()).unwrap(), signal["text"].as_str().unwrap()).attributes.iter().fold(
+            (String::new(), String::new(), String::new()),
+            |(cluster, host, action), (key, value)| match &**key {
+                "envoy.cluster" => (value.to_string(), host, action),
+                "envoy.upstream_url" => (cluster, value.to_string(), action),
+                "envoy.action" => (cluster, host, value.to_string()),
+                _ => (cluster, host, action),
+            },
+        );
+        assert_eq!(signal["expect"]["breaker"], format!("{}@{}", event.0, event.1));
+        assert_eq!((signal["expect"]["event"].as_str(), &*event.2), (Some("trip"), "EJECT"));
+        events += 1;
+    }
+    assert_eq!(events, 2);
 }
 
 #[test]
