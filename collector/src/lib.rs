@@ -3,8 +3,8 @@
 mod pipeline;
 mod receive;
 
+pub use pipeline::Pipeline;
 pub use receive::{
     Admission, CorsOrigins, Receiver, ReceiverConfig, ReceiverStats, Transport, grpc_router, grpc_service_name,
     http_router,
 };
-pub use pipeline::Pipeline;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
-    Cli, Command, ConfigCommand, DemoArgs, ImportArgs, LoadArgs, LoadProtocol, OutputFormat, ServeArgs, SqlArgs, TraceArgs,
+    Cli, Command, ConfigCommand, DemoArgs, ImportArgs, LoadArgs, LoadProtocol, OutputFormat, ServeArgs, SqlArgs,
+    TraceArgs,
 };
 
 use crate::commands;

@@ -118,7 +118,11 @@ pub(super) const KEYS: &[Key] = &[
         "256MiB",
         "With less free space on the data directory's disk, nothing is accepted and `/ready` fails.",
     ),
-    structured(SOURCES, "list", "Files, syslog listeners and standard input to read logs from; see [sources](sources.md)."),
+    structured(
+        SOURCES,
+        "list",
+        "Files, syslog listeners and standard input to read logs from; see [sources](sources.md).",
+    ),
     structured(
         CORRELATION_KEYS,
         "list",

@@ -27,7 +27,9 @@ async fn garbage_between_good_lines_costs_itself() {
     body.extend_from_slice(b"not an access line at all\n");
     body.extend_from_slice(access_line("/two").as_bytes());
     // Not UTF-8, yet a line.
-    body.extend_from_slice(&access_line("/caf\u{e9}").bytes().map(|byte| if byte == 0xc3 { 0xff } else { byte }).collect::<Vec<_>>());
+    body.extend_from_slice(
+        &access_line("/caf\u{e9}").bytes().map(|byte| if byte == 0xc3 { 0xff } else { byte }).collect::<Vec<_>>(),
+    );
     body.extend(std::iter::repeat_n(b'x', 1_200_000));
     body.push(b'\n');
     body.extend_from_slice(access_line("/three").as_bytes());
@@ -36,12 +38,10 @@ async fn garbage_between_good_lines_costs_itself() {
     assert_eq!((&answer["lines"], &answer["requests"], &answer["rejected"]), (&json!(7), &json!(4), &json!(3)));
     assert_eq!(answer["reasons"], json!({"binary": 1, "format": 1, "too_long": 1}));
     assert_eq!(server.count("requests", "gateway = 'gateway' AND source = 'nginx'").await, 4);
-    let rejects = server.sql("SELECT reason, source, records, octet_length(record) <= 1024 FROM rejects ORDER BY reason");
-    let expected = [
-        json!(["binary", "edge", 1, true]),
-        json!(["format", "edge", 1, true]),
-        json!(["too_long", "edge", 1, true]),
-    ];
+    let rejects =
+        server.sql("SELECT reason, source, records, octet_length(record) <= 1024 FROM rejects ORDER BY reason");
+    let expected =
+        [json!(["binary", "edge", 1, true]), json!(["format", "edge", 1, true]), json!(["too_long", "edge", 1, true])];
     assert_eq!(rejects.await.rows.into_iter().map(Value::Array).collect::<Vec<_>>(), expected);
 }
 
@@ -81,7 +81,11 @@ async fn formats_that_are_mixed_are_each_read_as_what_they_are() {
         .unwrap();
     }
     let answer = post(&server, "auto?service=gateway", body.into_bytes()).await;
-    assert_eq!((&answer["requests"], &answer["logs"], &answer["rejected"]), (&json!(20), &json!(20), &json!(0)), "{answer}");
+    assert_eq!(
+        (&answer["requests"], &answer["logs"], &answer["rejected"]),
+        (&json!(20), &json!(20), &json!(0)),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

@@ -31,7 +31,11 @@ async fn files_are_imported_plain_and_compressed() {
     let finished = run(&arguments);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let totals: Value = serde_json::from_str(finished.text()).unwrap();
-    assert_eq!((&totals["lines"], &totals["requests"], &totals["rejected"]), (&json!(9), &json!(6), &json!(3)), "{totals}");
+    assert_eq!(
+        (&totals["lines"], &totals["requests"], &totals["rejected"]),
+        (&json!(9), &json!(6), &json!(3)),
+        "{totals}"
+    );
     assert_eq!(totals["formats"], json!({"nginx": 9}), "auto says what it chose");
 
     let rows = server

@@ -56,9 +56,8 @@ async fn every_line_joins_its_span_and_every_access_record_its_request() {
              FROM requests r JOIN spans s ON r.trace_id = s.trace_id AND r.span_id = s.span_id ORDER BY r.trace_id",
         )
         .await;
-    let fields = [
-        "trace_id", "span_id", "request_id", "method", "path", "status", "duration_ms", "bytes", "span_duration_us",
-    ];
+    let fields =
+        ["trace_id", "span_id", "request_id", "method", "path", "status", "duration_ms", "bytes", "span_duration_us"];
     let mut wanted: Vec<Vec<Value>> = expected["access_records"]
         .as_array()
         .unwrap()

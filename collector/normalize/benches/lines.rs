@@ -95,7 +95,8 @@ fn benches(criterion: &mut Criterion) {
     group.bench_function("to Arrow", |bencher| bencher.iter(|| to_arrow("envoy", &envoy)));
     group.bench_function("serde_json::Value only", |bencher| {
         bencher.iter(|| {
-            let parsed = envoy.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(black_box(line)).ok());
+            let parsed =
+                envoy.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(black_box(line)).ok());
             parsed.count()
         });
     });

@@ -182,7 +182,7 @@ fn write_json_text(text: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Resul
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_any(ValueVisitor)? {
+        match deserializer.deserialize_any(ValueVisitor { members: MEMBERS })? {
             Value::Object(object) => Ok(object),
             _ => Err(D::Error::custom("not an object")),
         }
@@ -191,11 +191,17 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_any(ValueVisitor { members: 0 })
     }
 }
 
-struct ValueVisitor;
+/// Room for the members of the object that is the line: most access records fit.
+const MEMBERS: usize = 32;
+
+struct ValueVisitor {
+    /// How many members to make room for.
+    members: usize,
+}
 
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value<'de>;
@@ -241,7 +247,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
-        let mut object = Object::default();
+        let mut object = Object { members: Vec::with_capacity(self.members) };
         while let Some(key) = members.next_key_seed(KeySeed)? {
             object.members.push((key, members.next_value()?));
         }

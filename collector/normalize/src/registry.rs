@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::{
     app::{json, klog, logfmt, spring, text},
     format::{Format, FormatError, FormatOptions},
+    gateway::{
+        apache, aws_api_gateway, aws_elb, caddy, envoy, haproxy, kong, linkerd, nginx, spring_cloud_gateway, traefik,
+    },
 };
 
 /// One format.
@@ -27,6 +30,26 @@ const fn named(name: &'static str, build: fn(&FormatOptions) -> Result<Arc<dyn F
 
 /// All formats, the most specific first: a line that several of them read is the first one's.
 pub const FORMATS: &[Entry] = &[
+    detected("kong", kong::kong),
+    detected("caddy", caddy::caddy),
+    detected("traefik", traefik::traefik),
+    detected("linkerd", linkerd::linkerd),
+    detected("istio", envoy::istio),
+    named("consul", envoy::consul),
+    detected("kuma", envoy::kuma),
+    detected("emissary", envoy::emissary),
+    named("app-mesh", envoy::app_mesh),
+    named("envoy-gateway", envoy::envoy_gateway),
+    detected("envoy", envoy::envoy),
+    named("aws-api-gateway", aws_api_gateway::aws_api_gateway),
+    detected("aws-alb", aws_elb::aws_alb),
+    detected("haproxy", haproxy::haproxy),
+    detected("spring-cloud-gateway", spring_cloud_gateway::spring_cloud_gateway),
+    detected("ingress-nginx", nginx::ingress_nginx),
+    detected("nginx", nginx::nginx),
+    detected("nginx-error", nginx::nginx_error),
+    detected("apache", apache::apache),
+    detected("apache-error", apache::apache_error),
     detected("spring", spring::spring),
     detected("klog", klog::klog),
     detected("json", |options| json::json("json", options)),
@@ -65,12 +88,13 @@ pub fn format(name: &str, options: &FormatOptions) -> Result<Arc<dyn Format>, Fo
     }
 }
 
-/// The formats that detection tries, in their order.
+/// The formats that detection tries, in their order. A format string is of one format only, and so has no part in it.
 ///
 /// # Errors
 /// When one of them cannot be used with the options.
 pub fn candidates(options: &FormatOptions) -> Result<Vec<Arc<dyn Format>>, FormatError> {
-    FORMATS.iter().filter(|entry| entry.is_detected).map(|entry| (entry.build)(options)).collect()
+    let options = FormatOptions { log_format: None, escape: None, keys: options.keys.clone() };
+    FORMATS.iter().filter(|entry| entry.is_detected).map(|entry| (entry.build)(&options)).collect()
 }
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ pub fn zone(text: &str) -> Result<TimeZone, String> {
     if let Some(seconds) = offset(text.as_bytes()).and_then(|seconds| i32::try_from(seconds).ok()) {
         return jiff::tz::Offset::from_seconds(seconds).map(TimeZone::fixed).map_err(|error| error.to_string());
     }
-    TimeZone::get(text)
-        .map_err(|_| format!("{text:?} is not a time zone such as UTC, Europe/Berlin or +08:00"))
+    TimeZone::get(text).map_err(|_| format!("{text:?} is not a time zone such as UTC, Europe/Berlin or +08:00"))
 }
 
 /// `10/Oct/2000:13:55:36 -0700`, the time of nginx's and Apache's access logs.

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use jiff::tz::TimeZone;
 use spandrel_normalize::{
     format::{Format, FormatError, FormatOptions, LineContext},
-    gateway::{apache, aws_elb, haproxy, nginx, spring_cloud_gateway, traefik_clf},
+    gateway::{apache, aws_elb, haproxy, nginx, spring_cloud_gateway, traefik},
     record::Output,
 };
 
@@ -19,7 +19,7 @@ const PAGES: [(&str, Constructor); 9] = [
     ("apache-error", apache::apache_error),
     ("haproxy", haproxy::haproxy),
     ("aws-alb", aws_elb::aws_alb),
-    ("traefik", traefik_clf::traefik_clf),
+    ("traefik", traefik::traefik),
     ("spring-cloud-gateway", spring_cloud_gateway::spring_cloud_gateway),
 ];
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use spandrel_normalize::{
     format::{Format, FormatOptions, LineContext, LineReason},
-    gateway::{apache, aws_elb, nginx, traefik_clf},
+    gateway::{apache, aws_elb, nginx, traefik},
     record::{LogRecord, Output, RequestRecord},
 };
 
@@ -34,7 +34,7 @@ fn format(name: &str) -> Arc<dyn Format> {
         "apache" => apache::apache(&options),
         "apache-error" => apache::apache_error(&options),
         "aws-alb" => aws_elb::aws_alb(&options),
-        "traefik-clf" => traefik_clf::traefik_clf(&options),
+        "traefik" => traefik::traefik(&options),
         _ => panic!("no format {name}"),
     }
     .unwrap()
@@ -329,7 +329,7 @@ fn lines_of_crowdsec() {
     check_crowdsec("nginx_http-logs", "nginx", "nginx-error");
     check_crowdsec("nginx_req_limit_exceeded", "nginx", "nginx-error");
     check_crowdsec("apache2-logs", "apache", "apache-error");
-    check_crowdsec("traefik-clf", "traefik-clf", "traefik-clf");
+    check_crowdsec("traefik_clf", "traefik", "traefik");
 }
 
 /// A member of nested objects, by its path, as text.

@@ -116,7 +116,9 @@ fn report(args: &ImportArgs, totals: &Totals) -> anyhow::Result<()> {
         say(format_args!("  {lines} lines rejected: {reason}"))?;
     }
     if totals.rejected > 0 {
-        say(format_args!("Some of the rejected lines: spandrel sql 'SELECT * FROM rejects ORDER BY time DESC LIMIT 10'"))?;
+        say(format_args!(
+            "Some of the rejected lines: spandrel sql 'SELECT * FROM rejects ORDER BY time DESC LIMIT 10'"
+        ))?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
 /// # Errors
 /// When a `log_format` is configured, which there is none of.
 pub fn traefik_clf(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
-    takes_no_log_format("traefik-clf", options)?;
+    takes_no_log_format("traefik", options)?;
     Ok(Arc::new(TraefikClf))
 }
 
@@ -27,7 +27,7 @@ struct TraefikClf;
 
 impl Format for TraefikClf {
     fn name(&self) -> &'static str {
-        "traefik-clf"
+        "traefik"
     }
 
     fn parse<'a>(&self, line: &'a str, _: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError> {
