@@ -440,3 +440,12 @@ fn long_texts_and_many_services_are_taken() {
     let requests = batch(Table::Requests, vec![("http_response_status_code", ints(&[Some(200), None]))]);
     assert!(BreakerDetector::default().detect(Table::Requests, &requests).is_none());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(rule in 0..RULES.len(), before in "\\PC{0,12}", middle in "[ '\"(:{}a-zé/]{0,12}", after in "\\PC{0,12}") {
+        let rule = &RULES[rule];
+        let body = format!("{before}{}{middle}{}{after}", rule.needs.replace('\0', "x"), rule.marker);
+        proptest::prop_assert_eq!(told_by(Table::Logs, &log(&body)).len(), 1);
+    }
+}
