@@ -77,6 +77,8 @@ fn what_looks_alike_is_left_alone() {
         "the cookies were eaten",
         "authorization failed",
         "eyJ",
+        r#"{"headers":{"Authorization":[],"Cookie":""}}"#,
+        r#"{"log":"{\"Authorization\":[],\"Cookie\":{}}"}"#,
         "@@@@ %40 earer ",
     ] {
         let before = batch(Table::Logs, vec![("body", texts(&[body]))]);

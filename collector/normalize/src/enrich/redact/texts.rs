@@ -58,6 +58,9 @@ impl Place {
     }
 }
 
+/// Finds where something begins that a rule may have something to do with.
+type Find = fn(&[u8]) -> Option<usize>;
+
 #[derive(Debug)]
 pub(super) struct BuiltIn {
     marks: AhoCorasick,
@@ -81,8 +84,8 @@ impl BuiltIn {
             // A header's name and its value, bare or quoted, in JSON, in JSON inside of JSON, in a list of one.
             header: regex(concat!(
                 r#"(?i)\b((?:proxy[-_])?authorization|(?:set[-_])?cookie)(\\*["']?\s*[:=]\s*\[?\s*)"#,
-                r#"(?:\\+"(?:[^"\\]|\\[^"\\])*|"(?:[^"\\]|\\.)*|'[^'\n]*"#,
-                r#"|(?:Digest|OAuth|Hawk|AWS4-HMAC-SHA256)\s[^\r\n]*|(?:[a-z][a-z0-9-]*[ \t]+)?[^\s"',;\]}]+(?:;[ \t]*[^\s"',;=]+=?[^\s"',;]*)*)"#
+                r#"(?:\\+"(?:[^"\\]|\\[^"\\])+|"(?:[^"\\]|\\.)+|'[^'\n]+"#,
+                r#"|(?:Digest|OAuth|Hawk|AWS4-HMAC-SHA256)\s[^\r\n]*|(?:[a-z][a-z0-9-]*[ \t]+)?[^\s"',;\[\]{}\\]+(?:;[ \t]*[^\s"',;=]+=?[^\s"',;]*)*)"#
             )),
             bearer: regex(r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{8,}=*"),
             jwt: regex(r"\beyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+){1,4}"),
@@ -96,7 +99,7 @@ impl BuiltIn {
         let offsets = texts.value_offsets();
         let edge = |at: usize| usize::try_from(offsets[at]).unwrap_or_default();
         let end = edge(offsets.len() - 1);
-        let finds: [fn(&[u8]) -> Option<usize>; 2] = [|bytes| memchr::memchr(b'@', bytes), cards::suspect];
+        let finds: [Find; 2] = [|bytes| memchr::memchr(b'@', bytes), cards::suspect];
         for find in finds {
             let mut at = edge(0);
             while let Some(found) = find(&texts.value_data()[at..end]).map(|found| at + found) {
