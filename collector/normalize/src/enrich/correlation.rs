@@ -74,7 +74,7 @@ impl Correlator {
                 })
             })
             .collect();
-        if is_changed { with_column(batch, "correlation_id", Arc::new(filled)) } else { batch }
+        if is_changed { with_column(&batch, "correlation_id", Arc::new(filled)) } else { batch }
     }
 
     fn find<'b>(&self, view: View<'b>, row: usize) -> Option<&'b str> {
@@ -86,7 +86,7 @@ impl Correlator {
 
 impl Pattern {
     fn new(pattern: &CorrelationPattern) -> Result<Self, EnrichError> {
-        let fail = |problem: String| EnrichError::new("correlation pattern", &pattern.name, problem);
+        let fail = |problem: String| EnrichError::new("correlation pattern", &pattern.name, &problem);
         let regex = RegexBuilder::new(&pattern.regex).size_limit(REGEX_BYTES).build();
         let regex = regex.map_err(|error| fail(error.to_string()))?;
         let groups: Vec<String> = regex.capture_names().flatten().map(str::to_owned).collect();

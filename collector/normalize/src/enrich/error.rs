@@ -11,7 +11,7 @@ pub struct EnrichError {
 }
 
 impl EnrichError {
-    pub(super) fn new(what: &'static str, name: &str, problem: impl ToString) -> Self {
+    pub(super) fn new(what: &'static str, name: &str, problem: &dyn ToString) -> Self {
         Self { what, name: name.to_owned(), problem: problem.to_string() }
     }
 }

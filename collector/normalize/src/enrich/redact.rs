@@ -80,7 +80,7 @@ impl Redactor {
         let mut configured = Vec::new();
         for rule in rules {
             let regex = RegexBuilder::new(&rule.regex).size_limit(REGEX_BYTES).build();
-            let regex = regex.map_err(|source| EnrichError::new("redaction rule", &rule.name, source))?;
+            let regex = regex.map_err(|source| EnrichError::new("redaction rule", &rule.name, &source))?;
             configured.push((regex, rule.replacement.clone()));
             names.push(rule.name.clone());
         }

@@ -144,7 +144,7 @@ impl ServiceMap {
                 None => services.get(row).map(str::to_owned),
             })
             .collect();
-        with_column(requests, "upstream_service", Arc::new(filled))
+        with_column(&requests, "upstream_service", Arc::new(filled))
     }
 
     /// The service that an address is of, if that is known.
@@ -239,7 +239,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// The batch with one of its columns replaced by another of the same type.
-pub(super) fn with_column(batch: RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
+pub(super) fn with_column(batch: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
     let schema = batch.schema();
     let mut columns = batch.columns().to_vec();
     if let Ok(index) = schema.index_of(name) {

@@ -14,6 +14,7 @@ use arrow::{
 use spandrel_proto::model::Table;
 
 /// A batch of the table with these columns; others are null, or empty and zero where they must not be.
+#[expect(clippy::needless_pass_by_value, reason = "callers make the columns in place")]
 pub(crate) fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let rows = columns[0].1.len();
     let schema = table.schema();

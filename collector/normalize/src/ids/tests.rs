@@ -19,7 +19,7 @@ fn ids(values: &[(&'static str, &str)]) -> (String, String, String, Vec<String>)
         hex(ids.trace_id.as_ref().map(<[u8; 16]>::as_slice)),
         hex(ids.span_id.as_ref().map(<[u8; 8]>::as_slice)),
         hex(ids.parent_span_id.as_ref().map(<[u8; 8]>::as_slice)),
-        ids.correlation.iter().map(|id| id.to_string()).collect(),
+        ids.correlation.iter().map(ToString::to_string).collect(),
     )
 }
 

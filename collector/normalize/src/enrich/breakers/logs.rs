@@ -37,9 +37,9 @@ pub(super) fn detect(markers: &AhoCorasick, batch: &RecordBatch, events: &mut Br
     for row in rows {
         let body = bodies.get(row).unwrap_or_default();
         if event_names.get(row) == Some(OUTLIER_EVENT) {
-            outlier(&Outlier::of_attributes(attributes, row), common.row(row), events);
+            outlier(&Outlier::of_attributes(attributes, row), &common.row(row), events);
         } else if let Some(parsed) = Outlier::of_line(body) {
-            outlier(&parsed, common.row(row), events);
+            outlier(&parsed, &common.row(row), events);
         } else {
             ruled(body, attributes, row, &common, events);
         }
@@ -135,7 +135,7 @@ impl<'a> Outlier<'a> {
 
 /// A host that was only detected, not ejected, gives no event. Fields of the value zero may be left out: the action is
 /// then to eject, and enforced it was not.
-fn outlier(outlier: &Outlier<'_>, base: BreakerRow<'_>, events: &mut BreakerRows) {
+fn outlier(outlier: &Outlier<'_>, base: &BreakerRow<'_>, events: &mut BreakerRows) {
     let is_uneject =
         outlier.action.as_deref().is_some_and(|action| action.eq_ignore_ascii_case("uneject") || action == "1");
     if !is_uneject && outlier.enforced.as_deref() != Some("true") {
@@ -153,6 +153,6 @@ fn outlier(outlier: &Outlier<'_>, base: BreakerRow<'_>, events: &mut BreakerRows
         event: if is_uneject { event::UNEJECT } else { event::EJECT },
         signal: "outlier_log",
         detail: outlier.kind.as_deref(),
-        ..base
+        ..base.clone()
     });
 }

@@ -129,10 +129,10 @@ impl<'b> Row<'b> {
         }
         match self.status {
             Some(429) if !has(signs, event::RATE_LIMIT) => {
-                signs.push(Self::of_status("http", event::RATE_LIMIT, false, "429"))
+                signs.push(Self::of_status("http", event::RATE_LIMIT, false, "429"));
             }
             Some(504) if !has(signs, event::TIMEOUT) => {
-                signs.push(Self::of_status("http", event::TIMEOUT, false, "504"))
+                signs.push(Self::of_status("http", event::TIMEOUT, false, "504"));
             }
             _ => {}
         }

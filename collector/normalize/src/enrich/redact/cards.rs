@@ -8,7 +8,8 @@ use std::ops::Range;
 
 const MIN_DIGITS: usize = 14;
 
-/// Whether the bytes may hold a card's number, by looking at every 14th byte; where from on.
+/// Where the first run of digits, blanks and dashes begins that may hold a card's number. Every 14th byte is looked at,
+/// and of a run no more than is needed: runs of a column's neighbouring values may be as long as the column.
 pub(super) fn suspect(bytes: &[u8]) -> Option<usize> {
     let mut at = MIN_DIGITS - 1;
     while let Some(byte) = bytes.get(at) {
@@ -17,9 +18,16 @@ pub(super) fn suspect(bytes: &[u8]) -> Option<usize> {
             continue;
         }
         let start = bytes[..at].iter().rposition(|byte| !is_part(*byte)).map_or(0, |before| before + 1);
-        let end = bytes[at..].iter().position(|byte| !is_part(*byte)).map_or(bytes.len(), |after| at + after);
-        if bytes[start..end].iter().filter(|byte| byte.is_ascii_digit()).count() >= MIN_DIGITS {
-            return Some(start);
+        let (mut end, mut first_digit, mut digits) = (start, None, 0);
+        while let Some(byte) = bytes.get(end).filter(|byte| is_part(**byte)) {
+            if byte.is_ascii_digit() {
+                first_digit.get_or_insert(end);
+                digits += 1;
+            }
+            if digits == MIN_DIGITS {
+                return first_digit;
+            }
+            end += 1;
         }
         at = end + MIN_DIGITS;
     }

@@ -7,7 +7,7 @@ use arrow::array::StringArray;
 use regex::{Captures, Regex};
 
 use super::{KEPT_KEYS, REDACTED, cards};
-use crate::enrich::view::elements_with;
+use crate::{enrich::view::elements_with, ids::IdKind};
 
 /// Names of the built-in rules.
 pub(super) const RULES: [&str; 5] = ["authorization", "cookie", "jwt", "card", "email"];
@@ -34,7 +34,7 @@ impl Place {
     }
 
     pub(super) fn of_key(key: &str) -> Self {
-        if KEPT_KEYS.contains(&key) {
+        if KEPT_KEYS.contains(&key) || IdKind::of_key(key).is_some() {
             return Place::Kept;
         }
         if matches!(key, "url.full" | "url.query" | "url.path" | "http.url" | "http.target") || key.ends_with("referer")
@@ -57,6 +57,9 @@ impl Place {
         }
     }
 }
+
+/// Finds where something begins that a rule may have something to do with.
+type Find = fn(&[u8]) -> Option<usize>;
 
 #[derive(Debug)]
 pub(super) struct BuiltIn {
@@ -81,8 +84,8 @@ impl BuiltIn {
             // A header's name and its value, bare or quoted, in JSON, in JSON inside of JSON, in a list of one.
             header: regex(concat!(
                 r#"(?i)\b((?:proxy[-_])?authorization|(?:set[-_])?cookie)(\\*["']?\s*[:=]\s*\[?\s*)"#,
-                r#"(?:\\+"(?:[^"\\]|\\[^"\\])*|"(?:[^"\\]|\\.)*|'[^'\n]*"#,
-                r#"|(?:Digest|OAuth|Hawk|AWS4-HMAC-SHA256)\s[^\r\n]*|(?:[a-z][a-z0-9-]*[ \t]+)?[^\s"',;\]}]+(?:;[ \t]*[^\s"',;=]+=?[^\s"',;]*)*)"#
+                r#"(?:\\+"(?:[^"\\]|\\[^"\\])+|"(?:[^"\\]|\\.)+|'[^'\n]+"#,
+                r#"|(?:Digest|OAuth|Hawk|AWS4-HMAC-SHA256)\s[^\r\n]*|(?:[a-z][a-z0-9-]*[ \t]+)?[^\s"',;\[\]{}\\]+(?:;[ \t]*[^\s"',;=]+=?[^\s"',;]*)*)"#
             )),
             bearer: regex(r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{8,}=*"),
             jwt: regex(r"\beyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+){1,4}"),
@@ -96,14 +99,17 @@ impl BuiltIn {
         let offsets = texts.value_offsets();
         let edge = |at: usize| usize::try_from(offsets[at]).unwrap_or_default();
         let end = edge(offsets.len() - 1);
-        for find in [|bytes: &[u8]| memchr::memchr(b'@', bytes), cards::suspect] {
+        let finds: [Find; 2] = [|bytes| memchr::memchr(b'@', bytes), cards::suspect];
+        for find in finds {
             let mut at = edge(0);
-            while let Some(found) = find(&texts.value_data()[at..end]) {
-                let element = offsets
-                    .partition_point(|offset| usize::try_from(*offset).is_ok_and(|offset| offset <= at + found))
-                    - 1;
-                suspects.push(element);
-                at = edge(element + 1);
+            while let Some(found) = find(&texts.value_data()[at..end]).map(|found| at + found) {
+                let after =
+                    offsets.partition_point(|offset| usize::try_from(*offset).is_ok_and(|offset| offset <= found));
+                // What was found may reach into the next element.
+                if find(&texts.value_data()[found..edge(after)]).is_some() {
+                    suspects.push(after - 1);
+                }
+                at = edge(after);
             }
         }
         suspects
@@ -172,10 +178,13 @@ impl BuiltIn {
     }
 }
 
+/// How far before an address a URL is looked for.
+const URL_BYTES: usize = 2048;
+
 /// Whether the place in a text is inside of a URL, past its host. What begins with a slash after a blank or quote is a
 /// URL's path.
 fn in_url(text: &str, at: usize, place: Place) -> bool {
-    let before = &text[..at];
+    let before = &text[text.floor_char_boundary(at.saturating_sub(URL_BYTES))..at];
     let token = before
         .rfind(|end: char| end.is_whitespace() || matches!(end, '"' | '\'' | '<' | '(' | ','))
         .map_or(0, |end| end + 1);
