@@ -7,10 +7,13 @@
 //! those batches, and so serves OTLP as well.
 
 pub mod batch;
+pub mod envelope;
 pub mod format;
 pub mod ids;
 pub mod json;
+pub mod kubernetes;
 mod outcome;
 pub mod record;
 pub mod rows;
+pub mod syslog;
 pub mod time;
