@@ -3,6 +3,8 @@
 mod receive;
 
 pub use receive::{
-    Admission, CorsOrigins, DeadLetters, Receiver, ReceiverConfig, ReceiverStats, RejectedRecord, Transport,
-    grpc_router, grpc_service_name, http_router,
+    Admission, CorsOrigins, DeadLetters, FileConfig, FormatFactory, Input, LineSink, LineSinkError, Receiver,
+    ReceiverConfig, ReceiverStats, RejectedRecord, RunningSource, SourceConfig, SourceError, SourceRuntime,
+    SourceStats, StartAt, StdinConfig, SyslogAddresses, SyslogConfig, TlsListener, Transport, grpc_router,
+    grpc_service_name, http_router,
 };

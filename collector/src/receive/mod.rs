@@ -10,6 +10,7 @@ mod dead_letters;
 mod error;
 mod grpc;
 mod http;
+mod lines;
 mod receiver;
 mod stats;
 
@@ -18,5 +19,9 @@ pub use config::{CorsOrigins, ReceiverConfig};
 pub use dead_letters::{DeadLetters, RejectedRecord};
 pub use grpc::{grpc_router, grpc_service_name};
 pub use http::http_router;
+pub use lines::{
+    FileConfig, FormatFactory, Input, LineSink, LineSinkError, RunningSource, SourceConfig, SourceError, SourceRuntime,
+    SourceStats, StartAt, StdinConfig, SyslogAddresses, SyslogConfig, TlsListener,
+};
 pub use receiver::Receiver;
 pub use stats::{ReceiverStats, Transport};

@@ -58,6 +58,10 @@ pub enum Stream {
     Stderr,
 }
 
+impl Stream {
+    pub const ALL: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
+}
+
 /// A line without its envelope.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unwrapped<'a> {
@@ -132,9 +136,14 @@ impl Unwrapper {
         self.partials.iter().any(Partial::is_pending)
     }
 
+    /// Whether there is a line on this stream whose end is to come.
+    pub fn is_pending_on(&self, stream: Stream) -> bool {
+        self.partials[stream as usize].is_pending()
+    }
+
     /// Hands out the next line whose end will not come, because the file has ended.
     pub fn take_pending(&mut self) -> Option<Unwrapped<'_>> {
-        let stream = [Stream::Stdout, Stream::Stderr].into_iter().find(|s| self.partials[*s as usize].is_pending())?;
+        let stream = Stream::ALL.into_iter().find(|stream| self.is_pending_on(*stream))?;
         Some(self.finish(stream))
     }
 
