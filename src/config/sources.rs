@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::tz::TimeZone;
-use spandrel_collector::lines::{FileConfig, Input, SourceConfig, StartAt, StdinConfig, SyslogConfig, TlsListener};
+use spandrel_collector::{FileConfig, Input, SourceConfig, StartAt, StdinConfig, SyslogConfig, TlsListener};
 use spandrel_normalize::{envelope::Envelope, format::FormatOptions, multiline::Rule, registry};
 
 use super::{section::Section, values};

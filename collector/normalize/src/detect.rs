@@ -1,9 +1,9 @@
 //! Which format the lines of a source are in.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::{
-    format::{Format, FormatError, FormatOptions, LineContext, LineError, LineReason},
+    format::{Format, FormatError, FormatOptions, Found, LineContext, LineError, LineReason},
     record::Output,
     registry,
 };
@@ -146,6 +146,63 @@ pub fn detect(
     let (name, read) = chosen.map_or((text.name(), sample.len()), |trial| (trial.format.name(), trial.read()));
     let text = if gives_requests { None } else { Some(text) };
     Ok(Detected { chosen: name, lines: sample.len(), read, others, format: Arc::new(Auto { name, formats, text }) })
+}
+
+/// The format of a source whose configuration leaves it to be found: `auto`. It is found from the first
+/// [`SAMPLE_LINES`] lines; while there were fewer, each batch is looked at again.
+#[derive(Debug)]
+struct ToBeFound {
+    candidates: Vec<Arc<dyn Format>>,
+    options: FormatOptions,
+    found: OnceLock<Arc<dyn Format>>,
+    last_said: Mutex<String>,
+}
+
+/// `auto`
+///
+/// # Errors
+/// When a candidate cannot be used with the options.
+pub fn auto(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
+    if options.log_format.is_some() || options.escape.is_some() {
+        return Err(FormatError("log_format and escape are of one format; name it instead of auto".to_owned()));
+    }
+    Ok(Arc::new(ToBeFound {
+        candidates: registry::candidates(options)?,
+        options: options.clone(),
+        found: OnceLock::new(),
+        last_said: Mutex::default(),
+    }))
+}
+
+impl Format for ToBeFound {
+    fn name(&self) -> &'static str {
+        "auto"
+    }
+
+    fn parse<'a>(&self, line: &'a str, context: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError> {
+        match self.find(&[line], context) {
+            Some(format) => format.parse(line, context, output),
+            None => Err(LineError::new(LineReason::Format, "no format is known for the line")),
+        }
+    }
+
+    fn found(&self) -> Found {
+        self.found.get().map_or(Found::NotYet, |format| Found::Is(Arc::clone(format)))
+    }
+
+    fn find(&self, lines: &[&str], context: &LineContext<'_>) -> Option<Arc<dyn Format>> {
+        let detected = detect(&self.candidates, lines, context, &self.options).ok()?;
+        if detected.lines >= SAMPLE_LINES {
+            let _ = self.found.set(Arc::clone(&detected.format) as Arc<dyn Format>);
+        }
+        let said = detected.to_string();
+        let mut last_said = self.last_said.lock().unwrap_or_else(PoisonError::into_inner);
+        if detected.lines > 0 && *last_said != said {
+            tracing::info!(service = context.service, "format found: {said}");
+            *last_said = said;
+        }
+        Some(detected.format)
+    }
 }
 
 #[cfg(test)]

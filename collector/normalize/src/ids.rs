@@ -77,8 +77,17 @@ impl<'a> Ids<'a> {
     /// Takes the value of a key of this kind. Values that mean "none" (empty, `-`, zeros) are left out; what is not a
     /// valid trace id is never one, and is kept as a correlation id where it identifies. Of several trace ids the first
     /// counts, a different one becomes a correlation id.
+    ///
+    /// A correlation id too short to identify anything is kept among the others, but is not the one to join by.
     pub fn set(&mut self, kind: IdKind, value: &Text<'a>) {
-        self.take(kind, value);
+        if !self.take(kind, value) && kind == IdKind::Correlation && !self.correlation.contains(value) {
+            self.correlation.push(value.clone());
+        }
+    }
+
+    /// The correlation id to join by, in the form by which records join.
+    pub(crate) fn join_key(&self) -> Option<Text<'_>> {
+        self.correlation.iter().find(|id| id.trim().len() >= MIN_CORRELATION_LEN).map(|id| correlation_key(id))
     }
 
     /// [`Ids::set`] for a key that is looked up here; whether the value was taken. One that was not, as too short to

@@ -66,7 +66,7 @@ fn of_words(record: &RequestRecord<'_>) -> Option<Outcome> {
     if record.source == "haproxy" {
         return of_termination_state(flags);
     }
-    if record.source == "alb" && record.status == Some(503) && record.upstream_address.is_none() {
+    if record.source == "aws-alb" && record.status == Some(503) && record.upstream_address.is_none() {
         // No target was there to ask.
         return Some(Outcome::Unreachable);
     }
@@ -140,9 +140,9 @@ mod tests {
             ("envoy", Some(0), "-", Outcome::Unknown),
             ("envoy", None, "-", Outcome::Unknown),
             ("nginx", Some(499), "-", Outcome::Cancelled),
-            ("alb", Some(460), "-", Outcome::Cancelled),
-            ("alb", Some(463), "-", Outcome::ClientFault),
-            ("alb", Some(503), "-", Outcome::Unreachable),
+            ("aws-alb", Some(460), "-", Outcome::Cancelled),
+            ("aws-alb", Some(463), "-", Outcome::ClientFault),
+            ("aws-alb", Some(503), "-", Outcome::Unreachable),
             ("haproxy", Some(503), "SC--", Outcome::Unreachable),
             ("haproxy", Some(504), "sH--", Outcome::Timeout),
             ("haproxy", Some(503), "sQ--", Outcome::Timeout),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     app::{json, klog, logfmt, spring, text},
+    detect,
     format::{Format, FormatError, FormatOptions},
     gateway::{
         apache, aws_api_gateway, aws_elb, caddy, envoy, haproxy, kong, linkerd, nginx, spring_cloud_gateway, traefik,
@@ -30,6 +31,7 @@ const fn named(name: &'static str, build: fn(&FormatOptions) -> Result<Arc<dyn F
 
 /// All formats, the most specific first: a line that several of them read is the first one's.
 pub const FORMATS: &[Entry] = &[
+    named("auto", detect::auto),
     detected("kong", kong::kong),
     detected("caddy", caddy::caddy),
     detected("traefik", traefik::traefik),

@@ -161,8 +161,8 @@ fn differences(name: &str, value: &str, want: &Value) -> Vec<String> {
         (Ok(_), None) => return vec!["is read".to_owned()],
         (Err(reason), Some(_)) => return vec![format!("is refused: {}", reason.label())],
     };
-    let is_log = name.ends_with("_error");
-    let source = name.split('_').next().unwrap();
+    let is_log = name.ends_with("-error");
+    let source = name.split(['_', '-']).next().unwrap();
     let mut differences = Vec::new();
     for (key, wanted) in want["ok"].as_object().unwrap() {
         let (own, wanted) = match key.as_str() {

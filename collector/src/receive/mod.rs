@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod grpc;
 mod http;
+mod lines;
 mod receiver;
 mod stats;
 
@@ -16,5 +17,9 @@ pub use admission::Admission;
 pub use config::{CorsOrigins, ReceiverConfig};
 pub use grpc::{grpc_router, grpc_service_name};
 pub use http::http_router;
+pub use lines::{
+    FileConfig, FormatFactory, Input, LineSink, LineSinkError, RunningSource, SourceConfig, SourceError, SourceRuntime,
+    SourceStats, StartAt, StdinConfig, SyslogAddresses, SyslogConfig, TlsListener,
+};
 pub use receiver::Receiver;
 pub use stats::{ReceiverStats, Transport};

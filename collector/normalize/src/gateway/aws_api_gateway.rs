@@ -358,7 +358,7 @@ fn field_of_value(key: &str, value: &str) -> Field {
 }
 
 fn attribute_name(key: &str) -> Box<str> {
-    format!("{NAME}.{key}").into_boxed_str()
+    format!("aws_api_gateway.{key}").into_boxed_str()
 }
 
 #[cfg(test)]

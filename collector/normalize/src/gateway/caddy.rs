@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn access_records() {
-        let line = r#"{"level":"error","ts":1800000000.5,"logger":"http.log.access.shop","msg":"handled request","request":{"remote_ip":"10.0.0.1","remote_port":"4100","client_ip":"198.51.100.7","proto":"HTTP/2.0","method":"GET","host":"shop.example:8443","uri":"/api/cart?x=1","headers":{"User-Agent":["curl/8"],"X-Request-Id":["req-1"],"Authorization":[]},"tls":{"version":772,"server_name":"shop.example"}},"bytes_read":12,"user_id":"","duration":0.25,"size":34,"status":502,"resp_headers":{"Server":["Caddy"]},"traceID":"4bf92f3577b34da6a3ce929d0e0e4736"}"#;
+        let line = r#"{"level":"error","ts":1800000000.5,"logger":"http.log.access.shop","msg":"handled request","request":{"remote_ip":"10.0.0.1","remote_port":"4100","client_ip":"198.51.100.7","proto":"HTTP/2.0","method":"GET","host":"shop.example:8443","uri":"/api/cart?x=1","headers":{"User-Agent":["curl/8"],"X-Request-Id":["req-1-8f3b5a60"],"Authorization":[]},"tls":{"version":772,"server_name":"shop.example"}},"bytes_read":12,"user_id":"","duration":0.25,"size":34,"status":502,"resp_headers":{"Server":["Caddy"]},"traceID":"4bf92f3577b34da6a3ce929d0e0e4736"}"#;
         let record = reading::request(&*format(), line);
         assert_eq!((record.start_time, record.end_time), (None, Some(1_800_000_000_500_000_000)));
         assert_eq!((record.duration_ns, record.status), (Some(250_000_000), Some(502)));
@@ -243,7 +243,7 @@ mod tests {
             (record.server_address.as_deref(), record.user_agent.as_deref()),
             (Some("shop.example"), Some("curl/8"))
         );
-        assert_eq!(record.ids.correlation, ["req-1"]);
+        assert_eq!(record.ids.correlation, ["req-1-8f3b5a60"]);
         assert_eq!(record.ids.trace_id.map(|id| id[0]), Some(0x4b));
         assert_eq!(reading::attribute(&record, "network.protocol.version"), Some("2"));
     }
@@ -268,12 +268,12 @@ mod tests {
 
     #[test]
     fn lines_of_the_server_become_logs() {
-        let line = r#"{"level":"error","ts":1800000000.5,"logger":"http.log.error.shop","msg":"no upstreams available","request":{"method":"GET","uri":"/a","headers":{"X-Request-Id":["req-1"]}},"duration":0.1,"status":503,"err_id":"a1","err_trace":"reverseproxy.go:1"}"#;
+        let line = r#"{"level":"error","ts":1800000000.5,"logger":"http.log.error.shop","msg":"no upstreams available","request":{"method":"GET","uri":"/a","headers":{"X-Request-Id":["req-1-8f3b5a60"]}},"duration":0.1,"status":503,"err_id":"a1","err_trace":"reverseproxy.go:1"}"#;
         let log = reading::log(&*format(), line);
         assert_eq!((log.severity_number, log.time), (Some(17), Some(1_800_000_000_500_000_000)));
         assert_eq!(log.body.as_deref(), Some("no upstreams available"));
         assert_eq!(log.scope_name.as_deref(), Some("http.log.error.shop"));
-        assert_eq!(log.ids.correlation, ["req-1"]);
+        assert_eq!(log.ids.correlation, ["req-1-8f3b5a60"]);
         assert!(log.attributes.iter().any(|(key, value)| key == "request.uri" && value == "/a"));
     }
 

@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_request_with_two_tries() {
-        let line = r#"{"latencies":{"request":57.000000000001,"kong":3,"proxy":40,"receive":2},"service":{"name":"cart","host":"cart.internal","tags":{}},"route":{"id":"r-1","name":"cart-route"},"request":{"querystring":{"x":"1"},"size":"155","uri":"\/api\/cart?x=1","url":"http:\/\/shop.example:8000\/api\/cart?x=1","headers":{"host":"shop.example:8000","user-agent":"curl\/8","x-request-id":"req-1"},"method":"GET","id":"5e1d7a"},"client_ip":"198.51.100.7","tries":[{"ip":"10.0.0.1","port":80,"balancer_start":1800000000003,"balancer_latency":1,"state":"failed","code":502},{"ip":"fd00::2","port":80,"balancer_start":1800000000020,"balancer_latency":0}],"response":{"status":200,"size":271,"headers":{"x-kong-upstream-latency":"40"}},"upstream_status":"502, 200","upstream_uri":"\/cart","consumer":{"username":"app"},"workspace":"w","trace_id":{"w3c":"4bf92f3577b34da6a3ce929d0e0e4736","datadog":"1234567890123456"},"started_at":1800000000000}"#;
+        let line = r#"{"latencies":{"request":57.000000000001,"kong":3,"proxy":40,"receive":2},"service":{"name":"cart","host":"cart.internal","tags":{}},"route":{"id":"r-1","name":"cart-route"},"request":{"querystring":{"x":"1"},"size":"155","uri":"\/api\/cart?x=1","url":"http:\/\/shop.example:8000\/api\/cart?x=1","headers":{"host":"shop.example:8000","user-agent":"curl\/8","x-request-id":"req-1-8f3b5a60"},"method":"GET","id":"5e1d7a"},"client_ip":"198.51.100.7","tries":[{"ip":"10.0.0.1","port":80,"balancer_start":1800000000003,"balancer_latency":1,"state":"failed","code":502},{"ip":"fd00::2","port":80,"balancer_start":1800000000020,"balancer_latency":0}],"response":{"status":200,"size":271,"headers":{"x-kong-upstream-latency":"40"}},"upstream_status":"502, 200","upstream_uri":"\/cart","consumer":{"username":"app"},"workspace":"w","trace_id":{"w3c":"4bf92f3577b34da6a3ce929d0e0e4736","datadog":"1234567890123456"},"started_at":1800000000000}"#;
         let record = reading::request(&*format(), line);
         assert_eq!(record.start_time, Some(1_800_000_000_000_000_000));
         assert_eq!((record.duration_ns, record.upstream_duration_ns), (Some(57_000_000), Some(40_000_000)));
@@ -321,7 +321,7 @@ mod tests {
         let attempt = |address, status| Attempt { address: Some(Cow::Borrowed(address)), status, duration_ns: None };
         assert_eq!(record.attempts, [attempt("10.0.0.1:80", Some(502)), attempt("[fd00::2]:80", Some(200))]);
         assert_eq!(record.upstream_address.as_deref(), Some("[fd00::2]:80"));
-        assert!(record.ids.correlation.contains(&Cow::Borrowed("req-1")));
+        assert!(record.ids.correlation.contains(&Cow::Borrowed("req-1-8f3b5a60")));
         assert_eq!(record.ids.trace_id.map(|id| id[0]), Some(0x4b));
         assert_eq!(reading::attribute(&record, "kong.trace_id.datadog"), Some("1234567890123456"));
         assert_eq!(reading::attribute(&record, "kong.consumer"), Some("app"));

@@ -17,7 +17,7 @@ use crate::{
 ///
 /// # Errors
 /// When a `log_format` is configured, which there is none of.
-pub fn traefik_clf(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
+pub(super) fn traefik_clf(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
     takes_no_log_format("traefik", options)?;
     Ok(Arc::new(TraefikClf))
 }

@@ -20,7 +20,7 @@ const NAME: &str = "traefik";
 ///
 /// # Errors
 /// When options are given that do not apply.
-pub fn traefik_json(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
+pub(super) fn traefik_json(options: &FormatOptions) -> Result<Arc<dyn Format>, FormatError> {
     takes_no_log_format("traefik", options)?;
     Ok(Arc::new(TraefikJson))
 }
@@ -215,7 +215,7 @@ mod tests {
     fn service_urls_of_both_ages() {
         for url in [r#"{"Scheme":"http","Host":"10.0.0.9:80","Path":""}"#, r#""http://10.0.0.9:80/""#] {
             let line = format!(
-                r#"{{{START},"RetryAttempts":1,"RouterName":"root@file -> cart-router@file","ServiceName":"cart@docker","ServiceURL":{url},"request_User-Agent":"curl/8","request_X-Request-Id":"req-1","downstream_Content-Type":"text/plain"}}"#
+                r#"{{{START},"RetryAttempts":1,"RouterName":"root@file -> cart-router@file","ServiceName":"cart@docker","ServiceURL":{url},"request_User-Agent":"curl/8","request_X-Request-Id":"req-1-8f3b5a60","downstream_Content-Type":"text/plain"}}"#
             );
             let record = reading::request(&*format(), &line);
             assert_eq!(record.start_time, reading::nanos("2026-03-01T09:00:00.645779561Z"));
@@ -228,7 +228,7 @@ mod tests {
             );
             assert_eq!(record.upstream_address.as_deref(), Some("10.0.0.9:80"));
             assert_eq!((record.user_agent.as_deref(), record.path.as_deref()), (Some("curl/8"), Some("/api/cart")));
-            assert_eq!(record.ids.correlation, ["req-1"]);
+            assert_eq!(record.ids.correlation, ["req-1-8f3b5a60"]);
             assert_eq!(reading::attribute(&record, "http.request.resend_count"), Some("1"));
             assert_eq!(reading::attribute(&record, "http.response.header.content-type"), Some("text/plain"));
         }

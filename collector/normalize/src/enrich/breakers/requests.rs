@@ -120,7 +120,7 @@ impl<'b> Row<'b> {
         }
         let no_upstream = self.upstream_address.is_none() && self.tries == 0;
         let refuser = match self.source {
-            "alb" => Some("alb"),
+            "aws-alb" => Some("alb"),
             "kong" => Some("kong"),
             _ => None,
         };

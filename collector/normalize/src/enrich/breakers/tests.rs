@@ -201,7 +201,10 @@ fn requests_tell_their_events() {
             RequestRecord { response_flags: Some("sQ--".into()), ..RequestRecord::new("haproxy") },
             vec!["haproxy short_circuit - inferred termination_state"],
         ),
-        (RequestRecord { status: Some(503), ..RequestRecord::new("alb") }, vec!["alb short_circuit - inferred status"]),
+        (
+            RequestRecord { status: Some(503), ..RequestRecord::new("aws-alb") },
+            vec!["alb short_circuit - inferred status"],
+        ),
         (
             RequestRecord { status: Some(503), ..RequestRecord::new("kong") },
             vec!["kong short_circuit - inferred status"],

@@ -46,7 +46,7 @@ fn templates_of_json_and_text() {
     );
     let record = reading::request(
         &*json,
-        r#"{"id":"req-1","t":"1772359200310","total":"40","latency":"31","code":"201","who":"app","at":"a1/prod"}"#,
+        r#"{"id":"req-1-8f3b5a60","t":"1772359200310","total":"40","latency":"31","code":"201","who":"app","at":"a1/prod"}"#,
     );
     assert_eq!((record.status, record.duration_ns), (Some(201), Some(40_000_000)));
     assert_eq!(record.upstream_duration_ns, Some(31_000_000));
@@ -58,14 +58,14 @@ fn templates_of_json_and_text() {
     );
     let record = reading::request(
         &*text,
-        r#"198.51.100.7 - - [01/Mar/2026:10:00:00 +0000] "GET GET /items HTTP/1.1" 200 41 req-1"#,
+        r#"198.51.100.7 - - [01/Mar/2026:10:00:00 +0000] "GET GET /items HTTP/1.1" 200 41 req-1-8f3b5a60"#,
     );
     assert_eq!((record.status, record.route.as_deref()), (Some(200), Some("/items")));
-    assert_eq!(record.ids.correlation, ["req-1"]);
+    assert_eq!(record.ids.correlation, ["req-1-8f3b5a60"]);
     let csv = with_template("$context.requestId,$context.status,$context.responseLatency");
-    assert_eq!(reading::request(&*csv, "req-1,403,2").status, Some(403));
+    assert_eq!(reading::request(&*csv, "req-1-8f3b5a60,403,2").status, Some(403));
     assert_eq!(reading::refusal(&*csv, "one,two"), LineReason::Format);
-    assert_eq!(reading::refusal(&*csv, "req-1,ok,2"), LineReason::Field);
+    assert_eq!(reading::refusal(&*csv, "req-1-8f3b5a60,ok,2"), LineReason::Field);
     for bad in ["no variables", "$context.status$context.path", "{broken"] {
         let options = FormatOptions { log_format: Some(bad.to_owned()), ..FormatOptions::default() };
         assert!(aws_api_gateway(&options).is_err(), "{bad}");
