@@ -3,8 +3,8 @@
 mod receive;
 
 pub use receive::{
-    Admission, CorsOrigins, DeadLetters, FileConfig, FormatFactory, Input, LineSink, LineSinkError, Receiver,
-    ReceiverConfig, ReceiverStats, RejectedRecord, RunningSource, SourceConfig, SourceError, SourceRuntime,
+    Admission, CorsOrigins, DeadLetters, FileConfig, FormatFactory, HttpLines, Input, LineSink, LineSinkError,
+    Receiver, ReceiverConfig, ReceiverStats, RejectedRecord, RunningSource, SourceConfig, SourceError, SourceRuntime,
     SourceStats, StartAt, StdinConfig, SyslogAddresses, SyslogConfig, TlsListener, Transport, grpc_router,
-    grpc_service_name, http_router,
+    grpc_service_name, http_router, lines_router,
 };

@@ -20,6 +20,7 @@ use super::{
 
 /// What sources are made with.
 #[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds only what others hand in")]
 pub struct SourceRuntime {
     pub formats: Arc<dyn FormatFactory>,
     pub sink: Arc<dyn LineSink>,

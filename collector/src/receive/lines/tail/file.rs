@@ -126,10 +126,6 @@ impl TailedFile {
         self.assembler.as_ref().and_then(|assembler| assembler.pending_start()).unwrap_or(self.offset)
     }
 
-    pub(super) fn pending_bytes(&self) -> usize {
-        self.assembler.as_ref().map_or(0, |assembler| assembler.pending_bytes())
-    }
-
     /// Bytes that are not durable, as far as is known.
     pub(super) fn lag(&self) -> u64 {
         self.size.saturating_sub(self.stored)
