@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use spandrel_normalize::enrich::{EnrichCounts, Enriched, Enricher};
+use spandrel_normalize::{
+    batch::Normalized,
+    enrich::{EnrichCounts, Enriched, Enricher},
+};
 use spandrel_proto::model::Table;
 use spandrel_store::{AppendError, Appended, Store};
+
+use crate::receive::{LineSink, LineSinkError};
 
 /// What all receivers hand their records to.
 #[derive(Debug)]
@@ -37,5 +43,17 @@ impl Pipeline {
         let appended = self.store.append_all(enriched.tables).await?;
         self.counts.lock().add(&enriched.counts);
         Ok(appended)
+    }
+}
+
+impl LineSink for Pipeline {
+    fn store(&self, lines: Normalized) -> BoxFuture<'_, Result<(), LineSinkError>> {
+        let enriched = self.enrich(lines.tables);
+        Box::pin(async move {
+            self.append(enriched).await.map(|_| ()).map_err(|error| LineSinkError {
+                retry_after: error.retry_after(),
+                message: format!("the records cannot be stored: {error}"),
+            })
+        })
     }
 }

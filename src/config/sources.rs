@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::tz::TimeZone;
 use spandrel_collector::{FileConfig, Input, SourceConfig, StartAt, StdinConfig, SyslogConfig, TlsListener};
-use spandrel_normalize::{envelope::Envelope, format::FormatOptions, multiline::Rule, registry};
+use spandrel_normalize::{envelope::Envelope, format::FormatOptions, multiline::Rule, registry, time::zone};
 
 use super::{section::Section, values};
 
@@ -37,8 +37,8 @@ fn source(section: &mut Section<'_>) -> Option<SourceConfig> {
     }
     let name = section.text("name");
     let service = section.text("service");
-    let zone = section.parsed("timezone", time_zone);
-    let rule = section.parsed("multiline", multiline_rule);
+    let time_zone = section.parsed("timezone", zone);
+    let rule = section.parsed("multiline", |text| Rule::parse(text).map_err(|error| error.to_string()));
     let max_line_bytes = section.parsed("max_line_bytes", values::size);
     let (input, default_name) = match kind.as_deref()? {
         "file" => {
@@ -60,7 +60,7 @@ fn source(section: &mut Section<'_>) -> Option<SourceConfig> {
     let mut source = SourceConfig::new(&name.unwrap_or(default_name), &format, input);
     source.format_options = options;
     source.service = service;
-    source.zone = zone.unwrap_or(TimeZone::UTC);
+    source.zone = time_zone.unwrap_or(TimeZone::UTC);
     source.multiline = rule;
     if let Some(bytes) = max_line_bytes {
         source.max_line_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -117,16 +117,4 @@ fn envelope(section: &mut Section<'_>) -> Envelope {
         Envelope::parse(text).ok_or_else(|| format!("{text:?} is not one of auto, cri, docker, compose and none"))
     };
     section.parsed("envelope", parse).unwrap_or_default()
-}
-
-fn multiline_rule(text: &str) -> Result<Rule, String> {
-    match text {
-        "indented" => Ok(Rule::Indented),
-        pattern => Rule::start(pattern).map_err(|error| error.to_string()),
-    }
-}
-
-/// A zone by its name in the time zone database, or by its offset as in `+08:00`.
-fn time_zone(text: &str) -> Result<TimeZone, String> {
-    spandrel_normalize::time::zone(text)
 }

@@ -22,6 +22,14 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The rule as configured: `indented`, or a regular expression that begins a record.
+    ///
+    /// # Errors
+    /// When the expression cannot be compiled.
+    pub fn parse(text: &str) -> Result<Self, FormatError> {
+        if text == "indented" { Ok(Rule::Indented) } else { Self::start(text) }
+    }
+
     /// The rule of a regular expression that begins a record.
     ///
     /// # Errors

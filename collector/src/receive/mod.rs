@@ -18,8 +18,8 @@ pub use config::{CorsOrigins, ReceiverConfig};
 pub use grpc::{grpc_router, grpc_service_name};
 pub use http::http_router;
 pub use lines::{
-    FileConfig, FormatFactory, Input, LineSink, LineSinkError, RunningSource, SourceConfig, SourceError, SourceRuntime,
-    SourceStats, StartAt, StdinConfig, SyslogAddresses, SyslogConfig, TlsListener,
+    FileConfig, FormatFactory, HttpLines, Input, LineSink, LineSinkError, RunningSource, SourceConfig, SourceError,
+    SourceRuntime, SourceStats, StartAt, StdinConfig, SyslogAddresses, SyslogConfig, TlsListener, lines_router,
 };
 pub use receiver::Receiver;
 pub use stats::{ReceiverStats, Transport};

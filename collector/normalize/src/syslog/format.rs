@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::SyslogMessage;
 use crate::{
-    format::{Format, LineContext, LineError, LineReason},
+    format::{Format, Found, LineContext, LineError, LineReason},
     record::{LogRecord, Output, RequestRecord, Text},
 };
 
@@ -49,6 +49,20 @@ impl Format for SyslogFormat {
             complete_request(request, &header, &inner_context);
         }
         Ok(())
+    }
+
+    fn found(&self) -> Found {
+        match self.inner.found() {
+            Found::Is(format) => Found::Is(Arc::new(Self::new(format))),
+            itself_or_not_yet => itself_or_not_yet,
+        }
+    }
+
+    fn find(&self, lines: &[&str], context: &LineContext<'_>) -> Option<Arc<dyn Format>> {
+        let header = |line: &&'_ str| SyslogMessage::parse(line, context.zone, context.written_at());
+        let messages: Vec<String> = lines.iter().filter_map(|line| Some(header(line)?.message.to_owned())).collect();
+        let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+        Some(Arc::new(Self::new(self.inner.find(&messages, context)?)))
     }
 }
 

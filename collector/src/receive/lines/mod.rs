@@ -3,6 +3,7 @@
 
 mod assembler;
 mod config;
+mod http;
 mod runtime;
 mod sink;
 mod source;
@@ -16,6 +17,7 @@ mod tail;
 mod tests;
 
 pub use config::{FileConfig, FormatFactory, Input, SourceConfig, StartAt, StdinConfig, SyslogConfig, TlsListener};
+pub use http::{HttpLines, lines_router};
 pub use runtime::{RunningSource, SourceError, SourceRuntime};
 pub use sink::{LineSink, LineSinkError};
 pub use stats::SourceStats;

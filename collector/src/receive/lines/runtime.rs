@@ -20,6 +20,7 @@ use super::{
 
 /// What sources are made with.
 #[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds only what others hand in")]
 pub struct SourceRuntime {
     pub formats: Arc<dyn FormatFactory>,
     pub sink: Arc<dyn LineSink>,
@@ -101,6 +102,7 @@ impl SourceRuntime {
             service: config.service.clone(),
             zone: config.zone.clone(),
             max_line_bytes: config.max_line_bytes,
+            multiline: config.multiline.clone(),
             sink: Arc::clone(&self.sink),
             clock: Arc::clone(&self.clock),
             stats: Arc::clone(stats),

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use spandrel_normalize::{
     batch::{LineBatch, Normalized},
     format::{Format, LineContext},
+    multiline::Rule,
 };
 use spandrel_proto::model::Clock;
 use tokio::time::Instant;
@@ -29,6 +30,7 @@ pub(super) struct Source {
     pub(super) service: Option<String>,
     pub(super) zone: TimeZone,
     pub(super) max_line_bytes: usize,
+    pub(super) multiline: Option<Rule>,
     pub(super) sink: Arc<dyn LineSink>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stats: Arc<SourceStats>,

@@ -23,7 +23,7 @@ pub(super) async fn run(
     mut input: impl AsyncRead + Unpin,
 ) -> Result<(), Stopped> {
     let mut splitter = LineSplitter::new(source.max_line_bytes);
-    let mut assembler = Assembler::new(config.envelope, source.max_line_bytes);
+    let mut assembler = Assembler::new(config.envelope, source.multiline.as_ref(), source.max_line_bytes);
     let (mut batch, mut lines, mut since) = (source.batch(), 0, None);
     let mut buffer = vec![0; READ_BYTES];
     let mut ended = false;

@@ -24,6 +24,8 @@ use super::{
 };
 
 /// A step ends after this time, so that the source can be stopped.
+/// A record that further lines may belong to is taken as it is when none has come for this time.
+const RECORD_PATIENCE: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(50);
 /// Joined parts that all files together may keep.
 const MAX_PENDING_BYTES: usize = 32 * 1024 * 1024;
@@ -187,6 +189,7 @@ impl Tailer {
             batch: &mut self.batch,
             context: context(&self.source, service.as_deref()),
             envelope: self.config.envelope,
+            multiline: self.source.multiline.as_ref(),
             max_line_bytes: self.source.max_line_bytes,
             pending_room: MAX_PENDING_BYTES / self.waiting.len().max(1),
             buffer: &mut self.buffer,
@@ -398,8 +401,13 @@ impl Tailer {
                 self.queue(inode);
                 continue;
             }
+            // A record of several lines is mostly complete; one that gets more lines later is cut in two.
+            let patience = match self.source.multiline {
+                Some(_) => self.config.unterminated_timeout.min(RECORD_PATIENCE),
+                None => self.config.unterminated_timeout,
+            };
             let rotated = file.rotated_since.is_some_and(|since| now - since >= self.config.rotated_wait);
-            let timed_out = file.waiting_since.is_some_and(|since| now - since >= self.config.unterminated_timeout);
+            let timed_out = file.waiting_since.is_some_and(|since| now - since >= patience);
             if file.queued || !(rotated || timed_out) {
                 if file.waiting_since.is_none() && file.rotated_since.is_none() {
                     self.waiting.remove(&inode);
@@ -421,6 +429,7 @@ impl Tailer {
             batch: &mut self.batch,
             context: context(&self.source, service.as_deref()),
             envelope: self.config.envelope,
+            multiline: self.source.multiline.as_ref(),
             max_line_bytes: self.source.max_line_bytes,
             pending_room: 0,
             buffer: &mut self.buffer,
