@@ -54,7 +54,7 @@ pub(super) struct Tailer {
     finished: Vec<Inode>,
     pub(super) batch: LineBatch,
     pub(super) batch_since: Option<Instant>,
-    open: usize,
+    open: HashSet<Inode>,
     turns: u64,
     next_list: Instant,
     may_list: Instant,
@@ -90,7 +90,7 @@ impl Tailer {
             waiting: HashSet::new(),
             touched: HashSet::new(),
             finished: Vec::new(),
-            open: 0,
+            open: HashSet::new(),
             turns: 0,
             next_list: now,
             may_list: now,
@@ -181,7 +181,6 @@ impl Tailer {
     fn turn(&mut self, inode: Inode) {
         let Some(file) = self.files.get_mut(&inode) else { return };
         file.queued = false;
-        let was_open = file.handle.is_some();
         self.turns += 1;
         file.last_used = self.turns;
         let (service, scanned) = (file.service.clone(), file.scanned);
@@ -197,7 +196,9 @@ impl Tailer {
         };
         let mut truncated = false;
         let turn = file.turn(&mut reading, &mut truncated);
-        self.open += usize::from(!was_open && file.handle.is_some());
+        if file.handle.is_some() {
+            self.open.insert(inode);
+        }
         if file.scanned != scanned || file.safe_offset() != file.stored || truncated {
             self.touched.insert(inode);
             self.batch_since.get_or_insert_with(Instant::now);
@@ -227,22 +228,23 @@ impl Tailer {
                 }
             }
         }
-        if self.open > self.config.max_open_files.max(1) {
+        if self.open.len() > self.config.max_open_files.max(1) {
             self.close_idle();
         }
     }
 
     /// Closes the files that were not read for longest, an eighth of those that may be open.
     fn close_idle(&mut self) {
-        let mut open: Vec<_> = self.files.values().filter(|file| file.handle.is_some()).collect();
+        let rank = |file: &TailedFile| (file.rotated_since.is_some(), file.last_used);
+        let open = self.open.iter().filter_map(|inode| self.files.get(inode));
+        let mut open: Vec<_> = open.map(|file| (rank(file), file.inode)).collect();
         // A file that was removed can be read only as long as it is open.
-        open.sort_unstable_by_key(|file| (file.rotated_since.is_some(), file.last_used));
-        let excess = open.len() - self.config.max_open_files.min(open.len()) + self.config.max_open_files / 8;
-        let to_close: Vec<_> = open.iter().take(excess.min(open.len() - 1)).map(|file| file.inode).collect();
-        for inode in to_close {
-            if let Some(file) = self.files.get_mut(&inode) {
+        open.sort_unstable_by_key(|(rank, _)| *rank);
+        let excess = open.len().saturating_sub(self.config.max_open_files) + self.config.max_open_files / 8;
+        for (_, inode) in open.iter().take(excess.min(open.len().saturating_sub(1))) {
+            self.open.remove(inode);
+            if let Some(file) = self.files.get_mut(inode) {
                 file.handle = None;
-                self.open -= 1;
             }
         }
     }
@@ -446,7 +448,7 @@ impl Tailer {
 
     fn forget(&mut self, inode: Inode) {
         if let Some(file) = self.files.remove(&inode) {
-            self.open -= usize::from(file.handle.is_some());
+            self.open.remove(&inode);
             self.waiting.remove(&inode);
             if self.by_path.get(&file.path) == Some(&inode) {
                 self.by_path.remove(&file.path);
@@ -457,7 +459,7 @@ impl Tailer {
     fn count(&self) {
         let stats = &self.source.stats;
         stats.files.store(self.files.len() as u64, Ordering::Relaxed);
-        stats.open_files.store(self.open as u64, Ordering::Relaxed);
+        stats.open_files.store(self.open.len() as u64, Ordering::Relaxed);
         stats.lag_bytes.store(self.files.values().map(TailedFile::lag).sum(), Ordering::Relaxed);
     }
 }
