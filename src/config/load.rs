@@ -7,14 +7,15 @@ use std::{
 };
 
 use serde_json::Value;
-use spandrel_collector::ReceiverConfig;
+use spandrel_collector::{Input, ReceiverConfig, SourceConfig};
+use spandrel_normalize::enrich::{EnrichConfig, Enricher};
 use spandrel_query::Limits;
 use spandrel_store::{Durability, StoreConfig};
 
 use super::{
     Config, LogConfig,
     keys::{self, KEYS},
-    values,
+    sources, values,
 };
 
 /// Encoded records that wait for the log writer; a request of the largest size fits twice.
@@ -186,6 +187,8 @@ impl Settings {
             addresses_file: self.path(keys::ADDRESSES_FILE),
             receiver: self.receiver(),
             store: self.store(),
+            sources: self.sources(),
+            enrich: self.enrich(),
             query: self.query(),
             log: LogConfig {
                 format: self.value(keys::LOG_FORMAT, super::LogFormat::Text, values::log_format),
@@ -247,6 +250,28 @@ impl Settings {
         config
     }
 
+    fn sources(&mut self) -> Vec<SourceConfig> {
+        let text = self.text(keys::SOURCES).to_owned();
+        sources::sources(&text, &mut self.problems)
+    }
+
+    fn enrich(&mut self) -> EnrichConfig {
+        let mut text = |path: &str| self.text(path).to_owned();
+        let [keys_text, patterns, services, rules] =
+            [keys::CORRELATION_KEYS, keys::CORRELATION_PATTERNS, keys::SERVICES, keys::REDACTION_RULES].map(&mut text);
+        let config = EnrichConfig {
+            redact: self.value(keys::REDACTION_BUILT_IN, true, values::boolean),
+            redaction_rules: sources::redaction_rules(&rules, &mut self.problems),
+            services: sources::services(&services, &mut self.problems),
+            correlation_keys: sources::correlation_keys(&keys_text, &mut self.problems),
+            correlation_patterns: sources::correlation_patterns(&patterns, &mut self.problems),
+        };
+        if let Err(errors) = Enricher::new(&config) {
+            self.problems.extend(errors.iter().map(ToString::to_string));
+        }
+        config
+    }
+
     fn query(&mut self) -> Limits {
         Limits {
             time: self.value(keys::QUERY_TIMEOUT, std::time::Duration::from_secs(60), values::duration),
@@ -268,7 +293,16 @@ impl Settings {
             (keys::OTLP_HTTP_ADDRESS, config.otlp_http),
             (keys::HTTP_ADDRESS, config.http),
         ];
-        for (path, address) in listeners {
+        let syslog = config.sources.iter().flat_map(|source| {
+            let addresses = match &source.input {
+                Input::Syslog(syslog) => {
+                    [syslog.udp, syslog.tcp, syslog.tls.as_ref().map(|tls| tls.address)]
+                }
+                Input::File(_) | Input::Stdin(_) => [None; 3],
+            };
+            addresses.into_iter().flatten().map(|address| (keys::SOURCES, address))
+        });
+        for (path, address) in listeners.into_iter().chain(syslog) {
             if !address.ip().is_loopback() {
                 self.problems.push(format!(
                     "{path}: {address} can be reached from other machines and nobody is asked who they are; \

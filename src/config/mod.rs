@@ -4,11 +4,14 @@
 mod keys;
 mod load;
 mod reference;
+mod section;
+mod sources;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use spandrel_collector::ReceiverConfig;
+use spandrel_collector::{ReceiverConfig, SourceConfig};
+use spandrel_normalize::enrich::EnrichConfig;
 use spandrel_query::Limits;
 use spandrel_store::StoreConfig;
 
@@ -24,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) addresses_file: Option<PathBuf>,
     pub(crate) receiver: ReceiverConfig,
     pub(crate) store: StoreConfig,
+    pub(crate) sources: Vec<SourceConfig>,
+    pub(crate) enrich: EnrichConfig,
     pub(crate) query: Limits,
     pub(crate) log: LogConfig,
     pub(crate) self_telemetry: bool,

@@ -51,6 +51,26 @@ impl<'a> Section<'a> {
         values
     }
 
+    /// A key whose whole value `text` is, read as if it stood alone in its section.
+    pub(super) fn of<T>(
+        path: &str,
+        key: &'static str,
+        text: &str,
+        problems: &mut Vec<String>,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let value = serde_saphyr::from_str::<Value>(text).unwrap_or_else(|error| {
+            if !text.trim().is_empty() {
+                problems.push(format!("{path}{key}: not YAML: {error}"));
+            }
+            Value::Null
+        });
+        let members = Map::from_iter([(key.to_owned(), value)]);
+        let path = path.trim_end_matches('.').to_owned();
+        let mut section = Section { path, members, known: Vec::new(), problems };
+        read(&mut section)
+    }
+
     /// The mapping under a key.
     pub(super) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_>) -> Option<T>) -> Option<T> {
         let path = format!("{}.{key}", self.path);
@@ -122,7 +142,8 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn problem(&mut self, key: &str, problem: &str) {
-        self.problems.push(format!("{}.{key}: {problem}", self.path));
+        let dot = if self.path.is_empty() { "" } else { "." };
+        self.problems.push(format!("{}{dot}{key}: {problem}", self.path));
     }
 
     fn take(&mut self, key: &'static str) -> Option<Value> {

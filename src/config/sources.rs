@@ -1,10 +1,12 @@
-//! `sources`: where lines are read from.
+//! Values with a structure of their own: `sources`, and the rules for what is derived from records.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::tz::TimeZone;
 use spandrel_collector::{FileConfig, Input, SourceConfig, StartAt, StdinConfig, SyslogConfig, TlsListener};
-use spandrel_normalize::{envelope::Envelope, format::FormatOptions, multiline::Rule, registry, time::zone};
+use spandrel_normalize::{
+    enrich::{correlation::CorrelationPattern, redact::RedactionRule, services::StaticService},
+    envelope::Envelope, format::FormatOptions, multiline::Rule, registry, time::zone};
 
 use super::{section::Section, values};
 
@@ -117,4 +119,101 @@ fn envelope(section: &mut Section<'_>) -> Envelope {
         Envelope::parse(text).ok_or_else(|| format!("{text:?} is not one of auto, cri, docker, compose and none"))
     };
     section.parsed("envelope", parse).unwrap_or_default()
+}
+
+/// Reads `redaction.rules`.
+pub(super) fn redaction_rules(text: &str, problems: &mut Vec<String>) -> Vec<RedactionRule> {
+    Section::list("redaction.rules", text, problems, |section| {
+        let (name, regex) = (section.required("name"), section.required("pattern"));
+        let replacement = section.text("replacement").unwrap_or_else(|| "[REDACTED]".to_owned());
+        Some(RedactionRule { name: name?, regex: regex?, replacement })
+    })
+}
+
+/// Reads `correlation.patterns`.
+pub(super) fn correlation_patterns(text: &str, problems: &mut Vec<String>) -> Vec<CorrelationPattern> {
+    Section::list("correlation.patterns", text, problems, |section| {
+        let (name, regex) = (section.required("name"), section.required("pattern"));
+        let mut columns = section.texts("columns");
+        if columns.is_empty() {
+            columns = vec!["body".to_owned(), "url_path".to_owned()];
+        }
+        Some(CorrelationPattern { name: name?, columns, regex: regex? })
+    })
+}
+
+/// Reads `correlation.keys`.
+pub(super) fn correlation_keys(text: &str, problems: &mut Vec<String>) -> Vec<String> {
+    Section::of("correlation.", "keys", text, problems, |section| section.texts("keys"))
+}
+
+/// Reads `services`.
+pub(super) fn services(text: &str, problems: &mut Vec<String>) -> Vec<StaticService> {
+    let names = Section::of("", "services", text, problems, |section| section.names("services"));
+    names.into_iter().map(|(address, service)| StaticService { address, service }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_read_with_their_defaults() {
+        let mut problems = Vec::new();
+        let text = "
+- {type: file, paths: [/var/log/nginx/*.log], format: nginx, log_format: '$remote_addr $status', service: gateway}
+- {type: syslog, udp: 127.0.0.1:5514, tls: {address: '127.0.0.1:6514', certificate: /c.pem, key: /k.pem}, name: routers}
+- {type: stdin, format: pino, multiline: indented, timezone: '+08:00', max_line_bytes: 64KiB}
+";
+        let sources = sources(text, &mut problems);
+        assert_eq!(problems, Vec::<String>::new());
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        assert_eq!(names, ["/var/log/nginx/*.log", "routers", "stdin"]);
+        assert_eq!((sources[0].service.as_deref(), sources[1].format.as_str()), (Some("gateway"), "auto"));
+        assert!(matches!(&sources[1].input, Input::Syslog(syslog) if syslog.udp.is_some() && syslog.tcp.is_none()));
+        assert_eq!(sources[2].max_line_bytes, 64 * 1024);
+        assert!(sources[2].multiline.is_some());
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_place() {
+        let mut problems = Vec::new();
+        let text = "
+- {type: file, pahts: [/a], format: ngnix}
+- {type: syslog, name: x}
+- {type: file, paths: /b, name: x, timezone: Mars, log_format: '$a$b'}
+- {paths: [/c]}
+- {type: pipe}
+";
+        sources(text, &mut problems);
+        let all = problems.join("\n");
+        for expected in [
+            "sources[0]: unknown key pahts; did you mean paths?",
+            "sources[0].paths: names no file",
+            "sources[0].format: there is no format \"ngnix\"",
+            "sources[1].type: a syslog source needs one of udp, tcp and tls",
+            "sources[2].timezone: \"Mars\" is not a time zone",
+            "sources[2].format: log_format and escape are of one format",
+            "sources[2].name: \"x\" is another source's name",
+            "sources[3].type: is missing",
+            "sources[4].type: \"pipe\" is not one of file, syslog and stdin",
+        ] {
+            assert!(all.contains(expected), "{expected}\n---\n{all}");
+        }
+    }
+
+    #[test]
+    fn rules_are_read() {
+        let mut problems = Vec::new();
+        let rules = redaction_rules("[{name: account, pattern: 'acc-[0-9]+', replacement: 'acc-*'}]", &mut problems);
+        assert_eq!((rules[0].name.as_str(), rules[0].replacement.as_str()), ("account", "acc-*"));
+        let patterns = correlation_patterns("[{name: order, pattern: 'order (?<id>[0-9]+)'}]", &mut problems);
+        assert_eq!(patterns[0].columns, ["body", "url_path"]);
+        assert_eq!(correlation_keys("[sale.id, cart.id]", &mut problems), ["sale.id", "cart.id"]);
+        let services = services("{10.0.3.7: stock, '*.payments.svc': payments}", &mut problems);
+        assert_eq!(services.len(), 2);
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(correlation_keys("{a: b}", &mut problems).is_empty());
+        assert_eq!(problems, ["correlation.keys: expected a list of values"]);
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use spandrel_collector::{Receiver, Transport};
+use parking_lot::Mutex;
+use spandrel_collector::{Receiver, SourceStats, Transport};
+use spandrel_normalize::format::LineReason;
 use spandrel_proto::{
     model::Table,
     wire::{RejectReason, Repair, otlp::Signal},
@@ -10,7 +12,10 @@ use spandrel_proto::{
 use spandrel_query::Engine;
 use spandrel_store::{Store, StoreStats, TableStats};
 
-use super::exposition::{Family, Kind};
+use super::{
+    exposition::{Family, Kind},
+    sources::SourceView,
+};
 
 /// The parts that have something to say.
 #[derive(Debug)]
@@ -18,6 +23,9 @@ pub(super) struct Sources {
     pub(super) store: Arc<Store>,
     pub(super) receiver: Arc<Receiver>,
     pub(super) engine: Arc<Engine>,
+    pub(super) lines: Vec<SourceView>,
+    /// Why sources of lines ended that should run.
+    pub(super) source_failures: Arc<Mutex<Vec<String>>>,
 }
 
 impl Sources {
@@ -27,6 +35,7 @@ impl Sources {
                 .with(&[("version", env!("CARGO_PKG_VERSION"))], 1.0),
         ];
         self.collect_receiver(&mut families);
+        self.collect_lines(&mut families);
         collect_tables(&self.store.stats(), &mut families);
         collect_store(&self.store.stats(), &mut families);
         self.collect_engine(&mut families);
@@ -88,6 +97,35 @@ impl Sources {
         families.extend([requests, records, bytes, rejected, repaired, refused, duplicates, inflight]);
     }
 
+    fn collect_lines(&self, families: &mut Vec<Family>) {
+        for (kind, name, help, value) in LINE_METRICS {
+            let mut family = Family::new(*kind, name, help);
+            for source in &self.lines {
+                family = family.with(&[("source", &source.name)], value(&source.stats) as f64);
+            }
+            families.push(family);
+        }
+        let mut rejected =
+            Family::new(Kind::Counter, "spandrel_lines_rejected_total", "Lines refused, by source and reason.");
+        for source in &self.lines {
+            for reason in LineReason::ALL {
+                let labels = [("source", source.name.as_str()), ("reason", reason.label())];
+                rejected = rejected.with(&labels, source.stats.rejected(reason) as f64);
+            }
+        }
+        families.push(rejected);
+        let counts = self.receiver.pipeline().counts();
+        let mut redactions = Family::new(Kind::Counter, "spandrel_redactions_total", "Secrets taken out, by rule.");
+        for (rule, count) in &counts.redactions {
+            redactions = redactions.with(&[("rule", rule)], *count as f64);
+        }
+        let mut events = Family::new(Kind::Counter, "spandrel_breaker_events_total", "Rows of breakers, by system.");
+        for (system, count) in &counts.breaker_events {
+            events = events.with(&[("system", system)], *count as f64);
+        }
+        families.extend([redactions, events]);
+    }
+
     fn collect_engine(&self, families: &mut Vec<Family>) {
         let running = self.engine.running_queries() as f64;
         let memory = self.engine.memory_used() as f64;
@@ -95,6 +133,42 @@ impl Sources {
         families.push(Family::gauge("spandrel_query_memory_bytes", "Memory that operators of queries hold.", memory));
     }
 }
+
+/// Name, help and value of a metric that every source of lines has.
+type LineMetric = (Kind, &'static str, &'static str, fn(&SourceStats) -> u64);
+
+const LINE_METRICS: &[LineMetric] = &[
+    (Kind::Counter, "spandrel_lines_total", "Lines stored or refused.", SourceStats::lines),
+    (Kind::Counter, "spandrel_lines_bytes_total", "Bytes of those lines.", SourceStats::bytes),
+    (Kind::Counter, "spandrel_lines_requests_total", "Rows of requests stored.", SourceStats::requests),
+    (Kind::Counter, "spandrel_lines_logs_total", "Rows of logs stored.", SourceStats::logs),
+    (Kind::Counter, "spandrel_lines_retries_total", "Batches that had to be stored again.", SourceStats::retries),
+    (Kind::Counter, "spandrel_lines_lost_total", "Lines given up at stop.", SourceStats::lost),
+    (
+        Kind::Counter,
+        "spandrel_lines_dropped_datagrams_total",
+        "Datagrams that came faster than they could be stored.",
+        SourceStats::dropped_datagrams,
+    ),
+    (Kind::Counter, "spandrel_lines_bad_frames_total", "Connections with broken framing.", SourceStats::bad_frames),
+    (
+        Kind::Counter,
+        "spandrel_lines_refused_connections_total",
+        "Connections refused.",
+        SourceStats::refused_connections,
+    ),
+    (Kind::Counter, "spandrel_lines_truncations_total", "Files begun again.", SourceStats::truncations),
+    (
+        Kind::Counter,
+        "spandrel_lines_failed_checkpoints_total",
+        "Checkpoints that could not be written.",
+        SourceStats::failed_checkpoints,
+    ),
+    (Kind::Gauge, "spandrel_lines_connections", "Connections open.", SourceStats::connections),
+    (Kind::Gauge, "spandrel_lines_files", "Files followed.", SourceStats::files),
+    (Kind::Gauge, "spandrel_lines_open_files", "Files open.", SourceStats::open_files),
+    (Kind::Gauge, "spandrel_lines_lag_bytes", "Bytes of followed files that are not stored.", SourceStats::lag_bytes),
+];
 
 /// Name, help and value of a metric that every table has.
 type TableMetric = (Kind, &'static str, &'static str, fn(&TableStats) -> u64);

@@ -8,6 +8,7 @@ mod logging;
 mod metrics;
 mod self_telemetry;
 mod server;
+mod sources;
 mod status;
 
 pub(crate) use logging::init_logging;

@@ -1,10 +1,17 @@
 //! Start, run, stop.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{Router, middleware};
-use spandrel_collector::{Receiver, grpc_router, http_router};
+use spandrel_collector::{
+    HttpLines, LineSink, Pipeline, Receiver, SourceConfig, SourceRuntime, SyslogAddresses, grpc_router, http_router,
+    lines_router,
+};
+use spandrel_normalize::{
+    enrich::{EnrichError, Enricher},
+    registry,
+};
 use spandrel_proto::model::{Clock, SystemClock};
 use spandrel_query::Engine;
 use spandrel_store::Store;
@@ -20,6 +27,7 @@ use super::{
     listener::Listener,
     metrics::Sources,
     self_telemetry::{self, SelfTelemetry},
+    sources::{LineSources, SourceView},
     status::{self, Status},
 };
 use crate::config::Config;
@@ -42,6 +50,7 @@ pub(crate) struct Server {
     /// Cancelled when the listeners have drained: what feeds the store in the background ends last.
     stop_telemetry: CancellationToken,
     listeners: JoinSet<()>,
+    lines: LineSources,
     telemetry: JoinSet<()>,
 }
 
@@ -58,16 +67,42 @@ impl Server {
         let store = Store::open(config.store, Arc::clone(&clock))
             .await
             .with_context(|| format!("cannot open the data directory {data_dir}"))?;
-        let receiver = Receiver::new(config.receiver, Arc::clone(&store), Arc::clone(&clock));
+        let enricher = Enricher::new(&config.enrich).map_err(|errors| anyhow::anyhow!("{}", join(&errors)))?;
+        let pipeline = Pipeline::new(Arc::clone(&store), enricher);
+        let receiver = Receiver::new(config.receiver, Arc::clone(&pipeline), Arc::clone(&clock));
         let engine = Engine::new(Arc::clone(&store), config.query, Arc::clone(&clock))?;
+
+        let stop = CancellationToken::new();
+        let stop_telemetry = CancellationToken::new();
+        let http_lines = Arc::new(HttpLines {
+            formats: Arc::new(registry::format),
+            sink: Arc::clone(&pipeline) as Arc<dyn LineSink>,
+            clock: Arc::clone(&clock),
+            admission: receiver.admission().clone(),
+            max_request_bytes: receiver.config().max_request_bytes,
+            max_decompressed_bytes: receiver.config().max_decompressed_bytes,
+            max_line_bytes: SourceConfig::MAX_LINE_BYTES,
+            stats: Arc::default(),
+        });
+        let runtime = SourceRuntime {
+            formats: Arc::new(registry::format),
+            sink: pipeline,
+            clock: Arc::clone(&clock),
+            stop: CancellationToken::new(),
+        };
+        let lines = LineSources::start(&runtime, &config.sources, Path::new(&data_dir)).await?;
+        let over_http = SourceView {
+            name: "http".to_owned(),
+            stats: Arc::clone(&http_lines.stats),
+            addresses: SyslogAddresses::default(),
+        };
         let sources = Arc::new(Sources {
             store: Arc::clone(&store),
             receiver: Arc::clone(&receiver),
             engine: Arc::clone(&engine),
+            lines: lines.views().iter().cloned().chain([over_http]).collect(),
+            source_failures: lines.failures(),
         });
-
-        let stop = CancellationToken::new();
-        let stop_telemetry = CancellationToken::new();
         let status = Status { sources: Arc::clone(&sources), stop: stop.clone() };
         let own = config.self_telemetry.then(|| SelfTelemetry::new(environment, clock)).flatten();
         let reporter = HealthReporter::new();
@@ -77,20 +112,21 @@ impl Server {
         let mut listeners = JoinSet::new();
         listeners.spawn(grpc.serve(grpc_router(Arc::clone(&receiver), health)?, stop.clone()));
         listeners.spawn(http.serve(http_router(receiver), stop.clone()));
-        listeners.spawn(api.serve(api_router(engine, status.clone(), own.clone()), stop.clone()));
+        let api_router = api_router(engine, status.clone(), own.clone(), lines_router(http_lines));
+        listeners.spawn(api.serve(api_router, stop.clone()));
         let mut telemetry = JoinSet::new();
         if let Some(own) = own {
             telemetry.spawn(own.run(sources, stop_telemetry.clone()));
         }
         telemetry.spawn(report_health(reporter, status, stop_telemetry.clone()));
         if let Some(path) = &config.addresses_file {
-            addresses::write(path, &addresses)
+            addresses::write(path, &addresses, lines.views())
                 .with_context(|| format!("cannot write the addresses file {}", path.display()))?;
         }
         tracing::info!(
             otlp_grpc = %addresses.otlp_grpc, otlp_http = %addresses.otlp_http, http = %addresses.http, data_dir, "ready"
         );
-        Ok(Self { addresses, store, stop, stop_telemetry, listeners, telemetry })
+        Ok(Self { addresses, store, stop, stop_telemetry, listeners, lines, telemetry })
     }
 
     /// Waits until a signal asks to stop.
@@ -115,6 +151,7 @@ impl Server {
                 tracing::error!(%error, "a listener ended abnormally");
             }
         }
+        self.lines.stop().await;
         self.stop_telemetry.cancel();
         while self.telemetry.join_next().await.is_some() {}
         self.store.close().await.context("cannot close the data directory cleanly")?;
@@ -123,8 +160,12 @@ impl Server {
     }
 }
 
-fn api_router(engine: Arc<Engine>, status: Status, own: Option<Arc<SelfTelemetry>>) -> Router {
-    let mut api = spandrel_query::api::router(engine);
+fn join(errors: &[EnrichError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn api_router(engine: Arc<Engine>, status: Status, own: Option<Arc<SelfTelemetry>>, lines: Router) -> Router {
+    let mut api = spandrel_query::api::router(engine).merge(lines);
     if let Some(own) = own {
         api = api.layer(middleware::from_fn_with_state(own, self_telemetry::trace_request));
     }

@@ -26,7 +26,8 @@ impl Status {
         if self.stop.is_cancelled() {
             return Some("the server is stopping".to_owned());
         }
-        self.sources.store.health().err().map(|unhealthy| unhealthy.to_string())
+        let ended = self.sources.source_failures.lock().first().cloned();
+        ended.or_else(|| self.sources.store.health().err().map(|unhealthy| unhealthy.to_string()))
     }
 }
 

@@ -21,5 +21,6 @@ mod online_boutique;
 mod overload;
 mod restarts;
 mod round_trip;
+mod sources;
 mod surfaces;
 mod truth;

@@ -59,9 +59,12 @@ impl Format for SyslogFormat {
     }
 
     fn find(&self, lines: &[&str], context: &LineContext<'_>) -> Option<Arc<dyn Format>> {
-        let header = |line: &&'_ str| SyslogMessage::parse(line, context.zone, context.written_at());
-        let messages: Vec<String> = lines.iter().filter_map(|line| Some(header(line)?.message.to_owned())).collect();
-        let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+        let near = context.written_at();
+        let messages: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| SyslogMessage::parse(line, context.zone, near))
+            .map(|header| header.message)
+            .collect();
         Some(Arc::new(Self::new(self.inner.find(&messages, context)?)))
     }
 }

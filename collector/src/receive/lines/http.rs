@@ -122,20 +122,18 @@ impl HttpLines {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<(&'static str, LineCounts), Refusal> {
-        let options = FormatOptions {
-            log_format: parameters.log_format,
-            escape: parameters.escape,
-            ..FormatOptions::default()
-        };
+        let options =
+            FormatOptions { log_format: parameters.log_format, escape: parameters.escape, ..FormatOptions::default() };
         let format = self
             .formats
             .format(format, &options)
             .map_err(|error| Refusal::invalid("invalid_format", error.to_string()))?;
         let zone = parameters.timezone.as_deref().map_or(Ok(TimeZone::UTC), zone);
         let zone = zone.map_err(|problem| Refusal::invalid("invalid_timezone", format!("timezone: {problem}")))?;
-        let envelope = parameters.envelope.as_deref().map_or(Some(Envelope::Auto), Envelope::parse).ok_or_else(|| {
-            Refusal::invalid("invalid_envelope", "envelope: not one of auto, cri, docker, compose, syslog and none")
-        })?;
+        let envelope =
+            parameters.envelope.as_deref().map_or(Some(Envelope::Auto), Envelope::parse).ok_or_else(|| {
+                Refusal::invalid("invalid_envelope", "envelope: not one of auto, cri, docker, compose, syslog and none")
+            })?;
         let multiline = parameters.multiline.as_deref().map(Rule::parse).transpose();
         let multiline = multiline.map_err(|error| Refusal::invalid("invalid_multiline", error.to_string()))?;
         let encoding = headers.get(CONTENT_ENCODING).map_or(Ok(""), HeaderValue::to_str).unwrap_or("?");
