@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Start a server in a fresh directory and a simulated shop that sends to it.
     Demo(DemoArgs),
+    /// Send log files to a server: access logs, error logs, application logs.
+    Import(ImportArgs),
     /// Run one SQL statement, against a server or over a data directory.
     Sql(SqlArgs),
     /// Print the spans of one trace as a tree.
@@ -81,6 +83,43 @@ pub(crate) struct DemoArgs {
     /// File that receives the simulation's truth (JSON) when the shop stops.
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files, plain or compressed with gzip or zstd; `-` is standard input.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Format of the lines, such as `nginx`, `envoy` or `json`; `auto` finds it from the first lines.
+    #[arg(long, default_value = "auto")]
+    pub(crate) format: String,
+    /// Service that wrote the lines; without it a file named as Kubernetes names pods says it.
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// The server's own format string, as in `--format nginx --log-format '$remote_addr ...'`.
+    #[arg(long)]
+    pub(crate) log_format: Option<String>,
+    /// Escaping of nginx: `default`, `json` or `none`.
+    #[arg(long)]
+    pub(crate) escape: Option<String>,
+    /// Zone of times that name none, as in `Europe/Berlin` or `+08:00`; UTC without it.
+    #[arg(long)]
+    pub(crate) timezone: Option<String>,
+    /// What the container runtime put around the lines: `auto`, `cri`, `docker`, `compose` or `none`.
+    #[arg(long)]
+    pub(crate) envelope: Option<String>,
+    /// Rule that joins lines to records: `indented`, or a regular expression that a record's first line matches.
+    #[arg(long)]
+    pub(crate) multiline: Option<String>,
+    /// Server to send to.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:16686", env = "SPANDREL_URL")]
+    pub(crate) url: String,
+    /// Print the totals as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No progress bar.
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
-    Cli, Command, ConfigCommand, DemoArgs, LoadArgs, LoadProtocol, OutputFormat, ServeArgs, SqlArgs, TraceArgs,
+    Cli, Command, ConfigCommand, DemoArgs, ImportArgs, LoadArgs, LoadProtocol, OutputFormat, ServeArgs, SqlArgs,
+    TraceArgs,
 };
 
 use crate::commands;
@@ -46,6 +47,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(args) => commands::serve(&args),
         Command::Demo(args) => commands::demo(&args),
+        Command::Import(args) => commands::import(&args),
         Command::Sql(args) => commands::sql(&args),
         Command::Trace(args) => commands::trace(&args),
         Command::Load(args) => commands::load(&args),

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod import;
 mod load;
 mod serve;
 mod sql;
@@ -9,6 +10,7 @@ mod trace;
 
 pub(crate) use config::{config_check, config_reference};
 pub(crate) use demo::demo;
+pub(crate) use import::import;
 pub(crate) use load::load;
 pub(crate) use serve::serve;
 pub(crate) use sql::sql;

@@ -8,6 +8,8 @@ pub(super) struct Key {
     pub(super) form: &'static str,
     pub(super) default: &'static str,
     pub(super) meaning: &'static str,
+    /// The value is a list or mapping of its own, in YAML.
+    pub(super) is_structured: bool,
 }
 
 impl Key {
@@ -18,7 +20,11 @@ impl Key {
 }
 
 const fn key(path: &'static str, form: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { path, form, default, meaning }
+    Key { path, form, default, meaning, is_structured: false }
+}
+
+const fn structured(path: &'static str, form: &'static str, meaning: &'static str) -> Key {
+    Key { path, form, default: "", meaning, is_structured: true }
 }
 
 const ADDRESS: &str = "address";
@@ -45,6 +51,12 @@ pub(super) const WAL_SEGMENT: &str = "storage.wal_segment_bytes";
 pub(super) const WAL_MAX: &str = "storage.wal_max_bytes";
 pub(super) const RETENTION: &str = "storage.retention";
 pub(super) const MIN_FREE_DISK: &str = "storage.min_free_disk_bytes";
+pub(super) const SOURCES: &str = "sources";
+pub(super) const CORRELATION_KEYS: &str = "correlation.keys";
+pub(super) const CORRELATION_PATTERNS: &str = "correlation.patterns";
+pub(super) const SERVICES: &str = "services";
+pub(super) const REDACTION_BUILT_IN: &str = "redaction.built_in";
+pub(super) const REDACTION_RULES: &str = "redaction.rules";
 pub(super) const QUERY_TIMEOUT: &str = "query.timeout";
 pub(super) const QUERY_MEMORY: &str = "query.memory_bytes";
 pub(super) const QUERY_TOTAL_MEMORY: &str = "query.total_memory_bytes";
@@ -106,6 +118,34 @@ pub(super) const KEYS: &[Key] = &[
         "256MiB",
         "With less free space on the data directory's disk, nothing is accepted and `/ready` fails.",
     ),
+    structured(
+        SOURCES,
+        "list",
+        "Files, syslog listeners and standard input to read logs from; see [sources](sources.md).",
+    ),
+    structured(
+        CORRELATION_KEYS,
+        "list",
+        "Attributes whose value is a correlation id, beside the built-in ones; see [correlation](correlation.md).",
+    ),
+    structured(
+        CORRELATION_PATTERNS,
+        "list",
+        "Regular expressions with named groups that find correlation ids in messages and paths.",
+    ),
+    structured(
+        SERVICES,
+        "mapping",
+        "Services by host, address or `address:port`, for gateways' records; see [services](services.md).",
+    ),
+    key(
+        REDACTION_BUILT_IN,
+        "true or false",
+        "true",
+        "Take credentials, cookies, tokens, card numbers and e-mail addresses in URLs out of everything that is stored; \
+         see [redaction](redaction.md).",
+    ),
+    structured(REDACTION_RULES, "list", "More to take out: `{name, pattern, replacement}`."),
     key(QUERY_TIMEOUT, DURATION, "60s", "Time limit of one query."),
     key(QUERY_MEMORY, SIZE, "96MiB", "Memory limit of one query."),
     key(QUERY_TOTAL_MEMORY, SIZE, "96MiB", "Memory limit of all running queries together."),

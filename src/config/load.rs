@@ -109,6 +109,12 @@ impl Settings {
     fn flatten(&mut self, path: &str, value: &Value, source: &str, environment: &BTreeMap<String, String>) {
         let is_section =
             |path: &str| path.is_empty() || KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
+        if KEYS.iter().any(|key| key.path == path && key.is_structured) {
+            return match substituted(value, environment) {
+                Ok(value) => self.set(path, value.to_string(), source.to_owned()),
+                Err(problem) => self.problems.push(format!("{source}: {path}: {problem}")),
+            };
+        }
         match value {
             Value::Object(section) if is_section(path) => {
                 for (name, value) in section {
@@ -282,6 +288,21 @@ fn scalar(value: &Value) -> Result<String, String> {
         Value::Array(values) => Ok(values.iter().map(scalar).collect::<Result<Vec<_>, _>>()?.join(",")),
         Value::Object(_) => Err("expected a value, found a section".to_owned()),
     }
+}
+
+/// [`substitute`] in all texts of a value.
+fn substituted(value: &Value, environment: &BTreeMap<String, String>) -> Result<Value, String> {
+    Ok(match value {
+        Value::String(text) => Value::String(substitute(text, environment)?),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| substituted(item, environment)).collect::<Result<_, _>>()?)
+        }
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| Ok((name.clone(), substituted(value, environment)?)));
+            Value::Object(members.collect::<Result<_, String>>()?)
+        }
+        other => other.clone(),
+    })
 }
 
 /// Replaces `${env:NAME}` and `${env:NAME:-default}` by the environment's value.

@@ -1,9 +1,9 @@
-//! `/healthz`, `/ready`, `/metrics`, and the sample of refused records.
+//! `/healthz`, `/ready` and `/metrics`.
 
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
@@ -35,7 +35,6 @@ pub(super) fn router(status: Status) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
-        .route("/api/v1/rejects", get(rejects))
         .with_state(status)
 }
 
@@ -49,18 +48,4 @@ async fn ready(State(status): State<Status>) -> Response {
 async fn metrics(State(status): State<Status>) -> Response {
     let text = exposition::text(&status.sources.collect());
     ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response()
-}
-
-/// The latest refused records (B-2), latest first.
-async fn rejects(State(status): State<Status>) -> Json<serde_json::Value> {
-    let latest = status.sources.receiver.dead_letters().latest();
-    let rows = latest.iter().map(|rejected| {
-        serde_json::json!({
-            "received_at_unix_nano": rejected.received_at,
-            "signal": rejected.signal.name(),
-            "reason": rejected.reason,
-            "record_hex": spandrel_proto::model::id::to_hex(&rejected.record),
-        })
-    });
-    Json(rows.collect())
 }

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// What each crate of the workspace may depend on, of the workspace.
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("spandrel-proto", &[]),
     ("spandrel-analysis", &["spandrel-proto"]),
     ("spandrel-store", &["spandrel-proto"]),
-    ("spandrel-collector", &["spandrel-proto", "spandrel-store"]),
+    ("spandrel-normalize", &["spandrel-proto"]),
+    ("spandrel-collector", &["spandrel-proto", "spandrel-normalize", "spandrel-store"]),
     ("spandrel-query", &["spandrel-proto", "spandrel-analysis", "spandrel-store"]),
     ("spandrel-ui", &[]),
     ("spandrel-shop", &[]),
@@ -19,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
             "spandrel-proto",
             "spandrel-analysis",
             "spandrel-store",
+            "spandrel-normalize",
             "spandrel-collector",
             "spandrel-query",
             "spandrel-ui",

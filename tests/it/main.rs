@@ -8,13 +8,16 @@
 mod architecture;
 mod bad_grpc;
 mod bad_http;
+mod bad_lines;
 mod bad_records;
 mod bad_sql;
 mod commands;
 mod configuration;
 mod harness;
+mod imports;
 mod kills;
 mod limits;
+mod online_boutique;
 mod overload;
 mod restarts;
 mod round_trip;

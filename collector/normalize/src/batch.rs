@@ -3,13 +3,18 @@
 use std::{borrow::Cow, sync::Arc};
 
 use arrow::record_batch::RecordBatch;
+use jiff::tz::TimeZone;
 use spandrel_proto::model::Table;
 
 use crate::{
-    format::{Format, LineContext, LineError, LineReason},
+    detect::SAMPLE_LINES,
+    format::{Format, Found, LineContext, LineError, LineReason},
     record::Output,
     rows::{LogRows, RejectRows, Repairs, RequestRows},
 };
+
+/// The format is looked for when this many bytes of lines are held, however few lines they are.
+const HELD_BYTES: usize = 256 * 1024;
 
 /// What became of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,31 +51,85 @@ impl LineCounts {
 pub struct Normalized {
     pub tables: Vec<(Table, RecordBatch)>,
     pub counts: LineCounts,
+    /// Name of the format that the lines were read as.
+    pub format: &'static str,
+}
+
+/// Lines that are held while their format is not found yet.
+#[derive(Debug)]
+struct Held {
+    line: String,
+    received_at: i64,
+    envelope_time: Option<i64>,
+    zone: TimeZone,
+    service: Option<String>,
+    host: Option<String>,
+    program: Option<String>,
+    severity_number: Option<i32>,
+}
+
+impl Held {
+    fn new(line: String, context: &LineContext<'_>) -> Self {
+        Self {
+            line,
+            received_at: context.received_at,
+            envelope_time: context.envelope_time,
+            zone: context.zone.clone(),
+            service: context.service.map(str::to_owned),
+            host: context.host.map(str::to_owned),
+            program: context.program.map(str::to_owned),
+            severity_number: context.severity_number,
+        }
+    }
+
+    fn context(&self) -> LineContext<'_> {
+        LineContext {
+            received_at: self.received_at,
+            envelope_time: self.envelope_time,
+            zone: &self.zone,
+            service: self.service.as_deref(),
+            host: self.host.as_deref(),
+            program: self.program.as_deref(),
+            severity_number: self.severity_number,
+        }
+    }
 }
 
 /// Collects lines of one source until they are to be stored.
 #[derive(Debug)]
 pub struct LineBatch {
-    format: Arc<dyn Format>,
+    configured: Arc<dyn Format>,
+    /// What lines are read as; none while that has to be found from them.
+    format: Option<Arc<dyn Format>>,
+    held: Vec<Held>,
+    held_bytes: usize,
     /// Names the source in `rejects`.
     source: String,
     max_line_bytes: usize,
     bytes: usize,
     requests: RequestRows,
-    logs: LogRows,
+    logs: Option<LogRows>,
     rejects: RejectRows,
     counts: LineCounts,
 }
 
 impl LineBatch {
-    pub fn new(format: Arc<dyn Format>, source: &str, max_line_bytes: usize) -> Self {
+    pub fn new(configured: Arc<dyn Format>, source: &str, max_line_bytes: usize) -> Self {
+        let format = match configured.found() {
+            Found::Itself => Some(Arc::clone(&configured)),
+            Found::Is(format) => Some(format),
+            Found::NotYet => None,
+        };
         Self {
-            logs: LogRows::new(format.name()),
+            configured,
             format,
+            held: Vec::new(),
+            held_bytes: 0,
             source: source.to_owned(),
             max_line_bytes,
             bytes: 0,
             requests: RequestRows::default(),
+            logs: None,
             rejects: RejectRows::default(),
             counts: LineCounts::default(),
         }
@@ -79,6 +138,11 @@ impl LineBatch {
     /// Bytes of the lines taken so far.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Name of the format that lines are read as.
+    pub fn format(&self) -> &'static str {
+        self.format.as_ref().unwrap_or(&self.configured).name()
     }
 
     /// Takes one line, without its line end. What cannot be read costs itself only.
@@ -91,10 +155,10 @@ impl LineBatch {
         self.bytes += line.len();
         if line.len() > self.max_line_bytes {
             let detail = format!("the line is longer than {} bytes", self.max_line_bytes);
-            return self.reject(line, context, LineError::new(LineReason::TooLong, detail));
+            return self.refuse(line, context, LineError::new(LineReason::TooLong, detail));
         }
         if memchr::memchr(0, line).is_some() {
-            return self.reject(line, context, LineError::new(LineReason::Binary, "the line has NUL bytes"));
+            return self.refuse(line, context, LineError::new(LineReason::Binary, "the line has NUL bytes"));
         }
         let text = match std::str::from_utf8(line) {
             Ok(text) => Cow::Borrowed(text),
@@ -103,47 +167,83 @@ impl LineBatch {
                 String::from_utf8_lossy(line)
             }
         };
-        let mut output = Output::default();
-        match self.format.parse(&text, context, &mut output) {
-            Ok(()) => self.take(&output, context),
-            Err(error) => self.reject(line, context, error),
+        match self.format.clone() {
+            Some(format) => self.read(&*format, &text, context),
+            None => self.hold(text.into_owned(), context),
         }
     }
 
     /// Counts a line that is lost, because it was too long to be kept for instance; `start` is how it began.
     pub fn reject(&mut self, start: &[u8], context: &LineContext<'_>, error: LineError) {
-        self.counts.rejected[error.reason as usize] += 1;
-        let (format, reason) = (self.format.name(), error.reason.label());
-        self.rejects.push(context.received_at, &self.source, format, reason, error.detail, start);
+        self.counts.lines += 1;
+        self.refuse(start, context, error);
     }
 
-    pub fn finish(self) -> Normalized {
+    pub fn finish(mut self) -> Normalized {
+        self.find_format();
         let mut counts = self.counts;
-        for repairs in [self.requests.repairs, self.logs.repairs] {
+        for repairs in [Some(self.requests.repairs), self.logs.as_ref().map(|logs| logs.repairs)].into_iter().flatten()
+        {
             counts.repairs.values_truncated += repairs.values_truncated;
             counts.repairs.attributes_dropped += repairs.attributes_dropped;
         }
+        let format = self.format();
         let mut tables = Vec::new();
         if !self.requests.is_empty() {
             tables.push((Table::Requests, self.requests.finish()));
         }
-        if !self.logs.is_empty() {
-            tables.push((Table::Logs, self.logs.finish()));
+        if let Some(logs) = self.logs {
+            tables.push((Table::Logs, logs.finish()));
         }
         if !self.rejects.is_empty() {
             tables.push((Table::Rejects, self.rejects.finish()));
         }
-        Normalized { tables, counts }
+        Normalized { tables, counts, format }
+    }
+
+    fn hold(&mut self, line: String, context: &LineContext<'_>) {
+        self.held_bytes += line.len();
+        self.held.push(Held::new(line, context));
+        if self.held.len() >= SAMPLE_LINES || self.held_bytes >= HELD_BYTES {
+            self.find_format();
+        }
+    }
+
+    /// Finds the format from the lines that are held, and reads them.
+    fn find_format(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        let Some(first) = held.first() else { return };
+        let lines: Vec<&str> = held.iter().map(|held| held.line.as_str()).collect();
+        let format = self.configured.find(&lines, &first.context()).unwrap_or_else(|| Arc::clone(&self.configured));
+        self.format = Some(Arc::clone(&format));
+        for held in &held {
+            self.read(&*format, &held.line, &held.context());
+        }
+    }
+
+    fn read(&mut self, format: &dyn Format, line: &str, context: &LineContext<'_>) {
+        let mut output = Output::default();
+        match format.parse(line, context, &mut output) {
+            Ok(()) => self.take(&output, context),
+            Err(error) => self.refuse(line.as_bytes(), context, error),
+        }
+    }
+
+    fn refuse(&mut self, start: &[u8], context: &LineContext<'_>, error: LineError) {
+        self.counts.rejected[error.reason as usize] += 1;
+        let (format, reason) = (self.format(), error.reason.label());
+        self.rejects.push(context.received_at, &self.source, format, reason, error.detail, start);
     }
 
     fn take(&mut self, output: &Output<'_>, context: &LineContext<'_>) {
-        let gateway = context.service.or(context.program).unwrap_or(self.format.name());
+        let format = self.format();
+        let gateway = context.service.or(context.program).unwrap_or(format);
         for request in &output.requests {
             self.requests.push(request, gateway, context.written_at());
             self.counts.requests += 1;
         }
         for log in &output.logs {
-            self.logs.push(log, context);
+            self.logs.get_or_insert_with(|| LogRows::new(format)).push(log, context);
             self.counts.logs += 1;
         }
     }

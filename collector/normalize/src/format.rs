@@ -1,6 +1,6 @@
 //! What a format is, and which there are.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use jiff::tz::TimeZone;
 use thiserror::Error;
@@ -99,6 +99,27 @@ pub trait Format: Send + Sync + std::fmt::Debug {
     /// When the line gives no record; `output` is then ignored. A line of another format gives
     /// [`LineReason::Format`], quickly: detection tries formats one by one.
     fn parse<'a>(&self, line: &'a str, context: &LineContext<'a>, output: &mut Output<'a>) -> Result<(), LineError>;
+
+    /// For a format that is found from lines: the one that is found, if it is found already.
+    fn found(&self) -> Found {
+        Found::Itself
+    }
+
+    /// Finds the format from the first lines of a source.
+    fn find(&self, _lines: &[&str], _context: &LineContext<'_>) -> Option<Arc<dyn Format>> {
+        None
+    }
+}
+
+/// Whether the format of lines is known.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It is what it is.
+    Itself,
+    /// It was found to be this.
+    Is(Arc<dyn Format>),
+    /// It has to be found, from lines.
+    NotYet,
 }
 
 /// What configuration says of a format.

@@ -9,6 +9,9 @@ use crate::{
     record::Text,
 };
 
+/// The longest path of an object whose members are given one by one.
+pub(crate) const MAX_PATH: usize = 256;
+
 /// A JSON value. Objects keep the order of their members.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -59,15 +62,19 @@ impl<'a> Object<'a> {
         self.get(key)?.to_text()
     }
 
-    /// The members of all depths as texts, nested keys joined by dots, lists as JSON. Nulls are left out.
+    /// The members of all depths as texts, nested keys joined by dots, lists as JSON. Nulls are left out. Objects under a
+    /// very long path are given as JSON, as each of their members would repeat it.
     pub fn for_each_flat(self, visit: &mut dyn FnMut(Text<'a>, Text<'a>)) {
+        self.flatten("", visit);
+    }
+
+    fn flatten(self, path: &str, visit: &mut dyn FnMut(Text<'a>, Text<'a>)) {
         // Depth is bounded by the reader, which refuses more than 128 levels.
         for (key, value) in self.members {
+            let key = if path.is_empty() { key } else { Cow::Owned(format!("{path}.{key}")) };
             match value {
                 Value::Null => {}
-                Value::Object(object) => {
-                    object.for_each_flat(&mut |inner, value| visit(Cow::Owned(format!("{key}.{inner}")), value));
-                }
+                Value::Object(object) if key.len() <= MAX_PATH => object.flatten(&key, visit),
                 other => visit(key, other.into_text()),
             }
         }
@@ -175,7 +182,7 @@ fn write_json_text(text: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Resul
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_any(ValueVisitor)? {
+        match deserializer.deserialize_any(ValueVisitor { members: MEMBERS })? {
             Value::Object(object) => Ok(object),
             _ => Err(D::Error::custom("not an object")),
         }
@@ -184,11 +191,17 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_any(ValueVisitor { members: 0 })
     }
 }
 
-struct ValueVisitor;
+/// Room for the members of the object that is the line: most access records fit.
+const MEMBERS: usize = 32;
+
+struct ValueVisitor {
+    /// How many members to make room for.
+    members: usize,
+}
 
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value<'de>;
@@ -234,7 +247,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
-        let mut object = Object::default();
+        let mut object = Object { members: Vec::with_capacity(self.members) };
         while let Some(key) = members.next_key_seed(KeySeed)? {
             object.members.push((key, members.next_value()?));
         }
@@ -288,6 +301,15 @@ mod tests {
             flat,
             ["a.b=1", "a.b=2", "a.c.d=x", "f=1.5", "t=é\n", r#"l=[1,{"k":"v"}]"#, "big=18446744073709551615"]
         );
+    }
+
+    #[test]
+    fn a_long_path_is_not_repeated_for_each_member() {
+        let key = "k".repeat(100_000);
+        let line = format!("{{\"{key}\":{{\"a\":1,\"b\":2}}}}");
+        let mut flat = Vec::new();
+        Object::parse(&line).unwrap().for_each_flat(&mut |key, value| flat.push((key.len(), value.into_owned())));
+        assert_eq!(flat, [(key.len(), "{\"a\":1,\"b\":2}".to_owned())]);
     }
 
     #[test]

@@ -6,14 +6,21 @@
 //! whatever their origin (requests inside application logs, breaker events, services of addresses, redaction) works on
 //! those batches, and so serves OTLP as well.
 
+pub mod app;
 pub mod batch;
+pub mod detect;
+pub mod enrich;
 pub mod envelope;
 pub mod format;
+pub mod gateway;
 pub mod ids;
 pub mod json;
 pub mod kubernetes;
+pub mod multiline;
 mod outcome;
 pub mod record;
+pub mod registry;
+mod response_flags;
 pub mod rows;
 pub mod syslog;
 pub mod time;

@@ -9,6 +9,17 @@ pub const NANOS_PER_MICRO: i64 = 1_000;
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
+/// A zone by its name in the time zone database, or by its offset as in `+08:00`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn zone(text: &str) -> Result<TimeZone, String> {
+    if let Some(seconds) = offset(text.as_bytes()).and_then(|seconds| i32::try_from(seconds).ok()) {
+        return jiff::tz::Offset::from_seconds(seconds).map(TimeZone::fixed).map_err(|error| error.to_string());
+    }
+    TimeZone::get(text).map_err(|_| format!("{text:?} is not a time zone such as UTC, Europe/Berlin or +08:00"))
+}
+
 /// `10/Oct/2000:13:55:36 -0700`, the time of nginx's and Apache's access logs.
 pub fn common_log(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
@@ -25,6 +36,29 @@ pub fn common_log(text: &str) -> Option<i64> {
         nanos: 0,
     };
     clock.at_offset(offset(&bytes[21..])?)
+}
+
+/// `06/Feb/2009:12:14:14.655`, the time of HAProxy's logs, in `zone`.
+pub fn common_log_local(text: &str, zone: &TimeZone) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 20 || bytes[2] != b'/' || bytes[6] != b'/' || bytes[11] != b':' {
+        return None;
+    }
+    let (hour, minute, second, nanos, rest) = time_of_day(&bytes[12..])?;
+    let (year, month, day) = (digits(&bytes[7..11])?, month(&bytes[3..6])?, digits(&bytes[0..2])?);
+    Clock { year, month, day, hour, minute, second, nanos }.with_rest(rest, zone)
+}
+
+/// `Fri Oct 12 08:39:40.875454 2018`, the time of Apache's error log, in `zone`.
+pub fn ctime(text: &str, zone: &TimeZone) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 24 || bytes[3] != b' ' || bytes[7] != b' ' || bytes[10] != b' ' {
+        return None;
+    }
+    let (month, day) = (month(&bytes[4..7])?, digits(bytes[8..10].trim_ascii_start())?);
+    let (hour, minute, second, nanos, rest) = time_of_day(&bytes[11..])?;
+    let year = rest.strip_prefix(b" ").filter(|year| year.len() == 4)?;
+    Clock { year: digits(year)?, month, day, hour, minute, second, nanos }.in_zone(zone)
 }
 
 /// RFC 3339 and ISO 8601: `2016-04-15T20:17:00.310Z`, with a space for the `T`, a comma for the point, any number of
@@ -303,6 +337,10 @@ mod tests {
         }
         assert_eq!(iso8601("2023-02-29T00:00:00Z", &utc), None);
         assert_eq!(iso8601("2023-02-28T25:00:00Z", &utc), None);
+        assert_eq!(common_log_local("06/Feb/2009:12:14:14.655", &berlin), Some(nanos("2009-02-06T11:14:14.655Z")));
+        assert_eq!(common_log_local("06/Feb/2009:12:14", &berlin), None);
+        assert_eq!(ctime("Fri Oct 12 08:39:40.875454 2018", &berlin), Some(nanos("2018-10-12T06:39:40.875454Z")));
+        assert_eq!(ctime("Mon Aug  3 16:27:04 2015", &utc), Some(nanos("2015-08-03T16:27:04Z")));
         assert_eq!(slashed("2026/09/27 13:25:59", &berlin), Some(nanos("2026-09-27T11:25:59Z")));
         assert_eq!(slashed("2026/01/27 13:25:59", &berlin), Some(nanos("2026-01-27T12:25:59Z")));
     }

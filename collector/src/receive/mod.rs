@@ -6,7 +6,6 @@ mod answer;
 mod body;
 mod compression;
 mod config;
-mod dead_letters;
 mod error;
 mod grpc;
 mod http;
@@ -16,7 +15,6 @@ mod stats;
 
 pub use admission::Admission;
 pub use config::{CorsOrigins, ReceiverConfig};
-pub use dead_letters::{DeadLetters, RejectedRecord};
 pub use grpc::{grpc_router, grpc_service_name};
 pub use http::http_router;
 pub use lines::{

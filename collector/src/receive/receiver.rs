@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use spandrel_normalize::{enrich::Enriched, rows::RejectRows};
 use spandrel_proto::{
-    model::Clock,
-    wire::otlp::{self, Signal},
+    model::{Clock, Table, id::to_hex},
+    wire::{
+        RejectReason, Report,
+        otlp::{self, Signal},
+    },
 };
-use spandrel_store::Store;
 
 use super::{
     admission::{Admission, Charge},
     compression::Compression,
     config::ReceiverConfig,
-    dead_letters::DeadLetters,
     error::ReceiveError,
     stats::{ReceiverStats, Transport},
 };
+use crate::pipeline::Pipeline;
 
 /// Bodies up to this are decoded where they arrive; larger ones on a thread that may block.
 const INLINE_BYTES: usize = 512 * 1024;
@@ -26,10 +29,9 @@ const INLINE_BYTES: usize = 512 * 1024;
 pub struct Receiver {
     config: ReceiverConfig,
     admission: Admission,
-    store: Arc<Store>,
+    pipeline: Arc<Pipeline>,
     clock: Arc<dyn Clock>,
     stats: ReceiverStats,
-    dead_letters: DeadLetters,
 }
 
 /// The form of a request body.
@@ -59,14 +61,13 @@ pub(super) struct Request {
 }
 
 impl Receiver {
-    pub fn new(config: ReceiverConfig, store: Arc<Store>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(config: ReceiverConfig, pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             admission: Admission::new(config.max_inflight_bytes),
             config,
-            store,
+            pipeline,
             clock,
             stats: ReceiverStats::default(),
-            dead_letters: DeadLetters::default(),
         })
     }
 
@@ -82,8 +83,8 @@ impl Receiver {
         &self.stats
     }
 
-    pub fn dead_letters(&self) -> &DeadLetters {
-        &self.dead_letters
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
     }
 
     /// Stores an `Export*ServiceRequest` that this process made itself, in protobuf.
@@ -109,20 +110,16 @@ impl Receiver {
             decoding.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
         };
         let decoded = self.counted(transport, received)?;
-        let Decoded { records, bytes, mut charge } = decoded;
-        let rows = records.batch.num_rows();
-        let mut duplicates = 0;
-        if rows > 0 {
-            let stored = match charge.replace(records.batch.get_array_memory_size()) {
-                Ok(()) => self.store.append(signal.table(), records.batch).await.map_err(ReceiveError::from),
-                Err(_) => Err(ReceiveError::Busy),
-            };
-            duplicates = self.counted(transport, stored)?.duplicates;
-        }
-        self.stats.count_report(signal, &records.report);
-        self.dead_letters.keep(signal, self.clock.now_unix_nano(), &records.report);
+        let Decoded { enriched, report, rows, bytes, mut charge } = decoded;
+        let decoded_bytes = enriched.tables.iter().map(|(_, batch)| batch.get_array_memory_size()).sum();
+        let stored = match charge.replace(decoded_bytes) {
+            Ok(()) => self.pipeline.append(enriched).await.map_err(ReceiveError::from),
+            Err(_) => Err(ReceiveError::Busy),
+        };
+        let duplicates = self.counted(transport, stored)?.duplicates;
+        self.stats.count_report(signal, &report);
         self.stats.count_accepted(transport, signal, bytes, rows, duplicates);
-        Ok(Accepted { rejected: records.report.rejected_total(), message: message(&records.report, duplicates) })
+        Ok(Accepted { rejected: report.rejected_total(), message: message(&report, duplicates) })
     }
 
     /// Counts a request refused for its form.
@@ -144,18 +141,41 @@ impl Receiver {
             Encoding::Protobuf => body,
             Encoding::Json => Bytes::from(otlp::json_to_protobuf(signal, &body)?),
         };
-        let records = otlp::decode(signal, &protobuf, self.clock.now_unix_nano(), &self.config.decode_limits)?;
-        Ok(Decoded { records, bytes: protobuf.len(), charge })
+        let received_at = self.clock.now_unix_nano();
+        let records = otlp::decode(signal, &protobuf, received_at, &self.config.decode_limits)?;
+        let rows = records.batch.num_rows();
+        let mut tables = vec![(signal.table(), records.batch)];
+        if records.report.rejected_total() > 0 {
+            tables.push((Table::Rejects, rejects(signal, &records.report, received_at)));
+        }
+        let enriched = self.pipeline.enrich(tables);
+        Ok(Decoded { enriched, report: records.report, rows, bytes: protobuf.len(), charge })
     }
 }
 
+/// A request's records, ready to be stored.
 struct Decoded {
-    records: spandrel_proto::wire::Decoded,
+    enriched: Enriched,
+    report: Report,
+    /// Rows of the request's own table.
+    rows: usize,
     bytes: usize,
     charge: Charge,
 }
 
-fn message(report: &spandrel_proto::wire::Report, duplicates: u64) -> Option<String> {
+/// A bounded sample of the refused records (B-2), so that somebody can see what was wrong with them.
+fn rejects(signal: Signal, report: &Report, received_at: i64) -> arrow::record_batch::RecordBatch {
+    let mut rows = RejectRows::default();
+    for reason in RejectReason::ALL.into_iter().filter(|reason| report.rejected(*reason) > 0) {
+        let samples = report.samples().iter().filter(|reject| reject.reason == reason);
+        let records = samples.map(|reject| to_hex(&reject.record));
+        let why = (reason.label(), reason.explanation());
+        rows.push_counted(received_at, signal.name(), "otlp", why, report.rejected(reason), records);
+    }
+    rows.finish()
+}
+
+fn message(report: &Report, duplicates: u64) -> Option<String> {
     let duplicate_message =
         (duplicates > 0).then(|| format!("{duplicates} spans were stored before and were not stored again"));
     match (report.message(), duplicate_message) {

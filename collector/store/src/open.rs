@@ -27,7 +27,7 @@ use crate::{
     trace_filter::ResidentFilter,
     wal::{
         self,
-        duplicates::{DuplicateFilter, span_keys},
+        duplicates::{DuplicateFilter, NO_KEY, row_keys},
         payload::Decoded,
         recovery::{Recovered, Repair, ReplaySink, recover},
         segment::{CreateFile, OpenSegment},
@@ -209,12 +209,10 @@ struct Replay<'a> {
 
 impl ReplaySink for Replay<'_> {
     fn replay(&mut self, table: Table, sequence: u64, rows: Decoded) -> Result<(), OpenError> {
-        if table == Table::Spans {
-            for key in span_keys(&rows.batch) {
-                self.duplicates.stage(key);
-            }
-            self.duplicates.commit();
+        for key in row_keys(table, &rows.batch).into_iter().filter(|key| *key != NO_KEY) {
+            self.duplicates.stage(key);
         }
+        self.duplicates.commit();
         let tables = &self.context.tables;
         Rows { tables }.replay(table, sequence, rows)?;
         let is_pressed = tables.meter.used() >= tables.meter.limit() / 2;

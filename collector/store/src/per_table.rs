@@ -14,8 +14,18 @@ impl<T> PerTable<T> {
     }
 
     pub(crate) fn try_from_fn<E>(mut value: impl FnMut(Table) -> Result<T, E>) -> Result<Self, E> {
-        let [spans, logs, metrics] = Table::ALL;
-        Ok(Self([value(spans)?, value(logs)?, value(metrics)?]))
+        let mut failed = None;
+        let values = Table::ALL.map(|table| match value(table) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                failed.get_or_insert(error);
+                None
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(Self(values.map(|value| value.expect("only a failure leaves a value out")))),
+        }
     }
 
     pub(crate) fn map<U>(self, change: impl FnMut(T) -> U) -> PerTable<U> {
@@ -50,6 +60,9 @@ fn slot(table: Table) -> usize {
         Table::Spans => 0,
         Table::Logs => 1,
         Table::Metrics => 2,
+        Table::Requests => 3,
+        Table::Breakers => 4,
+        Table::Rejects => 5,
     }
 }
 

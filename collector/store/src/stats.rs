@@ -12,9 +12,7 @@ use crate::per_table::PerTable;
 /// A reading of every counter and gauge. Counters start at zero when the store is opened.
 #[derive(Debug, Clone, Default)]
 pub struct StoreStats {
-    pub spans: TableStats,
-    pub logs: TableStats,
-    pub metrics: TableStats,
+    pub(crate) tables: PerTable<TableStats>,
     /// Spans that were dropped as identical to one seen before.
     pub duplicates: u64,
     /// Bytes written to the write-ahead log.
@@ -52,11 +50,7 @@ pub struct StoreStats {
 impl StoreStats {
     /// The reading for one table.
     pub fn table(&self, table: Table) -> &TableStats {
-        match table {
-            Table::Spans => &self.spans,
-            Table::Logs => &self.logs,
-            Table::Metrics => &self.metrics,
-        }
+        &self.tables[table]
     }
 }
 

@@ -27,12 +27,13 @@ use crate::{
     error::{AppendError, CloseError, OpenError, Overload, SealError, Unhealthy},
     meter::{ByteMeter, Reservation},
     open::{self, Opened},
+    per_table::PerTable,
     retention::RetentionPolicy,
     seal::{GoneOnDrop, SealContext, SealPolicy, Worker, WorkerStatus, seal_next},
     snapshot::Snapshot,
     stats::{Counters, StoreStats, TableStats, add, read},
     wal::{
-        duplicates::span_keys,
+        duplicates::row_keys,
         group::PendingAppend,
         payload,
         segment::{CreateFile, real_files},
@@ -102,29 +103,56 @@ impl Store {
     /// Stores a batch of exactly `table.schema()`. Resolves only when the batch is durable (D-1) and visible to
     /// snapshots. A batch whose sender stopped waiting may be stored or not; sending it again stores its spans once.
     pub async fn append(&self, table: Table, batch: RecordBatch) -> Result<Appended, AppendError> {
-        if !Arc::ptr_eq(batch.schema_ref(), &table.schema()) && *batch.schema() != *table.schema() {
-            return Err(AppendError::Schema { table });
-        }
+        self.append_all(vec![(table, batch)]).await
+    }
+
+    /// [`append`](Store::append) of batches that belong together: room is found for all of them before the first is
+    /// written, so that a store which is full takes none.
+    pub async fn append_all(&self, batches: Vec<(Table, RecordBatch)>) -> Result<Appended, AppendError> {
         self.admit()?;
-        if batch.num_rows() == 0 {
-            return Ok(Appended { duplicates: 0 });
+        let mut pending = Vec::with_capacity(batches.len());
+        let mut answers = Vec::with_capacity(batches.len());
+        for (table, batch) in batches {
+            if !Arc::ptr_eq(batch.schema_ref(), &table.schema()) && *batch.schema() != *table.schema() {
+                return Err(AppendError::Schema { table });
+            }
+            if batch.num_rows() > 0 {
+                let (reply, answer) = oneshot::channel();
+                answers.push((table, batch.num_rows(), batch.get_array_memory_size(), answer));
+                pending.push(self.prepare(table, batch, reply)?);
+            }
         }
-        let (rows, bytes) = (batch.num_rows(), batch.get_array_memory_size());
+        for append in pending {
+            self.enqueue(append)?;
+        }
+        let mut appended = Appended { duplicates: 0 };
+        for (table, rows, bytes, answer) in answers {
+            // The writer answers every append it takes; it is gone without an answer only if it panicked.
+            let answered = answer.await.map_err(|_| AppendError::Closed)??;
+            if table == Table::Spans {
+                appended.duplicates += answered.duplicates;
+            }
+            let counters = &self.counters.tables[table];
+            add(&counters.appended_rows, rows as u64);
+            add(&counters.appended_batches, 1);
+            add(&counters.appended_bytes, bytes as u64);
+        }
+        Ok(appended)
+    }
+
+    fn prepare(
+        &self,
+        table: Table,
+        batch: RecordBatch,
+        reply: oneshot::Sender<Result<Appended, AppendError>>,
+    ) -> Result<PendingAppend, AppendError> {
+        let bytes = batch.get_array_memory_size();
         let held = self.reserve(&self.context.tables.meter, bytes, Overload::HotBuffer)?;
         let payload = payload::encode(table, &batch).map_err(|error| AppendError::Encode(Arc::new(error)))?;
         let queued = self.reserve(&self.queue_meter, payload.len(), Overload::AppendQueue)?;
-        let keys = if table == Table::Spans { span_keys(&batch) } else { Vec::new() };
+        let keys = row_keys(table, &batch);
         let payload_checksum = crc32c::crc32c(&payload);
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(PendingAppend { table, batch, bytes, payload, payload_checksum, keys, held, queued, reply })?;
-
-        // The writer answers every append it takes; it is gone without an answer only if it panicked.
-        let appended = answer.await.map_err(|_| AppendError::Closed)??;
-        let counters = &self.counters.tables[table];
-        add(&counters.appended_rows, rows as u64);
-        add(&counters.appended_batches, 1);
-        add(&counters.appended_bytes, bytes as u64);
-        Ok(appended)
+        Ok(PendingAppend { table, batch, bytes, payload, payload_checksum, keys, held, queued, reply })
     }
 
     /// One instant over all tables (V-1). Cheap.
@@ -203,9 +231,7 @@ impl Store {
         let counters = &self.counters;
         let segments = self.context.segments.sizes();
         StoreStats {
-            spans: self.table_stats(Table::Spans),
-            logs: self.table_stats(Table::Logs),
-            metrics: self.table_stats(Table::Metrics),
+            tables: PerTable::from_fn(|table| self.table_stats(table)),
             duplicates: read(&counters.duplicates),
             wal_written_bytes: read(&counters.wal_written_bytes),
             wal_bytes: segments.bytes,

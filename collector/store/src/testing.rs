@@ -39,8 +39,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// A row of `table` that says which one it is: `id` is in `flags`, which every table has, and in everything else that
-/// makes rows differ.
+/// A row of `table` that says which one it is: `id` is where [`ids_of`] finds it, and in everything else that makes rows
+/// differ.
 pub(crate) fn row(table: Table, id: u64, time: i64) -> Value {
     let service = format!("service-{}", id % 3);
     let mut row = json!({"flags": id, "service_name": service, "source": "otlp"});
@@ -59,6 +59,18 @@ pub(crate) fn row(table: Table, id: u64, time: i64) -> Value {
         }),
         Table::Metrics => json!({
             "time": time, "name": "requests", "kind": "gauge", "value": 0.5, "bucket_counts": [1, 2, id],
+        }),
+        Table::Requests => json!({
+            "start_time": time, "end_time": time.saturating_add(1_000), "duration_ns": 1_000, "side": "edge",
+            "gateway": service, "outcome": "ok", "request_bytes": id, "trace_id": trace_id_text(id),
+            "attempts": [{"address": "10.0.0.1:80", "status": 200, "duration_ns": id}], "correlation_ids": ["a", "b"],
+        }),
+        Table::Breakers => json!({
+            "time": time, "system": "opossum", "event": "trip", "basis": "explicit", "signal": "log",
+            "source_table": "logs", "detail": id.to_string(),
+        }),
+        Table::Rejects => json!({
+            "time": time, "format": "nginx", "reason": "format", "record": format!("line {id}"), "records": id,
         }),
     };
     if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
@@ -152,8 +164,14 @@ pub(crate) fn ids(data_dir: &Path, snapshot: &Snapshot, table: Table) -> Vec<u64
 }
 
 pub(crate) fn ids_of(batch: &RecordBatch) -> Vec<u64> {
-    let flags = batch.column_by_name("flags").unwrap().as_primitive::<Int64Type>();
-    flags.values().iter().map(|id| *id as u64).collect()
+    let numbers = ["flags", "request_bytes", "records"].into_iter().find_map(|name| batch.column_by_name(name));
+    match numbers {
+        Some(numbers) => numbers.as_primitive::<Int64Type>().values().iter().map(|id| *id as u64).collect(),
+        None => {
+            let details = batch.column_by_name("detail").unwrap().as_string::<i32>();
+            details.iter().map(|id| id.unwrap().parse().unwrap()).collect()
+        }
+    }
 }
 
 /// The directory as a crash at this moment would leave it, elsewhere and unlocked.

@@ -49,8 +49,8 @@ const CHECKSUM_LEN: usize = 4;
 /// The column that filters are over, for tables that have them.
 pub(crate) fn filtered_column(table: Table) -> Option<&'static str> {
     match table {
-        Table::Spans | Table::Logs => Some("trace_id"),
-        Table::Metrics => None,
+        Table::Spans | Table::Logs | Table::Requests => Some("trace_id"),
+        Table::Metrics | Table::Breakers | Table::Rejects => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod alias;
 mod clock;
+mod correlation;
 pub mod id;
 mod outcome;
 mod schema;
@@ -9,6 +10,7 @@ mod table;
 mod weight;
 
 pub use clock::{Clock, SystemClock};
+pub use correlation::{correlation_key, make_correlation_key};
 pub use outcome::{Outcome, Signals, outcome};
 pub use schema::{
     ColumnType, attempts_item, attributes_field, column_type, events_item, exemplars_item, links_item, quantiles_item,

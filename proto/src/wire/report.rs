@@ -65,7 +65,8 @@ impl RejectReason {
         }
     }
 
-    fn explanation(self) -> &'static str {
+    /// The reason in words.
+    pub fn explanation(self) -> &'static str {
         match self {
             RejectReason::TraceId => "trace_id is not 16 bytes, or all zero",
             RejectReason::SpanId => "span_id is not 8 bytes, or all zero",

@@ -7,7 +7,7 @@ use arrow::{
 use opentelemetry_proto::tonic::{collector::logs::v1::ExportLogsServiceRequest, logs::v1::LogRecord};
 use spandrel_proto::{
     model::{
-        Table,
+        Table, correlation_key,
         id::{SPAN_ID_LEN, TRACE_ID_LEN},
     },
     wire::{DecodeLimits, RejectReason},
@@ -77,7 +77,7 @@ impl Columns {
         push_id(&mut self.span_id, &log.span_id, SPAN_ID_LEN, context);
         self.flags.append_value(i64::from(log.flags));
         let kept = &log.attributes[..log.attributes.len().min(context.limits.attributes)];
-        let correlation_id = correlation_id(kept).map(text);
+        let correlation_id = correlation_id(kept).map(|id| correlation_key(&text(id)).into_owned());
         self.correlation_id.append_option(correlation_id.as_deref().map(|text| context.cut(text)));
         let dropped = self.attributes.push_row(&log.attributes, context);
         self.dropped_attributes_count.append_value(i64::from(log.dropped_attributes_count) + dropped);

@@ -10,6 +10,7 @@ use spandrel_proto::{
     model::{
         self, Signals, Table,
         alias::{Side, Target},
+        correlation_key,
         id::{SPAN_ID_LEN, TRACE_ID_LEN},
     },
     wire::{DecodeLimits, RejectReason, Repair},
@@ -126,7 +127,7 @@ impl Columns {
         self.push_times(span, context);
         self.push_promoted(&promotion, context);
         self.push_outcome(span, &promotion, context);
-        let correlation_id = correlation_id(kept).map(text);
+        let correlation_id = correlation_id(kept).map(|id| correlation_key(&text(id)).into_owned());
         self.correlation_id.append_option(correlation_id.as_deref().map(|text| context.cut(text)));
         promotion.push_row(&mut self.attributes, context);
         self.dropped_attributes_count.append_value(i64::from(span.dropped_attributes_count) + dropped);

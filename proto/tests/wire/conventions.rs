@@ -181,6 +181,9 @@ fn the_path_of_a_url_is_found_only_where_there_is_one() {
     }
 }
 
+/// As Envoy has marked it for a trace that its client asked for.
+const ENVOY_ID: &str = "cc21d9b0-cf5c-b32b-8c7e-98aeb7988cd2";
+
 #[test]
 fn the_correlation_id_is_the_preferred_one_that_says_something() {
     let header = |name, values: &[&str]| {
@@ -193,6 +196,9 @@ fn the_correlation_id_is_the_preferred_one_that_says_something() {
         (vec![header("http.request.header.x-request-id", &["c", "d"])], Some(r#"["c","d"]"#)),
         (vec![header("http.request.header.x-request-id", &[]), int("request_id", 5)], Some("5")),
         (vec![text("user.id", "e")], None),
+        // Envoy's reason to trace is masked, so that the id joins with those of callers.
+        (vec![text("guid:x-request-id", ENVOY_ID)], Some("cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2")),
+        (vec![header("http.request.header.x-request-id", &[ENVOY_ID])], Some("cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2")),
     ] {
         let spans = span_row(SERVER, attributes.clone());
         assert_eq!(text_at(&spans.batch, "correlation_id", 0), id, "{attributes:?}");
@@ -200,6 +206,9 @@ fn the_correlation_id_is_the_preferred_one_that_says_something() {
         let logs = decode_logs(&logs(vec![LogRecord { attributes: attributes.clone(), ..Default::default() }]));
         assert_eq!(text_at(&logs.batch, "correlation_id", 0), id, "{attributes:?}");
     }
+    let spans = span_row(SERVER, vec![text("guid:x-request-id", ENVOY_ID)]);
+    let kept = map_at(&spans.batch, "attributes", 0);
+    assert!(format!("{kept:?}").contains(ENVOY_ID), "the attribute stays as sent: {kept:?}");
 }
 
 #[test]

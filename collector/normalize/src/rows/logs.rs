@@ -7,7 +7,7 @@ use spandrel_proto::{
 };
 
 use super::{Repairs, assemble, finish_map, push_attributes, push_some, push_text, repeated};
-use crate::{format::LineContext, ids::correlation_key, record::LogRecord};
+use crate::{format::LineContext, record::LogRecord};
 
 /// Stands for the service of a log that names none, as OpenTelemetry has it.
 const UNKNOWN_SERVICE: &str = "unknown_service";
@@ -85,8 +85,8 @@ impl LogRows {
         if let Some(id) = &record.ids.span_id {
             columns.span_id.push(row, id);
         }
-        if let Some(first) = record.ids.correlation.first() {
-            push_text(&mut columns.correlation_id, row, &correlation_key(first), repairs);
+        if let Some(key) = record.ids.join_key() {
+            push_text(&mut columns.correlation_id, row, &key, repairs);
         }
         columns.flags.push(row, 0);
         let before = repairs.attributes_dropped;

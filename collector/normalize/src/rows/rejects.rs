@@ -68,6 +68,36 @@ impl RejectRows {
         }
     }
 
+    /// Counts `records` refused for one reason, of which some were kept as samples.
+    pub fn push_counted(
+        &mut self,
+        time: i64,
+        source: &str,
+        format: &'static str,
+        (reason, detail): (&'static str, &'static str),
+        records: u64,
+        samples: impl Iterator<Item = String>,
+    ) {
+        let first = self.rows.len();
+        let mut samples = samples.map(Some).collect::<Vec<_>>();
+        if samples.is_empty() {
+            samples.push(None);
+        }
+        let others = samples.len() as u64 - 1;
+        for record in samples {
+            self.rows.push(Row {
+                time,
+                source: source.to_owned(),
+                format,
+                reason,
+                detail: Cow::Borrowed(detail),
+                record: record.unwrap_or_default(),
+                records: 1,
+            });
+        }
+        self.rows[first].records = records.saturating_sub(others).cast_signed();
+    }
+
     /// The batch, of the table's schema.
     pub fn finish(self) -> RecordBatch {
         let (mut time, mut records) = (Int64s::default(), Int64s::default());

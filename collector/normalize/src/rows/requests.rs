@@ -7,7 +7,7 @@ use spandrel_proto::{
 };
 
 use super::{Repairs, assemble, field, finish_map, push_attributes, push_some, push_text};
-use crate::{ids::correlation_key, outcome, record::RequestRecord};
+use crate::{outcome, record::RequestRecord};
 
 /// Collects requests.
 #[derive(Debug, Default)]
@@ -189,8 +189,8 @@ impl RequestColumns {
         if let Some(id) = &ids.parent_span_id {
             self.parent_span_id.push(row, id);
         }
-        if let Some(first) = ids.correlation.first() {
-            push_text(&mut self.correlation_id, row, &correlation_key(first), repairs);
+        if let Some(key) = ids.join_key() {
+            push_text(&mut self.correlation_id, row, &key, repairs);
         }
         for id in &ids.correlation {
             let element = self.correlation_ids_values.len();

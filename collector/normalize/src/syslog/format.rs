@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::SyslogMessage;
 use crate::{
-    format::{Format, LineContext, LineError, LineReason},
+    format::{Format, Found, LineContext, LineError, LineReason},
     record::{LogRecord, Output, RequestRecord, Text},
 };
 
@@ -49,6 +49,23 @@ impl Format for SyslogFormat {
             complete_request(request, &header, &inner_context);
         }
         Ok(())
+    }
+
+    fn found(&self) -> Found {
+        match self.inner.found() {
+            Found::Is(inner) => Found::Is(Arc::new(Self { inner })),
+            found => found,
+        }
+    }
+
+    fn find(&self, lines: &[&str], context: &LineContext<'_>) -> Option<Arc<dyn Format>> {
+        let mut messages = Vec::with_capacity(lines.len());
+        for line in lines {
+            messages
+                .extend(SyslogMessage::parse(line, context.zone, context.written_at()).map(|header| header.message));
+        }
+        let inner = self.inner.find(&messages, context)?;
+        Some(Arc::new(Self { inner }))
     }
 }
 

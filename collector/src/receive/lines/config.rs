@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use spandrel_normalize::{
     envelope::Envelope,
     format::{Format, FormatError, FormatOptions},
+    multiline::Rule,
 };
 
 /// One configured source.
@@ -22,6 +23,8 @@ pub struct SourceConfig {
     pub zone: TimeZone,
     /// Longer lines are rejected, in constant memory.
     pub max_line_bytes: usize,
+    /// How lines of files and standard input are joined to records; without it every line is one.
+    pub multiline: Option<Rule>,
     pub input: Input,
 }
 
@@ -37,6 +40,7 @@ impl SourceConfig {
             service: None,
             zone: TimeZone::UTC,
             max_line_bytes: Self::MAX_LINE_BYTES,
+            multiline: None,
             input,
         }
     }

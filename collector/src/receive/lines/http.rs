@@ -134,7 +134,7 @@ impl HttpLines {
         })?;
         let mut charge = self.admission.begin();
         let body = read_body(headers, body, self.max_request_bytes, &mut charge).await?;
-        let (name, service) = (format.name(), parameters.service);
+        let service = parameters.service;
         let source = parameters.source.unwrap_or_else(|| "http".to_owned());
         let lines = Lines { format, zone, service, source, compression, body, charge };
         let (normalized, bytes, mut charge) = if lines.body.len() <= INLINE_BYTES {
@@ -144,7 +144,7 @@ impl HttpLines {
             let work = tokio::task::spawn_blocking(move || this.normalize(lines));
             work.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?
         };
-        let counts = normalized.counts;
+        let (name, counts) = (normalized.format, normalized.counts);
         let memory = normalized.tables.iter().map(|(_, batch)| batch.get_array_memory_size()).sum();
         charge.replace(memory).map_err(|_| ReceiveError::Busy)?;
         if !normalized.tables.is_empty() {
@@ -196,7 +196,7 @@ fn push_body(body: &[u8], batch: &mut LineBatch, context: &LineContext<'_>, max_
     if trimmed.starts_with(b"{") && trimmed.contains(&b'\n') && serde_json::from_slice::<IgnoredAny>(trimmed).is_ok() {
         return batch.push(trimmed, context);
     }
-    let mut assembler = Assembler::new(Envelope::Auto, max_line_bytes);
+    let mut assembler = Assembler::new(Envelope::Auto, None, max_line_bytes);
     for line in body.split(|byte| *byte == b'\n') {
         assembler.push(line, 0, batch, context);
     }

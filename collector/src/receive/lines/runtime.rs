@@ -102,6 +102,7 @@ impl SourceRuntime {
             service: config.service.clone(),
             zone: config.zone.clone(),
             max_line_bytes: config.max_line_bytes,
+            multiline: config.multiline.clone(),
             sink: Arc::clone(&self.sink),
             clock: Arc::clone(&self.clock),
             stats: Arc::clone(stats),

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use spandrel_normalize::{
     batch::{LineBatch, Normalized},
     format::{Format, LineContext},
+    multiline::Rule,
 };
 use spandrel_proto::model::Clock;
 use tokio::time::Instant;
@@ -17,6 +18,8 @@ use super::{sink::LineSink, stats::SourceStats};
 pub(super) const BATCH_BYTES: usize = 1024 * 1024;
 /// or when its first line is this old.
 pub(super) const BATCH_AGE: Duration = Duration::from_millis(200);
+/// A record that further lines may belong to is complete when none has come for this time.
+pub(super) const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// At stop a batch that cannot be stored is given up after this time.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -29,6 +32,7 @@ pub(super) struct Source {
     pub(super) service: Option<String>,
     pub(super) zone: TimeZone,
     pub(super) max_line_bytes: usize,
+    pub(super) multiline: Option<Rule>,
     pub(super) sink: Arc<dyn LineSink>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stats: Arc<SourceStats>,
@@ -99,5 +103,5 @@ impl Source {
 
 /// The same lines once more; the columns are shared.
 fn again(lines: &Normalized) -> Normalized {
-    Normalized { tables: lines.tables.clone(), counts: lines.counts }
+    Normalized { tables: lines.tables.clone(), counts: lines.counts, format: lines.format }
 }

@@ -24,7 +24,8 @@ pub(super) const MAX_ROW_GROUP_ROWS: usize = 128 << 10;
 const PAGE_ROWS: usize = 8192;
 
 /// Texts that hardly repeat: building a dictionary for them is work for nothing, and so are their minimum and maximum.
-const WIDE_TEXTS: &[&str] = &["body", "correlation_id", "db_query_text", "status_message", "trace_state", "url_path"];
+const WIDE_TEXTS: &[&str] =
+    &["body", "correlation_id", "db_query_text", "detail", "record", "status_message", "trace_state", "url_path"];
 
 /// Writer properties of a table's files.
 pub(super) fn writer_properties(table: Table) -> Result<WriterProperties, ParquetError> {

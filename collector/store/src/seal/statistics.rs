@@ -86,7 +86,8 @@ fn statistics_columns(table: Table) -> Vec<&'static str> {
     columns.extend(match table {
         Table::Spans => &["end_time", "duration_ns", "http_response_status_code"][..],
         Table::Logs => &["severity_number"],
-        Table::Metrics => &[],
+        Table::Requests => &["end_time", "duration_ns", "http_response_status_code"],
+        Table::Metrics | Table::Breakers | Table::Rejects => &[],
     });
     columns
 }

@@ -115,7 +115,7 @@ async fn b1_more_than_the_bound_is_refused_and_nothing_of_it_is_stored() {
     assert!(matches!(refused, AppendError::Overloaded { reason: Overload::HotBuffer, .. }), "{refused:?}");
     assert!(refused.retry_after().is_some());
     assert!((2..=3).contains(&stored));
-    assert_eq!(store.stats().spans.hot_rows, stored * 50);
+    assert_eq!(store.stats().table(Table::Spans).hot_rows, stored * 50);
     assert!(store.stats().held_bytes <= bytes as u64 * 3);
     let crashed = copy_directory(directory.path());
     assert_eq!(open(crashed.path()).await.stats().replayed_rows, stored * 50, "refused before the log");
@@ -152,9 +152,9 @@ async fn small_batches_do_not_bloat_memory() {
         append(&store, Table::Logs, [id]).await;
     }
     // The last ones may be merged after they were acknowledged.
-    eventually("small batches are merged", || store.stats().logs.hot_batches < 40).await;
+    eventually("small batches are merged", || store.stats().table(Table::Logs).hot_batches < 40).await;
     assert_eq!(ids(directory.path(), &store.snapshot(), Table::Logs), (0..200).collect::<Vec<_>>());
-    assert_eq!(store.stats().logs.hot_bytes, store.stats().held_bytes);
+    assert_eq!(store.stats().table(Table::Logs).hot_bytes, store.stats().held_bytes);
 }
 
 #[tokio::test]
@@ -166,14 +166,14 @@ async fn tables_are_sealed_by_size_and_by_age() {
     for seed in 0..3 {
         store.append(Table::Spans, spans(seed, 50)).await.unwrap();
     }
-    eventually("a full table is sealed", || store.stats().spans.file_rows >= 100).await;
+    eventually("a full table is sealed", || store.stats().table(Table::Spans).file_rows >= 100).await;
     store.close().await.unwrap();
 
     let config = StoreConfig { seal_age: Duration::from_millis(1), ..quiet_config(directory.path()) };
     let store = Store::open(config, ManualClock::at(NOW)).await.unwrap();
     append(&store, Table::Logs, 0..3).await;
-    eventually("old rows are sealed", || store.stats().logs.file_rows == 3).await;
-    assert_eq!(store.stats().logs.hot_rows, 0);
+    eventually("old rows are sealed", || store.stats().table(Table::Logs).file_rows == 3).await;
+    assert_eq!(store.stats().table(Table::Logs).hot_rows, 0);
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn v1_counts_are_exact_and_monotonic_while_appending_and_sealing() {
     let mut seen = 0;
     let mut snapshots = 0;
     while !(writers.iter().all(tokio::task::JoinHandle::is_finished) && sealer.is_finished()) {
-        let acknowledged = store.stats().spans.appended_rows;
+        let acknowledged = store.stats().table(Table::Spans).appended_rows;
         let count = count_rows(&store);
         assert!(count >= seen && count >= acknowledged && count.is_multiple_of(7), "{seen} then {count}");
         seen = count;

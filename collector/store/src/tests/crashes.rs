@@ -39,7 +39,7 @@ async fn a_crash_between_any_two_steps_of_a_seal_changes_nothing() {
             }
             assert_eq!(
                 parquet_files(copy.path(), Table::Spans),
-                reopened.stats().spans.files,
+                reopened.stats().table(Table::Spans).files,
                 "no orphans at {step:?}"
             );
             reopened.close().await.unwrap();
@@ -62,7 +62,7 @@ async fn a_seal_that_fails_at_any_step_is_made_good_by_the_next() {
         *store.hooks().on_step.lock() = None;
         store.seal().await.unwrap();
         assert_eq!(ids(directory.path(), &store.snapshot(), Table::Spans), (0..8).collect::<Vec<_>>(), "{failing:?}");
-        assert_eq!(store.stats().spans.hot_rows, 0);
+        assert_eq!(store.stats().table(Table::Spans).hot_rows, 0);
         let crashed = copy_directory(directory.path());
         assert_eq!(ids(crashed.path(), &open(crashed.path()).await.snapshot(), Table::Spans).len(), 8, "{failing:?}");
     }

@@ -96,7 +96,7 @@ async fn a_failed_write_is_taken_back_and_may_be_sent_again() {
     assert_eq!(again.duplicates, 0, "a batch that was not acknowledged marks nothing");
     let crashed = copy_directory(directory.path());
     assert_eq!(ids(crashed.path(), &open(crashed.path()).await.snapshot(), Table::Spans), [0, 1, 2, 3, 4, 5]);
-    assert_eq!(store.stats().held_bytes, store.stats().spans.hot_bytes);
+    assert_eq!(store.stats().held_bytes, store.stats().table(Table::Spans).hot_bytes);
 }
 
 #[tokio::test]
@@ -203,5 +203,5 @@ async fn h1_seals_that_keep_failing_fail_health_and_lose_nothing() {
     assert_eq!(ids(directory.path(), &store.snapshot(), Table::Spans), [0, 1, 2]);
     *store.hooks().on_step.lock() = None;
     store.seal().await.unwrap();
-    assert_eq!(store.stats().spans.hot_rows, 0);
+    assert_eq!(store.stats().table(Table::Spans).hot_rows, 0);
 }

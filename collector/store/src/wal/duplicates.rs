@@ -10,10 +10,11 @@ use std::{
 };
 
 use arrow::{
-    array::{BinaryArray, Int64Array, StringArray, cast::AsArray},
+    array::{Array, BinaryArray, Int64Array, StringArray, cast::AsArray},
     datatypes::Int64Type,
     record_batch::RecordBatch,
 };
+use spandrel_proto::model::Table;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The smallest set of a generation; a power of two.
@@ -70,12 +71,51 @@ impl DuplicateFilter {
     }
 }
 
-/// The key of each span of a batch: trace and span id, kind, service and times. `kind` tells the client's side from the
-/// server's where both share a span id.
-pub(crate) fn span_keys(batch: &RecordBatch) -> Vec<u64> {
+/// Stands for the key of a row that has no identity, which is never a duplicate.
+pub(crate) const NO_KEY: u64 = 0;
+
+/// The key of each row of a batch; empty for tables whose rows have no identity.
+pub(crate) fn row_keys(table: Table, batch: &RecordBatch) -> Vec<u64> {
+    match table {
+        Table::Spans => span_keys(batch),
+        Table::Breakers => breaker_keys(batch),
+        Table::Logs | Table::Metrics | Table::Requests | Table::Rejects => Vec::new(),
+    }
+}
+
+/// The key of each span: trace and span id, kind, service and times. `kind` tells the client's side from the server's
+/// where both share a span id.
+fn span_keys(batch: &RecordBatch) -> Vec<u64> {
     let Some(columns) = KeyColumns::of(batch) else { return Vec::new() };
     let mut buffer = Vec::with_capacity(128);
     (0..batch.num_rows()).map(|row| columns.key(row, &mut buffer)).collect()
+}
+
+/// The key of each breaker event that a span told of: when the span is sent again, so is what it told.
+fn breaker_keys(batch: &RecordBatch) -> Vec<u64> {
+    let id = |name| batch.column_by_name(name)?.as_binary_opt::<i32>();
+    let text = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
+    let columns = || {
+        let time = batch.column_by_name("time")?.as_primitive_opt::<Int64Type>()?;
+        let texts = [text("system")?, text("breaker")?, text("event")?, text("signal")?];
+        Some((text("source_table")?, id("trace_id")?, id("span_id")?, time, texts))
+    };
+    let Some((source_table, trace_id, span_id, time, texts)) = columns() else { return Vec::new() };
+    let mut buffer = Vec::with_capacity(128);
+    let key = |row: usize| {
+        if source_table.value(row) != Table::Spans.name() || span_id.is_null(row) {
+            return NO_KEY;
+        }
+        buffer.clear();
+        buffer.extend_from_slice(&time.value(row).to_le_bytes());
+        let ids = [trace_id.value(row), span_id.value(row)];
+        for value in ids.into_iter().chain(texts.map(|text| text.value(row).as_bytes())) {
+            buffer.extend_from_slice(&value.len().to_le_bytes());
+            buffer.extend_from_slice(value);
+        }
+        xxh3_64(&buffer).max(1)
+    };
+    (0..batch.num_rows()).map(key).collect()
 }
 
 struct KeyColumns<'a> {
@@ -107,7 +147,7 @@ impl<'a> KeyColumns<'a> {
             buffer.extend_from_slice(&value.len().to_le_bytes());
             buffer.extend_from_slice(value);
         }
-        xxh3_64(buffer)
+        xxh3_64(buffer).max(1)
     }
 }
 

@@ -7,7 +7,7 @@ use spandrel_proto::model::Table;
 use tokio::sync::oneshot;
 
 use super::{
-    duplicates::DuplicateFilter,
+    duplicates::{DuplicateFilter, NO_KEY},
     format::{CHECKSUM_LEN, RECORD_HEADER_LEN, RECORD_OVERHEAD, RecordHeader, record_checksum},
     payload,
 };
@@ -76,7 +76,7 @@ impl Group {
     fn add(&mut self, append: PendingAppend, duplicates: &mut DuplicateFilter, next_sequence: u64) {
         let PendingAppend { table, mut batch, mut bytes, mut payload, mut payload_checksum, keys, held, queued, reply } =
             append;
-        let is_unseen: BooleanArray = keys.iter().map(|key| Some(!duplicates.stage(*key))).collect();
+        let is_unseen: BooleanArray = keys.iter().map(|key| Some(*key == NO_KEY || !duplicates.stage(*key))).collect();
         let unseen = if keys.is_empty() { batch.num_rows() } else { is_unseen.true_count() };
         let mut duplicate_rows = (batch.num_rows() - unseen) as u64;
         if duplicate_rows > 0 && unseen > 0 {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::any_value::{AnyValue, read_key_value};
 use crate::{
     columns::{Bytes, Maps, Texts, text_prefix},
-    model::alias,
+    model::{alias, make_correlation_key},
     wire::{DecodeLimits, Repair, Report, WireError},
 };
 
@@ -116,6 +116,7 @@ impl<'a> Correlation<'a> {
         Ok(())
     }
 
+    /// Sets `row` to the form of the id by which records join; as sent it stays among the attributes.
     pub(super) fn push(
         &self,
         column: &mut Bytes,
@@ -123,10 +124,15 @@ impl<'a> Correlation<'a> {
         limits: &DecodeLimits,
         report: &mut Report,
     ) -> Result<(), WireError> {
-        match self.best {
-            Some((_, value)) => push_value(column, row, value, limits, report),
-            None => Ok(()),
+        let Some((_, value)) = self.best else { return Ok(()) };
+        let values = column.open(row);
+        let start = values.len();
+        value.write_text(values, limits.value_bytes)?;
+        make_correlation_key(&mut values[start..]);
+        if column.close(limits.value_bytes) {
+            report.repair(Repair::ValueTruncated);
         }
+        Ok(())
     }
 }
 

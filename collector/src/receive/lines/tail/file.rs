@@ -6,6 +6,7 @@ use spandrel_normalize::{
     batch::LineBatch,
     envelope::Envelope,
     format::{LineContext, LineError, LineReason},
+    multiline::Rule,
 };
 use tokio::time::Instant;
 
@@ -66,6 +67,7 @@ pub(super) struct Reading<'a> {
     pub(super) batch: &'a mut LineBatch,
     pub(super) context: LineContext<'a>,
     pub(super) envelope: Envelope,
+    pub(super) multiline: Option<&'a Rule>,
     pub(super) max_line_bytes: usize,
     /// Bytes of joined parts that this file may keep.
     pub(super) pending_room: usize,
@@ -124,6 +126,11 @@ impl TailedFile {
     /// Everything before this is in a batch.
     pub(super) fn safe_offset(&self) -> u64 {
         self.assembler.as_ref().and_then(|assembler| assembler.pending_start()).unwrap_or(self.offset)
+    }
+
+    /// Whether it waits for nothing but more lines of a record that may be complete already.
+    pub(super) fn waits_for_record(&self) -> bool {
+        self.scanned == self.offset && self.assembler.as_ref().is_some_and(|assembler| assembler.has_whole_lines())
     }
 
     /// Bytes that are not durable, as far as is known.
@@ -250,8 +257,9 @@ impl TailedFile {
     fn line(&mut self, line: &[u8], reading: &mut Reading<'_>) {
         let line = &line[zeros(line)..];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let assembler =
-            self.assembler.get_or_insert_with(|| Box::new(Assembler::new(reading.envelope, reading.max_line_bytes)));
+        let assembler = self.assembler.get_or_insert_with(|| {
+            Box::new(Assembler::new(reading.envelope, reading.multiline, reading.max_line_bytes))
+        });
         assembler.push(line, self.offset, reading.batch, &reading.context);
         if assembler.pending_bytes() > reading.pending_room {
             assembler.flush(reading.batch, &reading.context);

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{
     super::{
         config::{FileConfig, StartAt},
-        source::{BATCH_BYTES, Source},
+        source::{BATCH_BYTES, RECORD_TIMEOUT, Source},
     },
     checkpoint::{Checkpoint, Entry},
     file::{Reading, TailedFile, Turn},
@@ -186,6 +186,7 @@ impl Tailer {
             batch: &mut self.batch,
             context: context(&self.source, service.as_deref()),
             envelope: self.config.envelope,
+            multiline: self.source.multiline.as_ref(),
             max_line_bytes: self.source.max_line_bytes,
             pending_room: MAX_PENDING_BYTES / self.waiting.len().max(1),
             buffer: &mut self.buffer,
@@ -401,7 +402,8 @@ impl Tailer {
                 continue;
             }
             let rotated = file.rotated_since.is_some_and(|since| now - since >= self.config.rotated_wait);
-            let timed_out = file.waiting_since.is_some_and(|since| now - since >= self.config.unterminated_timeout);
+            let timeout = if file.waits_for_record() { RECORD_TIMEOUT } else { self.config.unterminated_timeout };
+            let timed_out = file.waiting_since.is_some_and(|since| now - since >= timeout);
             if file.queued || !(rotated || timed_out) {
                 if file.waiting_since.is_none() && file.rotated_since.is_none() {
                     self.waiting.remove(&inode);
@@ -423,6 +425,7 @@ impl Tailer {
             batch: &mut self.batch,
             context: context(&self.source, service.as_deref()),
             envelope: self.config.envelope,
+            multiline: self.source.multiline.as_ref(),
             max_line_bytes: self.source.max_line_bytes,
             pending_room: 0,
             buffer: &mut self.buffer,
