@@ -53,19 +53,19 @@ impl Format for SyslogFormat {
 
     fn found(&self) -> Found {
         match self.inner.found() {
-            Found::Is(format) => Found::Is(Arc::new(Self::new(format))),
-            itself_or_not_yet => itself_or_not_yet,
+            Found::Is(inner) => Found::Is(Arc::new(Self { inner })),
+            found => found,
         }
     }
 
     fn find(&self, lines: &[&str], context: &LineContext<'_>) -> Option<Arc<dyn Format>> {
-        let near = context.written_at();
-        let messages: Vec<&str> = lines
-            .iter()
-            .filter_map(|line| SyslogMessage::parse(line, context.zone, near))
-            .map(|header| header.message)
-            .collect();
-        Some(Arc::new(Self::new(self.inner.find(&messages, context)?)))
+        let mut messages = Vec::with_capacity(lines.len());
+        for line in lines {
+            messages
+                .extend(SyslogMessage::parse(line, context.zone, context.written_at()).map(|header| header.message));
+        }
+        let inner = self.inner.find(&messages, context)?;
+        Some(Arc::new(Self { inner }))
     }
 }
 

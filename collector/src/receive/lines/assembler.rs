@@ -1,4 +1,4 @@
-//! From the lines of a file to the lines of its format: envelopes are taken off, parts are joined.
+//! From the lines of a file to the records of its format: envelopes are taken off, parts and lines of one record joined.
 
 use spandrel_normalize::{
     batch::LineBatch,
@@ -7,17 +7,23 @@ use spandrel_normalize::{
     multiline::{Multiline, Rule},
 };
 
-/// Assembles the records of one file.
+/// Assembles the lines of one file.
 #[derive(Debug)]
 pub(super) struct Assembler {
     unwrapper: Unwrapper,
     /// Where the lines begin whose ends are to come, by stream.
     starts: [Option<u64>; 2],
-    multiline: Option<Multiline>,
-    /// The first line of the record that further lines may belong to.
-    record: Option<FirstLine>,
+    /// The records that further lines may belong to, by stream; none where every line is a record.
+    records: Option<[Record; 2]>,
 }
 
+#[derive(Debug)]
+struct Record {
+    lines: Multiline,
+    first: Option<FirstLine>,
+}
+
+/// What is known of the first line of a record.
 #[derive(Debug)]
 struct FirstLine {
     start: u64,
@@ -27,21 +33,19 @@ struct FirstLine {
 
 impl Assembler {
     pub(super) fn new(envelope: Envelope, multiline: Option<&Rule>, max_line_bytes: usize) -> Self {
+        let record = |rule: &Rule| Record { lines: Multiline::new(rule.clone()), first: None };
         Self {
             unwrapper: Unwrapper::new(envelope, max_line_bytes),
             starts: [None; 2],
-            multiline: multiline.cloned().map(Multiline::new),
-            record: None,
+            records: multiline.map(|rule| [record(rule), record(rule)]),
         }
     }
 
     /// Takes the line that begins at `start` of the file; what is complete goes to the batch.
     pub(super) fn push(&mut self, line: &[u8], start: u64, batch: &mut LineBatch, context: &LineContext<'_>) {
         if let Some(unwrapped) = self.unwrapper.unwrap(line) {
-            match &mut self.multiline {
-                Some(multiline) => join(&unwrapped, start, multiline, &mut self.record, batch, context),
-                None => emit(&unwrapped, batch, context),
-            }
+            let start = self.starts[unwrapped.stream as usize].unwrap_or(start);
+            take(self.records.as_mut(), &unwrapped, start, batch, context);
         }
         for stream in Stream::ALL {
             let known = &mut self.starts[stream as usize];
@@ -52,68 +56,61 @@ impl Assembler {
     /// Gives the batch what is pending, because its end will not come.
     pub(super) fn flush(&mut self, batch: &mut LineBatch, context: &LineContext<'_>) {
         while let Some(unwrapped) = self.unwrapper.take_pending() {
-            match &mut self.multiline {
-                Some(multiline) => join(&unwrapped, 0, multiline, &mut self.record, batch, context),
-                None => emit(&unwrapped, batch, context),
-            }
+            let start = self.starts[unwrapped.stream as usize].unwrap_or_default();
+            take(self.records.as_mut(), &unwrapped, start, batch, context);
         }
         self.starts = [None; 2];
-        if let Some(record) = self.multiline.as_mut().and_then(Multiline::flush) {
-            emit_record(record, self.record.take().as_ref(), batch, context);
+        for record in self.records.iter_mut().flatten() {
+            let first = record.first.take();
+            if let Some(lines) = record.lines.flush() {
+                emit(lines, first.as_ref(), batch, context);
+            }
         }
     }
 
     /// Where the first line begins that is not in a batch.
     pub(super) fn pending_start(&self) -> Option<u64> {
-        let record = self.record.as_ref().map(|first| first.start);
-        self.starts.iter().flatten().copied().chain(record).min()
+        let records = self.records.iter().flatten().filter_map(|record| record.first.as_ref());
+        self.starts.iter().flatten().copied().chain(records.map(|first| first.start)).min()
+    }
+
+    /// Whether nothing is pending but records that may be complete already.
+    pub(super) fn has_whole_lines(&self) -> bool {
+        !self.unwrapper.is_pending()
     }
 
     pub(super) fn pending_bytes(&self) -> usize {
-        self.unwrapper.pending_bytes() + self.multiline.as_ref().map_or(0, Multiline::pending_bytes)
+        let records = self.records.iter().flatten().map(|record| record.lines.pending_bytes());
+        self.unwrapper.pending_bytes() + records.sum::<usize>()
     }
 }
 
-/// Adds a line to the record it belongs to; a record that is complete goes to the batch.
-fn join(
+fn take(
+    records: Option<&mut [Record; 2]>,
     unwrapped: &Unwrapped<'_>,
     start: u64,
-    multiline: &mut Multiline,
-    record: &mut Option<FirstLine>,
     batch: &mut LineBatch,
     context: &LineContext<'_>,
 ) {
+    let first = FirstLine { start, time: unwrapped.time, service: unwrapped.service.map(str::to_owned) };
     if unwrapped.too_long {
-        return emit(unwrapped, batch, context);
+        let error = LineError::new(LineReason::TooLong, "the parts of the line are longer together than the limit");
+        return batch.reject(unwrapped.line, context, error);
     }
-    if let Some(complete) = multiline.push(unwrapped.line) {
-        emit_record(complete, record.take().as_ref(), batch, context);
+    let Some(records) = records else { return emit(unwrapped.line, Some(&first), batch, context) };
+    let record = &mut records[unwrapped.stream as usize];
+    if let Some(complete) = record.lines.push(unwrapped.line) {
+        emit(complete, record.first.as_ref(), batch, context);
+        record.first = None;
     }
-    record.get_or_insert_with(|| FirstLine {
-        start,
-        time: unwrapped.time,
-        service: unwrapped.service.map(str::to_owned),
-    });
+    record.first.get_or_insert(first);
 }
 
-fn emit_record(record: &[u8], first: Option<&FirstLine>, batch: &mut LineBatch, context: &LineContext<'_>) {
+fn emit(record: &[u8], first: Option<&FirstLine>, batch: &mut LineBatch, context: &LineContext<'_>) {
     let context = LineContext {
         envelope_time: first.and_then(|first| first.time).or(context.envelope_time),
         service: context.service.or(first.and_then(|first| first.service.as_deref())),
         ..context.clone()
     };
     batch.push(record, &context);
-}
-
-fn emit(unwrapped: &Unwrapped<'_>, batch: &mut LineBatch, context: &LineContext<'_>) {
-    let context = LineContext {
-        envelope_time: unwrapped.time.or(context.envelope_time),
-        service: context.service.or(unwrapped.service),
-        ..context.clone()
-    };
-    if unwrapped.too_long {
-        let error = LineError::new(LineReason::TooLong, "the parts of the line are longer together than the limit");
-        return batch.reject(unwrapped.line, &context, error);
-    }
-    batch.push(unwrapped.line, &context);
 }

@@ -23,7 +23,7 @@ pub struct SourceConfig {
     pub zone: TimeZone,
     /// Longer lines are rejected, in constant memory.
     pub max_line_bytes: usize,
-    /// How lines are joined to records, of files and standard input.
+    /// How lines of files and standard input are joined to records; without it every line is one.
     pub multiline: Option<Rule>,
     pub input: Input,
 }

@@ -18,6 +18,8 @@ use super::{sink::LineSink, stats::SourceStats};
 pub(super) const BATCH_BYTES: usize = 1024 * 1024;
 /// or when its first line is this old.
 pub(super) const BATCH_AGE: Duration = Duration::from_millis(200);
+/// A record that further lines may belong to is complete when none has come for this time.
+pub(super) const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// At stop a batch that cannot be stored is given up after this time.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);

@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     assembler::Assembler,
     config::StdinConfig,
-    source::{BATCH_AGE, BATCH_BYTES, Source, Stopped},
+    source::{BATCH_AGE, BATCH_BYTES, RECORD_TIMEOUT, Source, Stopped},
     splitter::LineSplitter,
 };
 
@@ -26,19 +26,26 @@ pub(super) async fn run(
     let mut assembler = Assembler::new(config.envelope, source.multiline.as_ref(), source.max_line_bytes);
     let (mut batch, mut lines, mut since) = (source.batch(), 0, None);
     let mut buffer = vec![0; READ_BYTES];
-    let mut ended = false;
+    let (mut ended, mut last_read) = (false, Instant::now());
     while !ended {
-        let due = since.map_or_else(far_away, |since: Instant| since + BATCH_AGE);
+        let record_due = (assembler.pending_bytes() > 0).then_some(last_read + RECORD_TIMEOUT);
+        let batch_due = since.map(|since: Instant| since + BATCH_AGE).filter(|due| *due > Instant::now());
+        let due = [batch_due, record_due].into_iter().flatten().min();
         let count = tokio::select! {
             read = input.read(&mut buffer) => Some(read.unwrap_or_else(|error| {
                 tracing::warn!(source = source.name, %error, "standard input cannot be read");
                 0
             })),
-            () = tokio::time::sleep_until(due), if since.is_some() => None,
+            () = tokio::time::sleep_until(due.unwrap_or(last_read)), if due.is_some() => None,
             () = source.stop.cancelled() => Some(0),
         };
         ended = count == Some(0);
         let context = source.context();
+        match count {
+            Some(_) => last_read = Instant::now(),
+            None if last_read.elapsed() >= RECORD_TIMEOUT => assembler.flush(&mut batch, &context),
+            None => {}
+        }
         let mut take = |line: &[u8]| {
             lines += 1;
             assembler.push(line, 0, &mut batch, &context);
@@ -48,7 +55,7 @@ pub(super) async fn run(
             splitter.finish(&mut take);
             assembler.flush(&mut batch, &context);
         }
-        if lines > 0 && since.is_none() {
+        if (lines > 0 || batch.bytes() > 0) && since.is_none() {
             since = Some(Instant::now());
         }
         if ended || batch.bytes() >= BATCH_BYTES || since.is_some_and(|since| since.elapsed() >= BATCH_AGE) {
@@ -57,8 +64,4 @@ pub(super) async fn run(
         }
     }
     Ok(())
-}
-
-fn far_away() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(3600)
 }

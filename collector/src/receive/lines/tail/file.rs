@@ -128,6 +128,11 @@ impl TailedFile {
         self.assembler.as_ref().and_then(|assembler| assembler.pending_start()).unwrap_or(self.offset)
     }
 
+    /// Whether it waits for nothing but more lines of a record that may be complete already.
+    pub(super) fn waits_for_record(&self) -> bool {
+        self.scanned == self.offset && self.assembler.as_ref().is_some_and(|assembler| assembler.has_whole_lines())
+    }
+
     /// Bytes that are not durable, as far as is known.
     pub(super) fn lag(&self) -> u64 {
         self.size.saturating_sub(self.stored)

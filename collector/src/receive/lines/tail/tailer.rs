@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{
     super::{
         config::{FileConfig, StartAt},
-        source::{BATCH_BYTES, Source},
+        source::{BATCH_BYTES, RECORD_TIMEOUT, Source},
     },
     checkpoint::{Checkpoint, Entry},
     file::{Reading, TailedFile, Turn},
@@ -24,8 +24,6 @@ use super::{
 };
 
 /// A step ends after this time, so that the source can be stopped.
-/// A record that further lines may belong to is taken as it is when none has come for this time.
-const RECORD_PATIENCE: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(50);
 /// Joined parts that all files together may keep.
 const MAX_PENDING_BYTES: usize = 32 * 1024 * 1024;
@@ -403,13 +401,9 @@ impl Tailer {
                 self.queue(inode);
                 continue;
             }
-            // A record of several lines is mostly complete; one that gets more lines later is cut in two.
-            let patience = match self.source.multiline {
-                Some(_) => self.config.unterminated_timeout.min(RECORD_PATIENCE),
-                None => self.config.unterminated_timeout,
-            };
             let rotated = file.rotated_since.is_some_and(|since| now - since >= self.config.rotated_wait);
-            let timed_out = file.waiting_since.is_some_and(|since| now - since >= patience);
+            let timeout = if file.waits_for_record() { RECORD_TIMEOUT } else { self.config.unterminated_timeout };
+            let timed_out = file.waiting_since.is_some_and(|since| now - since >= timeout);
             if file.queued || !(rotated || timed_out) {
                 if file.waiting_since.is_none() && file.rotated_since.is_none() {
                     self.waiting.remove(&inode);

@@ -161,6 +161,7 @@ pub(super) fn source(sink: &Arc<Sink>, stop: &CancellationToken) -> Arc<Source> 
         service: None,
         zone: jiff::tz::TimeZone::UTC,
         max_line_bytes: 64 * 1024,
+        multiline: None,
         sink: Arc::clone(sink) as Arc<dyn LineSink>,
         clock: Arc::new(SystemClock),
         stats: Arc::new(SourceStats::default()),

@@ -39,3 +39,24 @@ async fn nothing_is_read_while_lines_cannot_be_stored() {
     running.await.unwrap().unwrap();
     assert_eq!(sink.count(), 5000);
 }
+
+#[tokio::test]
+async fn stack_traces_are_one_record() {
+    use spandrel_normalize::multiline::Rule;
+    use tokio::io::AsyncWriteExt;
+    let (sink, stop) = (Arc::new(Sink::default()), CancellationToken::new());
+    let source = Arc::new(Source { multiline: Some(Rule::Indented), ..Arc::into_inner(source(&sink, &stop)).unwrap() });
+    let (mut writer, reader) = tokio::io::duplex(1024);
+    let running = tokio::spawn(run(source, StdinConfig::default(), reader));
+    let prefix = "2026-01-01T00:00:00Z stdout F";
+    writer
+        .write_all(format!("{prefix} failed\n{prefix}   at a\n{prefix}   at b\n{prefix} next\n").as_bytes())
+        .await
+        .unwrap();
+    eventually("the record is stored, and the next when no line has come for a while", || sink.count() == 2).await;
+    assert_eq!(sink.bodies(), ["failed\n  at a\n  at b", "next"]);
+    writer.write_all(b"last\n  at c").await.unwrap();
+    drop(writer);
+    running.await.unwrap().unwrap();
+    assert_eq!(sink.bodies()[2..], ["last\n  at c"]);
+}

@@ -204,6 +204,25 @@ async fn parts_that_a_container_runtime_cut_are_joined_across_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn records_of_several_lines_are_joined_across_a_restart() {
+    use spandrel_normalize::multiline::Rule;
+    let place = Place::new();
+    let config = SourceConfig { multiline: Some(Rule::Indented), ..config(Input::File(place.files())) };
+    let start = || Running::start(&place.sink, &config, place.directory.path());
+    place.append("a.log", "one\nfailed\n  at a\n");
+    let running = start().await;
+    place.expect(&["one"]).await;
+    running.stop().await;
+    place.append("a.log", "  at b\ntwo\n");
+    let running = start().await;
+    // The last record is complete when no line has come for a while.
+    place.expect(&["one", "failed\n  at a\n  at b", "two"]).await;
+    let stats = Arc::clone(&running.source.stats);
+    eventually("all is stored", || stats.lag_bytes() == 0).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_line_is_taken_without_its_end_after_a_time_and_at_rotation() {
     let place = Place::new();
     place.append("a.log", "no line end");
