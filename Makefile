@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/targe
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/tools
 SPANDREL := $(CARGO_TARGET_DIR)/debug/spandrel
 
-.PHONY: help demo test lint test-rust test-ui test-clients test-browser bench release
+.PHONY: help demo test lint test-rust test-ui test-clients test-gateways test-browser bench release
 
 help:
 	@echo "make demo     build, start a server and a simulated shop, and say where to look"
@@ -22,7 +22,7 @@ demo: $(SPANDREL)
 $(SPANDREL):
 	cargo build --locked --workspace --bins --tests
 
-test: lint test-rust test-ui test-clients test-browser
+test: lint test-rust test-ui test-clients test-gateways test-browser
 
 lint:
 	cargo fmt --all --check
@@ -36,6 +36,9 @@ test-ui:
 
 test-clients: $(SPANDREL)
 	tests/clients/run.sh $(SPANDREL) $(TOOLS)
+
+test-gateways: $(SPANDREL)
+	tests/gateways/run.sh $(SPANDREL) $(TOOLS)
 
 test-browser: $(SPANDREL)
 	tests/browser/run.sh $(SPANDREL)

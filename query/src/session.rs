@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::{
     catalog::{
         CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
-        SchemaProvider, TableProvider,
+        SchemaProvider,
     },
     common::Result,
     config::Dialect,
@@ -22,11 +22,7 @@ use datafusion::{
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
-use crate::{
-    functions,
-    limits::Limits,
-    table::{ScanCounters, SnapshotTable},
-};
+use crate::{functions, limits::Limits, table::ScanCounters};
 
 const CATALOG: &str = "spandrel";
 const SCHEMA: &str = "public";
@@ -66,9 +62,9 @@ pub(crate) fn query_state(
 ) -> Result<SessionState> {
     let runtime = RuntimeEnvBuilder::from_runtime_env(shared.runtime_env()).with_memory_pool(memory).build()?;
     let schema = MemorySchemaProvider::new();
+    let tables = functions::Tables::new(snapshot, counters);
     for table in Table::ALL {
-        let provider = SnapshotTable::new(table, snapshot.clone(), counters.clone());
-        schema.register_table(table.name().to_owned(), Arc::new(provider))?;
+        schema.register_table(table.name().to_owned(), tables.provider(table))?;
     }
     let catalog = MemoryCatalogProvider::new();
     catalog.register_schema(SCHEMA, Arc::new(schema))?;
@@ -80,8 +76,7 @@ pub(crate) fn query_state(
         .with_catalog_list(Arc::new(catalogs))
         .build();
     state.execution_props_mut().query_execution_start_time = Some(chrono::DateTime::from_timestamp_nanos(now_ns));
-    let spans: Arc<dyn TableProvider> = Arc::new(SnapshotTable::new(Table::Spans, snapshot.clone(), counters.clone()));
-    for (name, function) in functions::table_functions(&spans, now_ns) {
+    for (name, function) in functions::table_functions(&tables, now_ns) {
         state.register_udtf(name, function);
     }
     Ok(state)

@@ -295,9 +295,7 @@ impl Settings {
         ];
         let syslog = config.sources.iter().flat_map(|source| {
             let addresses = match &source.input {
-                Input::Syslog(syslog) => {
-                    [syslog.udp, syslog.tcp, syslog.tls.as_ref().map(|tls| tls.address)]
-                }
+                Input::Syslog(syslog) => [syslog.udp, syslog.tcp, syslog.tls.as_ref().map(|tls| tls.address)],
                 Input::File(_) | Input::Stdin(_) => [None; 3],
             };
             addresses.into_iter().flatten().map(|address| (keys::SOURCES, address))

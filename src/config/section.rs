@@ -72,7 +72,11 @@ impl<'a> Section<'a> {
     }
 
     /// The mapping under a key.
-    pub(super) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_>) -> Option<T>) -> Option<T> {
+    pub(super) fn section<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+    ) -> Option<T> {
         let path = format!("{}.{key}", self.path);
         match self.take(key)? {
             Value::Object(members) => {

@@ -6,7 +6,12 @@ use jiff::tz::TimeZone;
 use spandrel_collector::{FileConfig, Input, SourceConfig, StartAt, StdinConfig, SyslogConfig, TlsListener};
 use spandrel_normalize::{
     enrich::{correlation::CorrelationPattern, redact::RedactionRule, services::StaticService},
-    envelope::Envelope, format::FormatOptions, multiline::Rule, registry, time::zone};
+    envelope::Envelope,
+    format::FormatOptions,
+    multiline::Rule,
+    registry,
+    time::zone,
+};
 
 use super::{section::Section, values};
 
@@ -50,7 +55,8 @@ fn source(section: &mut Section<'_>) -> Option<SourceConfig> {
         }
         "syslog" => {
             let syslog = syslog(section);
-            let port = [syslog.udp, syslog.tcp, syslog.tls.as_ref().map(|tls| tls.address)].into_iter().flatten().next();
+            let port =
+                [syslog.udp, syslog.tcp, syslog.tls.as_ref().map(|tls| tls.address)].into_iter().flatten().next();
             (Input::Syslog(syslog), port.map_or_else(|| "syslog".to_owned(), |port| format!("syslog:{port}")))
         }
         "stdin" => (Input::Stdin(StdinConfig { envelope: envelope(section) }), "stdin".to_owned()),

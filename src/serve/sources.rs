@@ -31,12 +31,8 @@ impl LineSources {
         configs: &[SourceConfig],
         data_dir: &Path,
     ) -> anyhow::Result<Self> {
-        let mut sources = Self {
-            views: Vec::new(),
-            tasks: JoinSet::new(),
-            stop: runtime.stop.clone(),
-            failures: Arc::default(),
-        };
+        let mut sources =
+            Self { views: Vec::new(), tasks: JoinSet::new(), stop: runtime.stop.clone(), failures: Arc::default() };
         for config in configs {
             let RunningSource { name, stats, addresses, task } = runtime.start(config, data_dir).await?;
             let (failures, stop) = (Arc::clone(&sources.failures), runtime.stop.clone());

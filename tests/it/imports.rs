@@ -90,3 +90,31 @@ async fn secrets_are_not_stored() {
     let redactions = server.get("/metrics").await.text().await.unwrap();
     assert!(redactions.lines().any(|line| line.starts_with("spandrel_redactions_total{rule=\"jwt\"}")), "{redactions}");
 }
+
+#[tokio::test]
+async fn ids_of_sessions_are_told_from_ids_of_requests() {
+    let server = Server::start(&[]).await;
+    let line = |trace: u32, id: &str| {
+        format!(
+            "{{\"time\":\"2026-11-20T10:00:00Z\",\"msg\":\"x\",\"trace_id\":\"{trace:032x}\",\"request_id\":\"{id}\"}}\n"
+        )
+    };
+    let mut body: String = (1..=21).map(|trace| line(trace, "session-0123456789")).collect();
+    body.extend((1..=20).map(|trace| line(trace, "request-0123456789")));
+    body.push_str(&line(30, "long-0123456789"));
+    body.push_str(&line(30, "long-0123456789").replace("10:00:00", "10:15:01"));
+    let url = server.url("/api/v1/logs/json?service=shop");
+    assert_eq!(server.client().post(url).body(body).send().await.unwrap().status(), 200);
+    let found = server
+        .sql(
+            "SELECT correlation_id, records, traces, kind \
+             FROM correlations('2026-11-20T10:00:00Z', '2026-11-20T11:00:00Z')",
+        )
+        .await;
+    let expected = [
+        json!(["long-0123456789", 2, 1, "session"]),
+        json!(["request-0123456789", 20, 20, "request"]),
+        json!(["session-0123456789", 21, 21, "session"]),
+    ];
+    assert_eq!(found.rows.into_iter().map(Value::Array).collect::<Vec<_>>(), expected);
+}

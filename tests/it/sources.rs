@@ -73,7 +73,8 @@ async fn a_followed_file_survives_rotation_and_power_loss() {
     eventually_paths(&server, 801).await;
     assert_eq!(server.count("rejects", "true").await, 0);
     assert_eq!(server.count("requests", "gateway <> 'edge'").await, 0);
-    let files = server.metric(&format!("spandrel_lines_files{{source=\"{}/access*.log\"}}", logs.path().display())).await;
+    let files =
+        server.metric(&format!("spandrel_lines_files{{source=\"{}/access*.log\"}}", logs.path().display())).await;
     assert!((files - 1.0).abs() < f64::EPSILON, "{files}");
 }
 
@@ -107,9 +108,10 @@ async fn containers_logs_give_services_and_joined_lines() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn syslog_arrives_by_datagram_and_by_stream() {
-    let (server, _logs) =
-        server_with(|_| "- {type: syslog, name: net, udp: '127.0.0.1:0', tcp: '127.0.0.1:0', format: auto}\n".to_owned())
-            .await;
+    let (server, _logs) = server_with(|_| {
+        "- {type: syslog, name: net, udp: '127.0.0.1:0', tcp: '127.0.0.1:0', format: auto}\n".to_owned()
+    })
+    .await;
     let addresses: Value =
         serde_json::from_str(&std::fs::read_to_string(server.path("addresses.json")).unwrap()).unwrap();
     let address = |kind: &str| addresses["sources"]["net"][kind].as_str().unwrap().to_owned();

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `trace('id')` | table | the spans of a trace in order of start, each once |
 //! | `red(from, to [, step])` | table | requests, failures and durations per service, operation and step |
+//! | `correlations(from, to)` | table | correlation ids, and whether they are of requests or of sessions |
 //! | `operation_name(...)` | scalar | the name an operation is counted under |
 //! | `red_stats(duration_ns, weight, outcome)` | aggregate | a struct of what `red` shows |
 //! | `hdr_sketch(duration_ns [, weight])` | aggregate | a latency sketch, binary |
@@ -12,6 +13,7 @@
 
 mod aggregate;
 mod arguments;
+mod correlations;
 mod hdr;
 mod operation;
 mod red;
@@ -22,8 +24,13 @@ use std::sync::Arc;
 
 use datafusion::{
     catalog::{TableFunctionImpl, TableProvider},
-    logical_expr::{AggregateUDF, ScalarUDF},
+    common::ScalarValue,
+    logical_expr::{AggregateUDF, Expr, ScalarUDF, lit},
 };
+use spandrel_proto::model::Table;
+use spandrel_store::Snapshot;
+
+use crate::table::{ScanCounters, SnapshotTable};
 
 /// The scalar functions.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -42,13 +49,32 @@ pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     ]
 }
 
-/// The table functions over the table `spans` of one snapshot, with their names.
-pub(crate) fn table_functions(
-    spans: &Arc<dyn TableProvider>,
-    now_ns: i64,
-) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
+/// The tables of one snapshot.
+#[derive(Debug, Clone)]
+pub(crate) struct Tables {
+    snapshot: Snapshot,
+    counters: Arc<ScanCounters>,
+}
+
+impl Tables {
+    pub(crate) fn new(snapshot: &Snapshot, counters: &Arc<ScanCounters>) -> Self {
+        Self { snapshot: snapshot.clone(), counters: counters.clone() }
+    }
+
+    pub(crate) fn provider(&self, table: Table) -> Arc<dyn TableProvider> {
+        Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()))
+    }
+}
+
+/// The table functions over the tables of one snapshot, with their names.
+pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
     vec![
-        ("trace", Arc::new(trace::TraceFunction::new(spans.clone()))),
-        ("red", Arc::new(red::RedFunction::new(spans.clone(), now_ns))),
+        ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)))),
+        ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans), now_ns))),
+        ("correlations", Arc::new(correlations::CorrelationsFunction::new(tables.clone(), now_ns))),
     ]
+}
+
+fn timestamp(time_ns: i64) -> Expr {
+    lit(ScalarValue::TimestampNanosecond(Some(time_ns), Some("UTC".into())))
 }

@@ -16,6 +16,7 @@ use super::{
     arguments,
     operation::operation_of_span,
     red_stats::{field_names, red_of_spans},
+    timestamp,
 };
 
 const KEYS: [&str; 3] = ["time", "service_name", "operation"];
@@ -73,10 +74,6 @@ impl TableFunctionImpl for RedFunction {
             .build()?;
         Ok(Arc::new(ViewTable::new(plan, None)))
     }
-}
-
-fn timestamp(time_ns: i64) -> Expr {
-    lit(ScalarValue::TimestampNanosecond(Some(time_ns), Some("UTC".into())))
 }
 
 fn interval(nanos: i64) -> Expr {

@@ -64,12 +64,14 @@ pub(super) fn detect(memory: &SeriesMemory, batch: &RecordBatch, events: &mut Br
         let Some(meaning) = family.meaning(attributes, row) else { continue };
         let is_delta = temporality.get(row).is_some_and(|temporality| temporality.eq_ignore_ascii_case("delta"));
         let service_name = view.texts("service_name").get(row).unwrap_or_default();
-        let before = if is_delta { Some(0.0) } else { memory.replace(series_of(view, name, attributes, row), value) };
+        let time = view.longs("time").get(row).unwrap_or_default();
+        let series = series_of(view, name, attributes, row);
+        let before = if is_delta { Some(0.0) } else { memory.replace(series, time, value) };
         let Some((event, is_inferred)) = meaning.change.event(before, value) else { continue };
         let detail =
             format!("{name} {} -> {value}", before.map_or_else(|| "?".to_owned(), |before| before.to_string()));
         events.push(&BreakerRow {
-            time: view.longs("time").get(row).unwrap_or_default(),
+            time,
             system: meaning.system,
             breaker: meaning.breaker.as_deref(),
             service_name,
@@ -299,17 +301,33 @@ pub(super) struct SeriesMemory {
 
 #[derive(Debug, Default)]
 struct Generations {
-    recent: HashMap<u64, f64>,
-    older: HashMap<u64, f64>,
+    recent: HashMap<u64, Last>,
+    older: HashMap<u64, Last>,
+}
+
+/// The last point of a series, and the value before it.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    time: i64,
+    value: f64,
+    before: Option<f64>,
 }
 
 impl SeriesMemory {
     /// The most series remembered.
     const SERIES: usize = 65_536;
 
-    fn replace(&self, series: u64, value: f64) -> Option<f64> {
+    /// Remembers a point; gives the value before it. A point that comes again, because its batch could not be stored at
+    /// first, tells the same as the first time.
+    fn replace(&self, series: u64, time: i64, value: f64) -> Option<f64> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = generations.recent.insert(series, value).or_else(|| generations.older.remove(&series));
+        let last = generations.recent.get(&series).copied().or_else(|| generations.older.remove(&series));
+        let before = match last {
+            Some(last) if last.time == time => last.before,
+            Some(last) => Some(last.value),
+            None => None,
+        };
+        generations.recent.insert(series, Last { time, value, before });
         if generations.recent.len() >= Self::SERIES / 2 {
             generations.older = std::mem::take(&mut generations.recent);
         }

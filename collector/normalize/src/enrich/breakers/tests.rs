@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use arrow::{array::ArrayRef, record_batch::RecordBatch};
 
 mod samples;
@@ -281,10 +283,33 @@ fn spans_tell_by_name_error_event_and_tag() {
     assert_eq!(told_by(Table::Spans, &rows.slice(4, 2)), expected[4..]);
 }
 
+/// A point later than all before it.
 fn point(name: &str, attributes: &[(&str, &str)], value: f64) -> RecordBatch {
-    let columns: Vec<(&str, ArrayRef)> =
-        vec![("name", texts(&[name])), ("attributes", maps(&[attributes])), ("value", doubles(&[value]))];
+    static TIME: AtomicI64 = AtomicI64::new(1_000);
+    point_at(TIME.fetch_add(1, Ordering::Relaxed), name, attributes, value)
+}
+
+fn point_at(time: i64, name: &str, attributes: &[(&str, &str)], value: f64) -> RecordBatch {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("time", longs(&[time])),
+        ("name", texts(&[name])),
+        ("attributes", maps(&[attributes])),
+        ("value", doubles(&[value])),
+    ];
     batch(Table::Metrics, columns)
+}
+
+#[test]
+fn a_point_that_comes_again_tells_the_same() {
+    let detector = BreakerDetector::default();
+    let attributes = [("name", "stock"), ("state", "open")];
+    let at = |time, value| {
+        told_again(&detector, Table::Metrics, &point_at(time, "resilience4j.circuitbreaker.state", &attributes, value))
+    };
+    let trip = ["resilience4j trip stock explicit metric"];
+    assert_eq!((at(1, 0.0), at(2, 1.0)), (vec![], trip.map(str::to_owned).to_vec()));
+    assert_eq!(at(2, 1.0), trip, "its batch could not be stored at first");
+    assert_eq!(at(3, 1.0), [""; 0]);
 }
 
 #[test]
@@ -390,7 +415,7 @@ fn series_tell_by_their_changes() {
 fn series_are_told_apart_and_bounded() {
     let detector = BreakerDetector::default();
     let name = "resilience4j_circuitbreaker_state";
-    let many = |value: f64| {
+    let many = |time: i64, value: f64| {
         let names: Vec<String> = (0..100_000).map(|name| format!("breaker-{name}")).collect();
         let attributes: Vec<[(&str, &str); 2]> =
             names.iter().map(|name| [("name", name.as_str()), ("state", "open")]).collect();
@@ -398,14 +423,15 @@ fn series_are_told_apart_and_bounded() {
         batch(
             Table::Metrics,
             vec![
+                ("time", longs(&vec![time; 100_000])),
                 ("name", texts(&vec![name; 100_000])),
                 ("attributes", maps(&attributes)),
                 ("value", doubles(&vec![value; 100_000])),
             ],
         )
     };
-    assert!(detector.detect(Table::Metrics, &many(0.0)).is_none());
-    let found = detector.detect(Table::Metrics, &many(1.0)).unwrap();
+    assert!(detector.detect(Table::Metrics, &many(1, 0.0)).is_none());
+    let found = detector.detect(Table::Metrics, &many(2, 1.0)).unwrap();
     assert_eq!(found.num_rows(), 100_000, "one event a series, as two instances of a breaker are two");
     assert_eq!(
         told_again(&detector, Table::Metrics, &point(name, &[("state", "open"), ("name", "breaker-99999")], 1.0)),
