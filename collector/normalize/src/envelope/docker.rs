@@ -21,7 +21,7 @@ struct Record<'a> {
 
 pub(super) fn part(line: &[u8]) -> Option<Part<'_>> {
     // Most lines of other formats end here.
-    if !line.starts_with(b"{\"log\":") && !(line.first() == Some(&b'{') && contains_log_key(line)) {
+    if line.first() != Some(&b'{') || !contains_log_key(line) {
         return None;
     }
     let record: Record<'_> = serde_json::from_slice(line).ok()?;
