@@ -105,7 +105,7 @@ pub(crate) struct ImportArgs {
     /// Zone of times that name none, as in `Europe/Berlin` or `+08:00`; UTC without it.
     #[arg(long)]
     pub(crate) timezone: Option<String>,
-    /// What the container runtime put around the lines: `auto`, `cri`, `docker`, `compose` or `none`.
+    /// What the container runtime put around the lines: `auto`, `none`, `cri`, `docker`, `compose` or `syslog`.
     #[arg(long)]
     pub(crate) envelope: Option<String>,
     /// Rule that joins lines to records: `indented`, or a regular expression that a record's first line matches.

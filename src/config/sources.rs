@@ -122,7 +122,8 @@ fn syslog(section: &mut Section<'_>) -> SyslogConfig {
 
 fn envelope(section: &mut Section<'_>) -> Envelope {
     let parse = |text: &str| {
-        Envelope::parse(text).ok_or_else(|| format!("{text:?} is not one of auto, cri, docker, compose and none"))
+        Envelope::parse(text)
+            .ok_or_else(|| format!("{text:?} is not one of auto, none, cri, docker, compose and syslog"))
     };
     section.parsed("envelope", parse).unwrap_or_default()
 }

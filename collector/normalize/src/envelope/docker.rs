@@ -21,8 +21,7 @@ struct Record<'a> {
 
 pub(super) fn part(line: &[u8]) -> Option<Part<'_>> {
     // Most lines of other formats end here.
-    let may_be = line.starts_with(b"{\"log\":") || (line.starts_with(b"{") && contains_log_key(line));
-    if !may_be {
+    if line.first() != Some(&b'{') || !contains_log_key(line) {
         return None;
     }
     let record: Record<'_> = serde_json::from_slice(line).ok()?;

@@ -39,7 +39,7 @@ impl Envelope {
             Envelope::Auto => "auto",
             Envelope::None => "none",
             Envelope::Cri => "cri",
-            Envelope::DockerJson => "docker_json",
+            Envelope::DockerJson => "docker",
             Envelope::Compose => "compose",
             Envelope::Syslog => "syslog",
         }

@@ -132,7 +132,7 @@ impl HttpLines {
         let zone = zone.map_err(|problem| Refusal::invalid("invalid_timezone", format!("timezone: {problem}")))?;
         let envelope =
             parameters.envelope.as_deref().map_or(Some(Envelope::Auto), Envelope::parse).ok_or_else(|| {
-                Refusal::invalid("invalid_envelope", "envelope: not one of auto, cri, docker, compose, syslog and none")
+                Refusal::invalid("invalid_envelope", "envelope: not one of auto, none, cri, docker, compose and syslog")
             })?;
         let multiline = parameters.multiline.as_deref().map(Rule::parse).transpose();
         let multiline = multiline.map_err(|error| Refusal::invalid("invalid_multiline", error.to_string()))?;

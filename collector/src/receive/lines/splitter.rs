@@ -65,7 +65,7 @@ mod tests {
             let mut lines = Vec::new();
             for bytes in text.chunks(size) {
                 splitter.push(bytes, &mut |line| {
-                    lines.push(String::from_utf8(line[..line.len().min(9)].to_vec()).unwrap())
+                    lines.push(String::from_utf8(line[..line.len().min(9)].to_vec()).unwrap());
                 });
                 assert!(splitter.begun.len() <= 9);
             }

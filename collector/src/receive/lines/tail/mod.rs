@@ -8,6 +8,7 @@ mod checkpoint;
 mod file;
 mod globs;
 mod identity;
+mod known;
 mod tailer;
 mod watch;
 

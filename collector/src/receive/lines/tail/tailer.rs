@@ -18,8 +18,9 @@ use super::{
     },
     checkpoint::{Checkpoint, Entry},
     file::{Reading, TailedFile, Turn},
-    globs::{Globs, Listing, names_by_inode},
+    globs::{Globs, Listing},
     identity::Inode,
+    known::{Known, Names},
     watch::{Changes, Watch},
 };
 
@@ -455,45 +456,6 @@ impl Tailer {
         stats.files.store(self.files.len() as u64, Ordering::Relaxed);
         stats.open_files.store(self.open.len() as u64, Ordering::Relaxed);
         stats.lag_bytes.store(self.files.values().map(TailedFile::lag).sum(), Ordering::Relaxed);
-    }
-}
-
-/// What the checkpoint says at the start.
-struct Known<'a> {
-    by_inode: HashMap<Inode, &'a Entry>,
-    by_path: HashMap<&'a Path, &'a Entry>,
-    /// Files that it does not name are begun at their ends.
-    begin_at_end: bool,
-}
-
-impl<'a> Known<'a> {
-    fn new(entries: &'a [Entry], begin_at_end: bool) -> Self {
-        let by_inode = entries.iter().map(|entry| (entry.inode, entry)).collect();
-        let by_path = entries.iter().map(|entry| (entry.path.as_path(), entry)).collect();
-        Self { by_inode, by_path, begin_at_end }
-    }
-
-    fn entry_of(&self, file: &TailedFile) -> Option<&'a Entry> {
-        // Devices may be numbered anew when the system starts.
-        let same_path = || self.by_path.get(file.path.as_path()).filter(|e| e.inode.number == file.inode.number);
-        self.by_inode.get(&file.inode).or_else(same_path).copied()
-    }
-}
-
-/// Names of the files in directories, each directory listed once.
-#[derive(Default)]
-struct Names(HashMap<PathBuf, HashMap<u64, PathBuf>>);
-
-impl Names {
-    /// The name that a file has beside its former name.
-    fn find(&mut self, former: &Path, inode: Inode) -> Option<PathBuf> {
-        let directory = former.parent()?;
-        if !self.0.contains_key(directory) {
-            self.0.insert(directory.to_owned(), names_by_inode(directory));
-        }
-        let path = self.0.get(directory)?.get(&inode.number)?;
-        let metadata = std::fs::metadata(path).ok()?;
-        (metadata.is_file() && Inode::of(&metadata) == inode).then(|| path.clone())
     }
 }
 
