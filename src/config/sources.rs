@@ -94,7 +94,11 @@ fn file(section: &mut Section<'_>) -> FileConfig {
             })
             .unwrap_or_default(),
         max_open_files: section.parsed("max_open_files", values::count).unwrap_or(defaults.max_open_files),
-        ..defaults
+        list_interval: section.parsed("list_interval", values::duration).unwrap_or(defaults.list_interval),
+        unterminated_timeout: section
+            .parsed("unterminated_timeout", values::duration)
+            .unwrap_or(defaults.unterminated_timeout),
+        rotated_wait: section.parsed("rotated_wait", values::duration).unwrap_or(defaults.rotated_wait),
     }
 }
 
