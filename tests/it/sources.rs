@@ -73,9 +73,6 @@ async fn a_followed_file_survives_rotation_and_power_loss() {
     eventually_paths(&server, 801).await;
     assert_eq!(server.count("rejects", "true").await, 0);
     assert_eq!(server.count("requests", "gateway <> 'edge'").await, 0);
-    let files =
-        server.metric(&format!("spandrel_lines_files{{source=\"{}/access*.log\"}}", logs.path().display())).await;
-    assert!((files - 1.0).abs() < f64::EPSILON, "{files}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -84,7 +81,9 @@ async fn containers_logs_give_services_and_joined_lines() {
         format!("- {{type: file, paths: ['{}/*.log'], format: auto, multiline: indented}}\n", directory.display())
     })
     .await;
-    let path = logs.path().join("checkout-5f6585d649-fnmft_shop_app-0123456789abcdef.log");
+    let path = logs.path().join(
+        "checkout-5f6585d649-fnmft_shop_app-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.log",
+    );
     let mut lines = String::new();
     for (time, text) in [
         ("01.1", "2026-11-20 10:00:01.100 ERROR payment failed"),

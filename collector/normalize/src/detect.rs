@@ -107,7 +107,8 @@ impl<'c> Trial<'c> {
 }
 
 /// Finds the format of lines, the first ones of their source. Of the candidates, which come most specific first, the
-/// first that reads nearly all lines is chosen; where none does, `json` if most lines are JSON objects, else `text`.
+/// first that reads nearly all lines is chosen; where none does, the one that reads half of them or more, `json` first;
+/// else `text`.
 ///
 /// # Errors
 /// When `json` or `text`, which any lines may turn out to be, cannot be used with the options.
@@ -125,8 +126,12 @@ pub fn detect(
     let json_trial = Trial::new(&json, &sample, context);
 
     let enough = |trial: &&Trial<'_>| !sample.is_empty() && trial.read() * 100 >= sample.len() * ENOUGH_PERCENT;
+    let mostly = || {
+        let most = trials.iter().rev().max_by_key(|trial| trial.read())?;
+        (most.read() > 0 && most.read() * 2 >= sample.len()).then_some(most)
+    };
     let mostly_json = || Some(&json_trial).filter(|trial| trial.read() > 0 && trial.read() * 2 >= sample.len());
-    let chosen = trials.iter().find(enough).or_else(mostly_json);
+    let chosen = trials.iter().find(enough).or_else(mostly_json).or_else(mostly);
 
     let mut formats: Vec<Arc<dyn Format>> = chosen.iter().map(|trial| Arc::clone(trial.format)).collect();
     let mut unread = chosen.map_or_else(|| vec![true; sample.len()], |trial| trial.reads.iter().map(|r| !r).collect());

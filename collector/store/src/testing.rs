@@ -43,7 +43,7 @@ impl Clock for ManualClock {
 /// differ.
 pub(crate) fn row(table: Table, id: u64, time: i64) -> Value {
     let service = format!("service-{}", id % 3);
-    let mut row = json!({"flags": id, "service_name": service, "source": "otlp"});
+    let mut row = json!({"flags": id, "service_name": service.as_str(), "source": "otlp"});
     let more = match table {
         Table::Spans => json!({
             "trace_id": trace_id_text(id), "span_id": format!("{id:016x}"), "name": "GET /", "kind": "SERVER",
@@ -70,7 +70,7 @@ pub(crate) fn row(table: Table, id: u64, time: i64) -> Value {
             "source_table": "logs", "detail": id.to_string(),
         }),
         Table::Rejects => json!({
-            "time": time, "format": "nginx", "reason": "format", "record": format!("line {id}"), "records": id,
+            "time": time, "source": service, "format": "nginx", "reason": "format", "record": format!("line {id}"), "records": id,
         }),
     };
     if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {

@@ -140,7 +140,7 @@ async fn segments_of_version_1_are_read() {
     fs::write(wal.join("00000000000000000001.wal"), GOLDEN_V1).unwrap();
     let store = open(directory.path()).await;
     assert_eq!(store.stats().wal_corrupt_segments, 0);
-    for table in Table::ALL {
+    for table in [Table::Spans, Table::Logs, Table::Metrics] {
         let expected = crate::testing::batch(table, 0..6);
         assert_eq!(crate::testing::all_rows(directory.path(), &store.snapshot(), table), expected);
     }
