@@ -25,7 +25,7 @@ def settle(spandrel, story):
 
     def missing():
         ids = {
-            request.request_id
+            truth.join_key(request.request_id)
             for client in (story.nginx, story.haproxy, story.apache, story.envoy)
             for request in calm_requests(client)
         }
@@ -52,7 +52,7 @@ def check_joins(results, spandrel, gateway, client):
         ("correlation_id", asked),
     ):
         found = {row["id"] for row in spandrel.sql(JOINED.format(key=key, gateway=gateway, service="storefront"))}
-        missing = [request for request in requests if request.request_id not in found]
+        missing = [request for request in requests if truth.join_key(request.request_id) not in found]
         results.check(f"{gateway}: the scenario had requests with {key}", requests)
         results.equal(f"{gateway}: requests joined to the storefront's spans by {key}", missing, [])
 

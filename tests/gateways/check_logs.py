@@ -59,7 +59,7 @@ def check_application(results, spandrel, story, service):
         f"{service}: messages with their trace id, span id and request id",
         ((row["body"], row["trace_id"], row["span_id"], row["correlation_id"]) for row in rows),
         (
-            (message(record), record.get("trace_id"), record.get("span_id"), record.get("request_id"))
+            (message(record), record.get("trace_id"), record.get("span_id"), truth.join_key(record.get("request_id")))
             for record in records
         ),
     )

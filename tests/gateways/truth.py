@@ -10,6 +10,15 @@ from shop import STOREFRONTS
 ERROR_LINE = re.compile(r"^\S+ \S+ \[(\w+)\] \d+#\d+: (?:\*(\d+) )?(.*)$")
 
 
+# A UUID in which Envoy keeps its tracing decision.
+TRACED_ID = re.compile(r"^([0-9a-f]{8}-[0-9a-f]{4}-)[9ab]([0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})$")
+
+
+def join_key(request_id):
+    """The form of an id by which records join."""
+    return request_id and TRACED_ID.sub(r"\g<1>4\2", request_id)
+
+
 def access_records(story):
     """nginx's JSON access log from before and after its rotation, by request id."""
     records = {}

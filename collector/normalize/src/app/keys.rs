@@ -253,7 +253,7 @@ const BUNYAN: &[(&str, Role)] =
 
 /// The presets by name; the first is `json`, for logs of unknown or mixed libraries.
 pub(crate) const PRESETS: [Preset; 17] = [
-    Preset { overrides: &[("hostname", Role::Slot(Slot::Host))], ..PLAIN },
+    Preset { overrides: NODE_NAME, ..PLAIN },
     Preset { name: "winston", ..PLAIN },
     Preset { name: "pino", levels: Levels::Pino, overrides: NODE_NAME, ..PLAIN },
     Preset { name: "bunyan", levels: Levels::Pino, overrides: BUNYAN, ..PLAIN },

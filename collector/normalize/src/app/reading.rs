@@ -202,7 +202,7 @@ impl<'a, 'f> Reading<'a, 'f> {
         self.body();
         self.exception();
         let named = self.take(Slot::LoggerOrService);
-        let service = if context.service.is_none() { named.clone() } else { None };
+        let service = if context.service.is_none() && self.names_its_service() { named.clone() } else { None };
         self.record.service_name = self.take(Slot::ServiceName).or(service);
         self.record.scope_name = self.take(Slot::Logger).or(named);
         self.record.event_name = self.take(Slot::EventName);
@@ -212,6 +212,13 @@ impl<'a, 'f> Reading<'a, 'f> {
         self.record.deployment_environment_name = self.take(Slot::Environment);
         self.record.host_name = self.take(Slot::Host);
         self.record
+    }
+
+    /// Whether `name` is the service: in the logs of pino and bunyan, which have `pid` and `hostname` beside it. Elsewhere
+    /// it is a logger's.
+    fn names_its_service(&self) -> bool {
+        let has_pid = || self.record.attributes.iter().any(|(key, _)| key == "pid" || key == "process.pid");
+        self.preset.name != "json" || (self.slots[Slot::Host as usize].is_some() && has_pid())
     }
 
     fn take(&mut self, slot: Slot) -> Option<Text<'a>> {

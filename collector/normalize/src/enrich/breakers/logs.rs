@@ -22,12 +22,33 @@ pub(super) const OUTLIER_MARKER: &str = "\"upstream_url\"";
 const OUTLIER_EVENT: &str = "envoy.outlier_detection";
 const MESSAGE_KEYS: [&str; 3] = ["exception.message", "exception.type", "error.type"];
 
-pub(super) fn detect(markers: &AhoCorasick, batch: &RecordBatch, events: &mut BreakerRows) {
+/// Parts of the names of attributes that tell of an event without words: a breaker's name, or an outlier's address.
+pub(super) const KEYS: [&str; 4] = ["breaker", "Breaker", "circuit", "upstream_url"];
+/// Attributes that name a breaker, and that say what it did or became.
+const BREAKER_KEYS: [&str; 9] = [
+    "breaker",
+    "circuit",
+    "circuitBreaker",
+    "circuit_breaker",
+    "breaker.name",
+    "breaker_name",
+    "circuitBreakerName",
+    "circuit_breaker_name",
+    "circuit_breaker.name",
+];
+const STATE_KEYS: [&str; 8] =
+    ["event", "to", "to_state", "newState", "new_state", "state", "breaker.state", "circuit_breaker.state"];
+/// Attributes in which a library may say its own name.
+const SYSTEM_KEYS: [&str; 3] = ["component", "library", "logger"];
+const SYSTEMS: [&str; 7] = ["opossum", "resilience4j", "hystrix", "polly", "gobreaker", "pybreaker", "cockatiel"];
+
+pub(super) fn detect(markers: &AhoCorasick, keys: &AhoCorasick, batch: &RecordBatch, events: &mut BreakerRows) {
     let view = View(batch);
     let (bodies, attributes) = (view.texts("body"), view.attributes("attributes"));
     let event_names = view.texts("event_name");
     let mut rows = bodies.rows_with(markers);
     rows.extend(attributes.rows_with_value(markers));
+    rows.extend(attributes.rows_with_key(keys));
     if event_names.0.is_some_and(|names| names.value_data().len() >= OUTLIER_EVENT.len()) {
         rows.extend((0..batch.num_rows()).filter(|row| event_names.get(*row) == Some(OUTLIER_EVENT)));
     }
@@ -36,12 +57,16 @@ pub(super) fn detect(markers: &AhoCorasick, batch: &RecordBatch, events: &mut Br
     let common = Common::of(view);
     for row in rows {
         let body = bodies.get(row).unwrap_or_default();
-        if event_names.get(row) == Some(OUTLIER_EVENT) {
+        if event_names.get(row) == Some(OUTLIER_EVENT) || attributes.get(row, "upstream_url").is_some() {
             outlier(&Outlier::of_attributes(attributes, row), &common.row(row), events);
         } else if let Some(parsed) = Outlier::of_line(body) {
             outlier(&parsed, &common.row(row), events);
         } else {
+            let before = events.len();
             ruled(body, attributes, row, &common, events);
+            if events.len() == before {
+                stated(attributes, row, &common, events);
+            }
         }
     }
 }
@@ -71,6 +96,35 @@ fn ruled(body: &str, attributes: Attributes<'_>, row: usize, common: &Common<'_>
         detail: told.detail,
         ..base
     });
+}
+
+/// An event that attributes state: which breaker, and what it did or became.
+fn stated(attributes: Attributes<'_>, row: usize, common: &Common<'_>, events: &mut BreakerRows) {
+    let Some(breaker) = attributes.first(row, &BREAKER_KEYS) else { return };
+    let said = common.view.texts("event_name").get(row).or_else(|| attributes.first(row, &STATE_KEYS));
+    let Some(event) = said.and_then(event_of) else { return };
+    let names =
+        SYSTEM_KEYS.iter().filter_map(|key| attributes.get(row, key)).chain(common.view.texts("scope_name").get(row));
+    let system = names
+        .filter_map(|name| SYSTEMS.into_iter().find(|system| name.to_ascii_lowercase().contains(system)))
+        .next()
+        .unwrap_or("circuit_breaker");
+    let detail = common.view.texts("body").get(row).and_then(super::detail).or(said);
+    events.push(&BreakerRow { system, breaker: Some(breaker), event, signal: "log", detail, ..common.row(row) });
+}
+
+/// The event that a word of a library stands for, whatever its case and however its parts are joined.
+fn event_of(word: &str) -> Option<&'static str> {
+    let plain: String = word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    Some(match plain.as_str() {
+        "open" | "opened" | "tripped" | "forcedopen" => event::TRIP,
+        "halfopen" | "halfopened" => event::HALF_OPEN,
+        "close" | "closed" | "reset" => event::CLOSE,
+        "reject" | "rejected" | "shortcircuit" | "shortcircuited" | "notpermitted" => event::SHORT_CIRCUIT,
+        "fallback" => event::FALLBACK,
+        "timeout" => event::TIMEOUT,
+        _ => return None,
+    })
 }
 
 /// What each event takes from its row.
@@ -108,13 +162,14 @@ struct Outlier<'a> {
 
 impl<'a> Outlier<'a> {
     fn of_attributes(attributes: Attributes<'a>, row: usize) -> Self {
-        let get = |key| attributes.get(row, key).map(Cow::Borrowed);
+        // Without the prefix where the line was read as any JSON.
+        let get = |keys: [&str; 2]| attributes.first(row, &keys).map(Cow::Borrowed);
         Self {
-            cluster: get("envoy.cluster").or_else(|| get("envoy.cluster_name")),
-            upstream: get("envoy.upstream_url"),
-            action: get("envoy.action"),
-            enforced: get("envoy.enforced"),
-            kind: get("envoy.type"),
+            cluster: get(["envoy.cluster", "cluster"]).or_else(|| get(["envoy.cluster_name", "cluster_name"])),
+            upstream: get(["envoy.upstream_url", "upstream_url"]),
+            action: get(["envoy.action", "action"]),
+            enforced: get(["envoy.enforced", "enforced"]),
+            kind: get(["envoy.type", "type"]),
         }
     }
 

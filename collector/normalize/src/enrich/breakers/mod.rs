@@ -24,6 +24,8 @@ pub struct BreakerDetector {
     /// Names of attributes that tell of an event in a span.
     span_keys: AhoCorasick,
     span_names: AhoCorasick,
+    /// The same in a log.
+    log_keys: AhoCorasick,
     series: metrics::SeriesMemory,
 }
 
@@ -35,6 +37,7 @@ impl Default for BreakerDetector {
         Self {
             markers: searcher(&markers),
             span_keys: searcher(&spans::KEYS),
+            log_keys: searcher(&logs::KEYS),
             span_names: searcher(&[spans::SPRING_FALLBACK]),
             series: metrics::SeriesMemory::default(),
         }
@@ -51,7 +54,7 @@ impl BreakerDetector {
         let mut events = BreakerRows::new(table);
         match table {
             Table::Requests => requests::detect(batch, &mut events),
-            Table::Logs => logs::detect(&self.markers, batch, &mut events),
+            Table::Logs => logs::detect(&self.markers, &self.log_keys, batch, &mut events),
             Table::Spans => spans::detect(self, batch, &mut events),
             Table::Metrics => metrics::detect(&self.series, batch, &mut events),
             Table::Breakers | Table::Rejects => {}

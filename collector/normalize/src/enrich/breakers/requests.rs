@@ -129,23 +129,39 @@ impl<'b> Row<'b> {
         }
         match self.status {
             Some(429) if !has(signs, event::RATE_LIMIT) => {
-                signs.push(Self::of_status("http", event::RATE_LIMIT, false, "429"));
+                signs.push(Self::of_status(self.system(), event::RATE_LIMIT, false, "429"));
             }
             Some(504) if !has(signs, event::TIMEOUT) => {
-                signs.push(Self::of_status("http", event::TIMEOUT, false, "504"));
+                signs.push(Self::of_status(self.system(), event::TIMEOUT, false, "504"));
             }
             _ => {}
         }
         if !has(signs, event::RETRY) && (self.tries > 1 || self.counted_tries() > 1) {
             let is_inferred = false;
             signs.push(Sign {
-                system: "http",
+                system: self.system(),
                 breaker: None,
                 event: event::RETRY,
                 is_inferred,
                 signal: "attempts",
                 detail: None,
             });
+        }
+    }
+
+    /// What the gateway is, for events that are common to all.
+    fn system(&self) -> &'static str {
+        match self.source {
+            "nginx" | "ingress-nginx" => "nginx",
+            "envoy" | "envoy-gateway" | "istio" | "consul" | "kuma" | "app-mesh" | "emissary" => "envoy",
+            "haproxy" => "haproxy",
+            "apache" => "apache",
+            "traefik" => "traefik",
+            "caddy" => "caddy",
+            "kong" => "kong",
+            "linkerd" => "linkerd",
+            "aws-alb" | "aws-elb" => "alb",
+            _ => "http",
         }
     }
 

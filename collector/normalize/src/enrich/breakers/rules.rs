@@ -138,6 +138,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("kong", "target status '", "from 'false' to 'true'", CLOSE, Name::Between("target status '", "'")),
     rule("apache", "AH00959", "", TRIP, Name::Between("worker for (", ")")),
     rule("apache", "AH00940", "", SHORT_CIRCUIT, Name::Between("connection for (", ")")),
+    rule("apache", "AH01170", "", SHORT_CIRCUIT, Name::Between("AH01170: ", ": All")),
     rule("apache", "AH01167", "", SHORT_CIRCUIT, Name::Between("AH01167: ", ": All")),
     rule("haproxy", " has no server available!", "", SHORT_CIRCUIT, Name::WordBefore),
     rule("haproxy", " is DOWN", "Server ", TRIP, Name::WordBefore),

@@ -161,15 +161,18 @@ fn requests_tell_their_events() {
         (RequestRecord { status: Some(504), ..flags("UT") }, vec!["envoy timeout - explicit response_flags"]),
         (RequestRecord { status: Some(200), ..flags("-") }, vec![]),
         (flags("UF"), vec![]),
-        (RequestRecord { status: Some(429), ..RequestRecord::new("nginx") }, vec!["http rate_limit - explicit status"]),
-        (RequestRecord { status: Some(504), ..RequestRecord::new("nginx") }, vec!["http timeout - explicit status"]),
+        (
+            RequestRecord { status: Some(429), ..RequestRecord::new("nginx") },
+            vec!["nginx rate_limit - explicit status"],
+        ),
+        (RequestRecord { status: Some(504), ..RequestRecord::new("nginx") }, vec!["nginx timeout - explicit status"]),
         (
             RequestRecord {
                 attempts: vec![attempt("10.0.0.1:80"), attempt("10.0.0.2:80")],
                 status: Some(200),
                 ..RequestRecord::new("nginx")
             },
-            vec!["http retry - explicit attempts"],
+            vec!["nginx retry - explicit attempts"],
         ),
         (
             RequestRecord {
@@ -181,7 +184,7 @@ fn requests_tell_their_events() {
         ),
         (
             with(RequestRecord { status: Some(200), ..base() }, "envoy.upstream_request_attempt_count", "3"),
-            vec!["http retry - explicit attempts"],
+            vec!["XX retry - explicit attempts"],
         ),
         (
             with(
@@ -310,6 +313,30 @@ fn a_point_that_comes_again_tells_the_same() {
     assert_eq!((at(1, 0.0), at(2, 1.0)), (vec![], trip.map(str::to_owned).to_vec()));
     assert_eq!(at(2, 1.0), trip, "its batch could not be stored at first");
     assert_eq!(at(3, 1.0), [""; 0]);
+}
+
+#[test]
+fn logs_tell_by_what_their_attributes_state() {
+    let told = |attributes: &[(&str, &str)]| {
+        let rows = batch(Table::Logs, vec![("body", texts(&["x"])), ("attributes", maps(&[attributes]))]);
+        told_by(Table::Logs, &rows)
+    };
+    let opossum = |event| told(&[("component", "opossum"), ("breaker", "stock"), ("event", event)]);
+    for (event, expected) in [
+        ("open", "trip"),
+        ("halfOpen", "half_open"),
+        ("close", "close"),
+        ("reject", "short_circuit"),
+        ("fallback", "fallback"),
+    ] {
+        assert_eq!(opossum(event), [format!("opossum {expected} stock explicit log")], "{event}");
+    }
+    assert_eq!(opossum("success"), [""; 0]);
+    assert_eq!(told(&[("circuitBreaker", "pay"), ("to", "HALF_OPEN")]), ["circuit_breaker half_open pay explicit log"]);
+    assert_eq!(told(&[("breaker", "pay")]), [""; 0]);
+    let outlier =
+        [("cluster_name", "shop"), ("upstream_url", "10.0.0.1:80"), ("action", "EJECT"), ("enforced", "true")];
+    assert_eq!(told(&outlier), ["envoy eject shop@10.0.0.1:80 explicit outlier_log"]);
 }
 
 #[test]
