@@ -15,7 +15,7 @@ LEVELS = {30: "info", 40: "warn", 50: "error"}
 
 OPOSSUM = {"open": "trip", "halfOpen": "half_open", "close": "close", "reject": "short_circuit", "fallback": "fallback"}
 
-BREAKERS = "SELECT breaker, event, basis, service_name, trace_id, source_table FROM breakers WHERE system = '{}'"
+BREAKERS = "SELECT breaker, event, basis, signal, service_name, trace_id, source_table FROM breakers WHERE system = '{}'"
 
 
 def check(results, spandrel, story):
@@ -82,7 +82,8 @@ def check_syslog(results, spandrel, story):
 
 
 def check_opossum(results, spandrel, story):
-    rows = [row for row in spandrel.sql(BREAKERS.format("opossum")) if row["source_table"] == "logs"]
+    # The exceptions that the breaker threw are told by other rows.
+    rows = [row for row in spandrel.sql(BREAKERS.format("opossum")) if row["signal"] == "log"]
     expected = {OPOSSUM[event]: count for event, count in truth.breaker_events(story).items()}
     found = {event: sum(row["event"] == event for row in rows) for event in expected}
     results.check("opossum: the scenario had every event", set(expected) == set(OPOSSUM.values()), expected)

@@ -76,6 +76,27 @@ async fn a_followed_file_survives_rotation_and_power_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn directories_that_appear_later_are_read_at_once() {
+    // Had the directory to be found by listing, the file would be gone by then.
+    let (server, logs) = server_with(|directory| {
+        format!(
+            "- {{type: file, paths: ['{}/a/b/access.log'], format: nginx, service: edge, list_interval: 1h}}\n",
+            directory.display()
+        )
+    })
+    .await;
+    let directory = logs.path().join("a/b");
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("access.log");
+    append(&path, &(0..10).map(access_line).collect::<String>());
+    eventually_paths(&server, 10).await;
+    std::fs::rename(&path, directory.join("access.log.1")).unwrap();
+    append(&directory.join("access.log.1"), &access_line(10));
+    append(&path, &access_line(11));
+    eventually_paths(&server, 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn containers_logs_give_services_and_joined_lines() {
     let (server, logs) = server_with(|directory| {
         format!("- {{type: file, paths: ['{}/*.log'], format: auto, multiline: indented}}\n", directory.display())

@@ -184,7 +184,7 @@ fn requests_tell_their_events() {
         ),
         (
             with(RequestRecord { status: Some(200), ..base() }, "envoy.upstream_request_attempt_count", "3"),
-            vec!["XX retry - explicit attempts"],
+            vec!["envoy retry - explicit attempts"],
         ),
         (
             with(

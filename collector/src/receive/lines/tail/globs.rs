@@ -99,7 +99,10 @@ impl Globs {
             }
             let entries = match fs::read_dir(&directory) {
                 Ok(entries) => entries,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    listing.directories.extend(nearest_ancestor(&directory));
+                    continue;
+                }
                 Err(error) => {
                     listing.errors.push((directory, error));
                     continue;
@@ -137,6 +140,12 @@ impl Globs {
             listing.directories.insert(directory);
         }
     }
+}
+
+/// The directory in which it shows that a missing one appears.
+fn nearest_ancestor(directory: &Path) -> Option<PathBuf> {
+    let named = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    directory.ancestors().skip(1).map(named).find(|ancestor| ancestor.is_dir())
 }
 
 fn add_file(path: PathBuf, is_link: bool, listing: &mut Listing, seen: &mut HashSet<Inode>) {

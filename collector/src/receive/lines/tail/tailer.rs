@@ -25,6 +25,8 @@ use super::{
 };
 
 /// A step ends after this time, so that the source can be stopped.
+/// Directories may appear while they are listed; this often they are listed again at once.
+const MAX_RELISTS: usize = 4;
 const STEP: Duration = Duration::from_millis(50);
 /// Joined parts that all files together may keep.
 const MAX_PENDING_BYTES: usize = 32 * 1024 * 1024;
@@ -282,8 +284,14 @@ impl Tailer {
     /// Looks which files there are. `known` is given at the start.
     fn list(&mut self, known: Option<&Known<'_>>) {
         let start = Instant::now();
-        let listing = self.globs.list();
-        self.watch.set(&listing.directories);
+        let mut listing = self.globs.list();
+        // A file may have appeared in a directory after that was listed and before it was watched.
+        for _ in 0..MAX_RELISTS {
+            if !self.watch.set(&listing.directories) {
+                break;
+            }
+            listing = self.globs.list();
+        }
         for (path, error) in &listing.errors {
             if self.failing.insert(path.clone()) {
                 tracing::warn!(source = self.source.name, path = %path.display(), %error, "cannot list");

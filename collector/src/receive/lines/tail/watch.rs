@@ -83,15 +83,17 @@ impl Watch {
         Self { changes, changed, watcher: watcher.ok(), watched: BTreeSet::new(), incomplete: false }
     }
 
-    /// Watches these directories and no others.
-    pub(super) fn set(&mut self, directories: &BTreeSet<PathBuf>) {
-        let Some(watcher) = &mut self.watcher else { return };
+    /// Watches these directories and no others. Whether there are some among them that were not watched before: what
+    /// happened in them since they were listed was not told.
+    pub(super) fn set(&mut self, directories: &BTreeSet<PathBuf>) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
         for gone in self.watched.difference(directories) {
             // It may be gone from the disk as well, and then is not watched any more.
             let _ = watcher.unwatch(gone);
         }
         let mut watched: BTreeSet<PathBuf> = self.watched.intersection(directories).cloned().collect();
         let mut failure = None;
+        let before = watched.len();
         for directory in directories.difference(&self.watched) {
             if watched.len() >= MAX_DIRECTORIES {
                 failure = Some(format!("more than {MAX_DIRECTORIES} directories"));
@@ -111,7 +113,9 @@ impl Watch {
             tracing::warn!(reason, "not all directories are watched; files are listed often instead");
         }
         self.incomplete = failure.is_some();
+        let has_more = watched.len() > before;
         self.watched = watched;
+        has_more
     }
 
     /// A directory that was removed is not watched any more, even when there is one of that name again.
