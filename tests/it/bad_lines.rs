@@ -1,10 +1,10 @@
 //! Lines that are wrong cost themselves only: they are counted and sampled in `rejects`, and the rest is stored.
 
-use std::fmt::Write;
+use std::{fmt::Write as _, io::Write as _};
 
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{Server, eventually};
 
 /// Lines as an answer counts them.
 async fn post(server: &Server, path: &str, body: Vec<u8>) -> Value {
@@ -132,4 +132,37 @@ async fn requests_that_cannot_be_read_are_refused_with_what_to_do() {
         assert!(message.contains(says), "{path}: {message}");
     }
     assert_eq!(server.count("rejects", "true").await, 0);
+}
+
+/// Peak resident memory of a process, in KiB.
+fn peak_memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_endless_line_takes_no_memory() {
+    let logs = tempfile::tempdir().unwrap();
+    let path = logs.path().join("access.log");
+    let config = logs.path().join("spandrel.yaml");
+    std::fs::write(&config, format!("sources: [{{type: file, paths: ['{}'], format: nginx}}]", path.display()))
+        .unwrap();
+    let server = Server::start(&["--config", &config.display().to_string()]).await;
+    let before = peak_memory(server.process.id());
+    let mut file = std::fs::File::create(&path).unwrap();
+    let part = vec![b'x'; 1 << 20];
+    for _ in 0..200 {
+        file.write_all(&part).unwrap();
+    }
+    writeln!(file).unwrap();
+    file.write_all(access_line("/after").as_bytes()).unwrap();
+    eventually("the line after the endless one is stored", async || {
+        (server.count("requests", "url_path = '/after'").await == 1).then_some(())
+    })
+    .await;
+    let rejects = server.sql("SELECT reason, sum(records), max(octet_length(record)) FROM rejects GROUP BY 1").await;
+    assert_eq!(rejects.rows, [[json!("too_long"), json!(1), json!(1024)]]);
+    let grown = peak_memory(server.process.id()) - before;
+    assert!(grown < 64 * 1024, "200 MiB of one line took {grown} KiB");
 }
