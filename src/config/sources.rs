@@ -1,6 +1,6 @@
 //! Values with a structure of their own: `sources`, and the rules for what is derived from records.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use jiff::tz::TimeZone;
 use spandrel_collector::{FileConfig, Input, SourceConfig, StartAt, StdinConfig, SyslogConfig, TlsListener};
@@ -17,18 +17,15 @@ use super::{section::Section, values};
 
 /// Reads the list.
 pub(super) fn sources(text: &str, problems: &mut Vec<String>) -> Vec<SourceConfig> {
-    let mut names = BTreeMap::new();
-    let sources = Section::list("sources", text, problems, |section| {
+    let mut names = BTreeSet::new();
+    Section::list("sources", text, problems, |section| {
         let source = source(section)?;
-        match names.insert(source.name.clone(), ()) {
-            None => Some(source),
-            Some(()) => {
-                section.problem("name", &format!("{:?} is another source's name; give each its own", source.name));
-                None
-            }
+        if !names.insert(source.name.clone()) {
+            section.problem("name", &format!("{:?} is another source's name; give each its own", source.name));
+            return None;
         }
-    });
-    sources
+        Some(source)
+    })
 }
 
 fn source(section: &mut Section<'_>) -> Option<SourceConfig> {
