@@ -11,6 +11,7 @@ use spandrel_proto::{
         otlp::{self, Signal},
     },
 };
+use tokio::sync::Semaphore;
 
 use super::{
     admission::{Admission, Charge},
@@ -32,6 +33,8 @@ pub struct Receiver {
     pipeline: Arc<Pipeline>,
     clock: Arc<dyn Clock>,
     stats: ReceiverStats,
+    /// Turns of decoding large requests.
+    decoding: Arc<Semaphore>,
 }
 
 /// The form of a request body.
@@ -68,6 +71,7 @@ impl Receiver {
             pipeline,
             clock,
             stats: ReceiverStats::default(),
+            decoding: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
         })
     }
 
@@ -105,8 +109,14 @@ impl Receiver {
         let received = if request.body.len() <= INLINE_BYTES {
             self.decode(request)
         } else {
+            // What decoding makes is charged when it is made, so no more than can run make it at once.
+            let turn = Arc::clone(&self.decoding).acquire_owned().await;
             let receiver = Arc::clone(self);
-            let decoding = tokio::task::spawn_blocking(move || receiver.decode(request));
+            let decoding = tokio::task::spawn_blocking(move || {
+                let decoded = receiver.decode(request);
+                drop(turn);
+                decoded
+            });
             decoding.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
         };
         let decoded = self.counted(transport, received)?;
@@ -148,6 +158,10 @@ impl Receiver {
         if records.report.rejected_total() > 0 {
             tables.push((Table::Rejects, rejects(signal, &records.report, received_at)));
         }
+        // What was decoded is paid for before more is made of it.
+        charge
+            .replace(tables.iter().map(|(_, batch)| batch.get_array_memory_size()).sum())
+            .map_err(|_| ReceiveError::Busy)?;
         let enriched = self.pipeline.enrich(tables);
         Ok(Decoded { enriched, report: records.report, rows, bytes: protobuf.len(), charge })
     }

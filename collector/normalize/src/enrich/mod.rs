@@ -7,6 +7,7 @@ pub mod correlation;
 mod enricher;
 mod error;
 pub mod redact;
+mod searcher;
 pub mod services;
 #[cfg(test)]
 pub(crate) mod testing;

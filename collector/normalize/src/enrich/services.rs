@@ -6,14 +6,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aho_corasick::AhoCorasick;
 use arrow::{
     array::{Array, ArrayRef, AsArray, StringArray},
     record_batch::RecordBatch,
 };
 use spandrel_proto::model::Table;
 
-use super::view::View;
+use super::{searcher::Searcher, view::View};
 use crate::kubernetes::service_of_host;
 
 /// A service of the configuration.
@@ -32,7 +31,7 @@ pub struct ServiceMap {
     exact: HashMap<String, Arc<str>>,
     patterns: Vec<(String, Arc<str>)>,
     /// Names of attributes that hold a sender's own address.
-    address_keys: AhoCorasick,
+    address_keys: Searcher,
     learned: Mutex<Learned>,
 }
 
@@ -64,8 +63,7 @@ impl ServiceMap {
                 exact.insert(address, service);
             }
         }
-        let address_keys = AhoCorasick::new(["k8s.pod.ip", "host.ip", "network.local.address"]);
-        let address_keys = address_keys.expect("the patterns are short and few");
+        let address_keys = Searcher::new(&["k8s.pod.ip", "host.ip", "network.local.address"]);
         Self { exact, patterns, address_keys, learned: Mutex::default() }
     }
 

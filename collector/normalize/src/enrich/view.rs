@@ -1,11 +1,12 @@
 //! Columns of stored batches, read by name.
 
-use aho_corasick::{AhoCorasick, Input};
 use arrow::{
     array::{Array, AsArray, BinaryArray, ListArray, MapArray, PrimitiveArray, StringArray},
     datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type},
     record_batch::RecordBatch,
 };
+
+use super::searcher::Searcher;
 
 /// The columns of a batch. A column that is not there, or not of the type asked for, reads as null throughout.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +55,7 @@ impl<'b> Texts<'b> {
     }
 
     /// The rows that one of the patterns is in, in order.
-    pub(super) fn rows_with(self, patterns: &AhoCorasick) -> Vec<usize> {
+    pub(super) fn rows_with(self, patterns: &Searcher) -> Vec<usize> {
         self.0.map(|column| elements_with(patterns, column)).unwrap_or_default()
     }
 }
@@ -110,13 +111,13 @@ impl<'b> Attributes<'b> {
     }
 
     /// The rows with one of the patterns in a key, in order.
-    pub(super) fn rows_with_key(self, patterns: &AhoCorasick) -> Vec<usize> {
+    pub(super) fn rows_with_key(self, patterns: &Searcher) -> Vec<usize> {
         let Some((map, keys, _)) = self.0 else { return Vec::new() };
         rows_of(map.value_offsets(), keys.rows_with(patterns))
     }
 
     /// The rows with one of the patterns in a value, in order.
-    pub(super) fn rows_with_value(self, patterns: &AhoCorasick) -> Vec<usize> {
+    pub(super) fn rows_with_value(self, patterns: &Searcher) -> Vec<usize> {
         let Some((map, _, values)) = self.0 else { return Vec::new() };
         rows_of(map.value_offsets(), values.rows_with(patterns))
     }
@@ -137,18 +138,18 @@ fn row_of(offsets: &[i32], element: usize) -> Option<usize> {
 
 /// The elements that one of the patterns is in. The values of all elements are searched as one text: most batches have
 /// none, and then this is all that they cost.
-pub(super) fn elements_with(patterns: &AhoCorasick, column: &StringArray) -> Vec<usize> {
+pub(super) fn elements_with(patterns: &Searcher, column: &StringArray) -> Vec<usize> {
     let offsets = column.value_offsets();
     let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return Vec::new() };
     let edge = |offset: &i32| usize::try_from(*offset).unwrap_or_default();
     let (mut at, end) = (edge(first), edge(last));
     let mut elements = Vec::new();
-    while let Some(found) = patterns.find(Input::new(column.value_data()).span(at..end)) {
+    while let Some(found) = patterns.find(column.value_data(), at, end) {
         let element = offsets.partition_point(|offset| edge(offset) <= found.start()) - 1;
         let element_end = edge(&offsets[element + 1]);
         if found.end() <= element_end {
             elements.push(element);
-        } else if let Some(inside) = patterns.find(Input::new(column.value_data()).span(found.start()..element_end)) {
+        } else if let Some(inside) = patterns.find(column.value_data(), found.start(), element_end) {
             // What was found reaches into the next element; a shorter or later one may be whole in this.
             debug_assert!(inside.end() <= element_end);
             elements.push(element);
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_pattern_is_found_inside_of_elements_only() {
-        let patterns = AhoCorasick::new(["breaker", "akin"]).unwrap();
+        let patterns = Searcher::new(&["breaker", "akin"]);
         let column = StringArray::from(vec![
             Some("a breaker"),
             None,

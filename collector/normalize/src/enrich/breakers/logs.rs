@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::AhoCorasick;
 use arrow::record_batch::RecordBatch;
 
 use super::{
-    super::view::{Attributes, View},
+    super::{
+        searcher::Searcher,
+        view::{Attributes, View},
+    },
     first_rule,
     rules::{Name, event},
     told,
@@ -42,7 +44,7 @@ const STATE_KEYS: [&str; 8] =
 const SYSTEM_KEYS: [&str; 3] = ["component", "library", "logger"];
 const SYSTEMS: [&str; 7] = ["opossum", "resilience4j", "hystrix", "polly", "gobreaker", "pybreaker", "cockatiel"];
 
-pub(super) fn detect(markers: &AhoCorasick, keys: &AhoCorasick, batch: &RecordBatch, events: &mut BreakerRows) {
+pub(super) fn detect(markers: &Searcher, keys: &Searcher, batch: &RecordBatch, events: &mut BreakerRows) {
     let view = View(batch);
     let (bodies, attributes) = (view.texts("body"), view.attributes("attributes"));
     let event_names = view.texts("event_name");

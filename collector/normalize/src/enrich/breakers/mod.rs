@@ -6,10 +6,10 @@ mod requests;
 mod rules;
 mod spans;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use arrow::record_batch::RecordBatch;
 use spandrel_proto::{columns::text_prefix, model::Table};
 
+use super::searcher::Searcher;
 use crate::rows::{BreakerRow, BreakerRows};
 use rules::{Name, RULES, Rule};
 
@@ -20,12 +20,12 @@ const DETAIL_BYTES: usize = 512;
 /// number of series.
 #[derive(Debug)]
 pub struct BreakerDetector {
-    markers: AhoCorasick,
+    markers: Searcher,
     /// Names of attributes that tell of an event in a span.
-    span_keys: AhoCorasick,
-    span_names: AhoCorasick,
+    span_keys: Searcher,
+    span_names: Searcher,
     /// The same in a log.
-    log_keys: AhoCorasick,
+    log_keys: Searcher,
     series: metrics::SeriesMemory,
 }
 
@@ -35,17 +35,13 @@ impl Default for BreakerDetector {
         markers.push(logs::OUTLIER_MARKER);
         markers.dedup();
         Self {
-            markers: searcher(&markers),
-            span_keys: searcher(&spans::KEYS),
-            log_keys: searcher(&logs::KEYS),
-            span_names: searcher(&[spans::SPRING_FALLBACK]),
+            markers: Searcher::new(&markers),
+            span_keys: Searcher::new(&spans::KEYS),
+            log_keys: Searcher::new(&logs::KEYS),
+            span_names: Searcher::new(&[spans::SPRING_FALLBACK]),
             series: metrics::SeriesMemory::default(),
         }
     }
-}
-
-fn searcher(patterns: &[&str]) -> AhoCorasick {
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(patterns).expect("the patterns are short and few")
 }
 
 impl BreakerDetector {

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::AhoCorasick;
 use arrow::array::StringArray;
 use regex::{Captures, Regex};
 
 use super::{KEPT_KEYS, REDACTED, cards};
-use crate::{enrich::view::elements_with, ids::IdKind};
+use crate::{
+    enrich::{searcher::Searcher, view::elements_with},
+    ids::IdKind,
+};
 
 /// Names of the built-in rules.
 pub(super) const RULES: [&str; 5] = ["authorization", "cookie", "jwt", "card", "email"];
@@ -63,8 +65,8 @@ type Find = fn(&[u8]) -> Option<usize>;
 
 #[derive(Debug)]
 pub(super) struct BuiltIn {
-    marks: AhoCorasick,
-    key_marks: AhoCorasick,
+    marks: Searcher,
+    key_marks: Searcher,
     header: Regex,
     bearer: Regex,
     jwt: Regex,
@@ -76,11 +78,10 @@ const MARKS: [&str; 8] = ["uthorization", "UTHORIZATION", "ookie", "OOKIE", "ear
 
 impl BuiltIn {
     pub(super) fn new() -> Self {
-        let searcher = |patterns: &[&str]| AhoCorasick::new(patterns).expect("the patterns are short and few");
         let regex = |pattern: &str| Regex::new(pattern).expect("the expression is valid");
         Self {
-            marks: searcher(&MARKS),
-            key_marks: searcher(&MARKS[..4]),
+            marks: Searcher::new(&MARKS),
+            key_marks: Searcher::new(&MARKS[..4]),
             // A header's name and its value, bare or quoted, in JSON, in JSON inside of JSON, in a list of one.
             header: regex(concat!(
                 r#"(?i)\b((?:proxy[-_])?authorization|(?:set[-_])?cookie)(\\*["']?\s*[:=]\s*\[?\s*)"#,
@@ -125,7 +126,7 @@ impl BuiltIn {
             return Some(REDACTED.to_owned());
         }
         let mut text = Cow::Borrowed(text);
-        let is_marked = self.marks.is_match(&*text);
+        let is_marked = self.marks.is_match(&text);
         if is_marked {
             self.headers(&mut text, counts);
             replace(
