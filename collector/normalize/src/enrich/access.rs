@@ -3,18 +3,24 @@
 
 mod keys;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use arrow::{
     array::{Array, ArrayRef, BinaryArray, Int64Array, MapArray, StringArray},
     record_batch::RecordBatch,
 };
+use jiff::tz::TimeZone;
 use keys::{Part, part_of};
 use spandrel_proto::model::id::{SPAN_ID_LEN, TRACE_ID_LEN};
 
 use crate::{
+    format::{Format, FormatOptions, LineContext},
+    gateway::envoy,
     ids::{Ids, correlation_key},
-    record::{RequestRecord, Side, Text},
+    record::{Output, RequestRecord, Side, Text},
     rows::RequestRows,
     time,
 };
@@ -24,19 +30,18 @@ const CLIENT_LOGGERS: [&str; 2] = ["System.Net.Http.HttpClient", "org.apache.hc.
 
 const METHODS: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
 
-/// The rows of `requests` for those rows of `logs` whose attributes hold an access record: a method, a path or URL, and a
-/// status or a duration. `None` where no row does.
+/// The rows of `requests` for those rows of `logs` that hold an access record: in their attributes a method, a path or
+/// URL, and a status or a duration; or as their body a line of Envoy's, as Istio's OpenTelemetry provider sends it.
+/// `None` where no row does.
 pub fn requests_in_logs(logs: &RecordBatch) -> Option<RecordBatch> {
     let columns = Columns::of(logs)?;
-    // The keys of all rows are one buffer: most batches have no key of a method at all.
-    let keys = columns.keys.value_data();
-    let offsets = columns.keys.value_offsets();
-    let span = usize::try_from(*offsets.first()?).ok()?..usize::try_from(*offsets.last()?).ok()?;
-    memchr::memmem::find(keys.get(span)?, b"ethod")?;
-
+    // The texts of all rows are one buffer: most batches have no key of a method at all, and no such line.
+    let has_attributes = holds(columns.keys, b"ethod");
+    let has_lines = columns.body.is_some_and(|bodies| holds(bodies, b"] \""));
     let mut rows = RequestRows::default();
-    for row in 0..logs.num_rows() {
-        if let Some(request) = columns.request(row) {
+    for row in 0..if has_attributes || has_lines { logs.num_rows() } else { 0 } {
+        let in_attributes = if has_attributes { columns.request(row) } else { None };
+        if let Some(request) = in_attributes.or_else(|| if has_lines { columns.line(row) } else { None }) {
             let gateway = Columns::text(columns.service_name, row).unwrap_or_default();
             rows.push(&request, gateway, columns.time.value(row));
         }
@@ -44,7 +49,25 @@ pub fn requests_in_logs(logs: &RecordBatch) -> Option<RecordBatch> {
     (!rows.is_empty()).then(|| rows.finish())
 }
 
+fn holds(texts: &StringArray, part: &[u8]) -> bool {
+    let offsets = texts.value_offsets();
+    let edge = |offset: Option<&i32>| offset.and_then(|offset| usize::try_from(*offset).ok()).unwrap_or_default();
+    let span = edge(offsets.first())..edge(offsets.last());
+    texts.value_data().get(span).is_some_and(|bytes| memchr::memmem::find(bytes, part).is_some())
+}
+
+/// The text layouts of Envoy and the meshes built on it, in the order in which they are told apart.
+static LINES: LazyLock<Vec<Arc<dyn Format>>> = LazyLock::new(|| {
+    let plain = FormatOptions::default();
+    [envoy::istio(&plain), envoy::kuma(&plain), envoy::emissary(&plain), envoy::envoy(&plain)]
+        .into_iter()
+        .map(|format| format.expect("the layouts are built in"))
+        .collect()
+});
+static UTC: TimeZone = TimeZone::UTC;
+
 struct Columns<'b> {
+    body: Option<&'b StringArray>,
     time: &'b Int64Array,
     service_name: Option<&'b StringArray>,
     source: Option<&'b StringArray>,
@@ -64,6 +87,7 @@ impl<'b> Columns<'b> {
         }
         let attributes: &MapArray = column(logs, "attributes")?;
         Some(Self {
+            body: column(logs, "body"),
             time: column(logs, "time")?,
             service_name: column(logs, "service_name"),
             source: column(logs, "source"),
@@ -96,6 +120,31 @@ impl<'b> Columns<'b> {
             found.take(self.keys.value(entry), self.values.value(entry));
         }
         let mut request = found.finish(self.time.value(row))?;
+        self.take_ids(row, &mut request.ids);
+        Some(request)
+    }
+
+    /// The access record that the body is, as a line: `[2026-03-04T12:00:00.000Z] "GET / HTTP/1.1" 200 ...`.
+    fn line(&self, row: usize) -> Option<RequestRecord<'b>> {
+        let body = Self::text(self.body, row)?;
+        let line = body.strip_prefix("ACCESS ").unwrap_or(body);
+        if !line.starts_with('[') || line.as_bytes().get(5) != Some(&b'-') {
+            return None;
+        }
+        let context = LineContext {
+            received_at: self.time.value(row),
+            envelope_time: None,
+            zone: &UTC,
+            service: Self::text(self.service_name, row),
+            host: None,
+            program: None,
+            severity_number: None,
+        };
+        let mut request = LINES.iter().find_map(|format| {
+            let mut output = Output::default();
+            format.parse(body.trim_end(), &context, &mut output).ok()?;
+            output.requests.pop()
+        })?;
         self.take_ids(row, &mut request.ids);
         Some(request)
     }

@@ -240,3 +240,31 @@ fn slices_of_batches_are_read_within_their_bounds() {
     assert_eq!(requests_in_logs(&batch.slice(2, 1)).map(|found| found.num_rows()), Some(1));
     assert!(requests_in_logs(&batch.slice(1, 1)).is_none());
 }
+
+#[test]
+fn lines_of_envoy_as_bodies_are_requests() {
+    let zone = TimeZone::UTC;
+    let istio = "[2026-03-04T12:00:00.310Z] \"GET /cart?x=1 HTTP/1.1\" 503 UO overflow - \"-\" 0 81 4 - \"10.0.0.7\" \
+                 \"curl/8\" \"6c1f0a5e-1f0b-9c2d-9d7e-000000000001\" \"cart:8080\" \"-\" \
+                 outbound|8080||cart.shop.svc.cluster.local - 10.96.0.9:8080 10.0.0.7:4100 - default\n";
+    let envoy = "[2026-03-04T12:00:01.000Z] \"POST /pay HTTP/2\" 200 - 154 0 226 100 \"10.0.35.28\" \"k6\" \
+                 \"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2\" \"pay\" \"10.0.2.1:80\"";
+    let mut batch = LogRows::new("otlp");
+    for body in [istio, "[2026-03-04] \"not\" a request", "{\"a\":\"[x] \\\"y\\\"\"}", envoy] {
+        let record = LogRecord {
+            time: Some(TIME),
+            service_name: Some("web".into()),
+            body: Some(body.into()),
+            ..LogRecord::default()
+        };
+        batch.push(&record, &test_context(&zone));
+    }
+    let requests = requests_in_logs(&batch.finish()).unwrap();
+    assert_eq!(requests.num_rows(), 2);
+    let columns =
+        ["source", "side", "gateway", "url_path", "upstream_service", "response_flags", "correlation_id", "outcome"];
+    let row = |row| columns.map(|column| text(&requests, column, row).unwrap_or("-")).join(" ");
+    assert_eq!(row(0), "istio outbound web /cart cart UO 6c1f0a5e-1f0b-4c2d-9d7e-000000000001 rejected");
+    assert_eq!(status(&requests, 1), Some(200));
+    assert_eq!((text(&requests, "url_path", 1), long(&requests, "duration_ns", 1)), (Some("/pay"), Some(226 * MS)));
+}
