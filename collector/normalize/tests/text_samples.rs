@@ -1,4 +1,9 @@
 //! Lines of other projects' test suites, where their directory is beside the repository.
+//!
+//! Left out: VRL's `parse_timestamp` (times by patterns of its caller, which no configuration here has) and
+//! `parse_aws_cloudwatch_log_subscription_message` (an envelope of AWS's delivery, which no input here takes); the patterns of
+//! Logstash for S3 and CloudFront, which are no gateways. VRL's `parse_klog` and `parse_glog` are in `application_logs.rs`,
+//! its `parse_syslog` and the syslog lines of the others beside the syslog reader.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
