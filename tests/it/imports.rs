@@ -118,3 +118,19 @@ async fn ids_of_sessions_are_told_from_ids_of_requests() {
     ];
     assert_eq!(found.rows.into_iter().map(Value::Array).collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn lines_that_are_many_and_short_are_stored_in_bounded_memory() {
+    let server = Server::start(&[]).await;
+    let lines = "x\n".repeat(400_000);
+    let url = server.url("/api/v1/logs/text?service=tiny");
+    let refused = server.client().post(url).body(lines.clone()).send().await.unwrap();
+    assert_eq!(refused.status(), 413, "all at once they would become too much");
+    assert_eq!(server.count("logs", "service_name = 'tiny'").await, 0);
+    let file = server.path("tiny.log");
+    std::fs::write(&file, lines).unwrap();
+    let (url, file) = (server.url(""), file.display().to_string());
+    let finished = run(&["import", "--url", &url, "--format", "text", "--service", "tiny", "--quiet", &file]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_eq!(server.count("logs", "service_name = 'tiny'").await, 400_000);
+}

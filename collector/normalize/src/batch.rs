@@ -16,6 +16,9 @@ use crate::{
 /// The format is looked for when this many bytes of lines are held, however few lines they are.
 const HELD_BYTES: usize = 256 * 1024;
 
+/// What a row takes besides its texts.
+const ROW_BYTES: usize = 400;
+
 /// What became of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineCounts {
@@ -138,6 +141,12 @@ impl LineBatch {
     /// Bytes of the lines taken so far.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What the lines become in memory, roughly: a line of a few bytes becomes a row of many columns.
+    pub fn expanded_bytes(&self) -> usize {
+        let rows = self.requests.len() + self.logs.as_ref().map_or(0, LogRows::len) + self.held.len();
+        2 * self.bytes + rows * ROW_BYTES
     }
 
     /// Name of the format that lines are read as.

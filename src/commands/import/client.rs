@@ -93,14 +93,29 @@ impl Client {
         Ok(Self { http: reqwest::Client::new(), endpoint })
     }
 
-    /// Sends lines until the server has them for good.
+    /// Sends lines until the server has them for good; what is too much for one request in as many as it takes.
     pub(super) async fn send(&self, lines: Vec<u8>, source: &str, service: Option<&str>) -> anyhow::Result<Totals> {
+        let mut totals = Totals::default();
+        let mut parts = vec![&lines[..]];
+        while let Some(part) = parts.pop() {
+            let middle = memchr::memchr(b'\n', &part[part.len() / 2..]).map(|end| part.len() / 2 + end + 1);
+            match (self.send_part(part, source, service).await?, middle) {
+                (Some(sent), _) => totals.add(sent),
+                (None, Some(middle)) if middle < part.len() => parts.extend([&part[middle..], &part[..middle]]),
+                (None, _) => anyhow::bail!("the server takes no request with a line as long as one here"),
+            }
+        }
+        Ok(totals)
+    }
+
+    /// Sends lines in one request; `None` if they are too much for one.
+    async fn send_part(&self, lines: &[u8], source: &str, service: Option<&str>) -> anyhow::Result<Option<Totals>> {
         let mut url = self.endpoint.clone();
         url.query_pairs_mut().append_pair("source", source);
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", service);
         }
-        let body = bytes::Bytes::from(zstd::encode_all(&lines[..], 1)?);
+        let body = bytes::Bytes::from(zstd::encode_all(lines, 1)?);
         for _ in 0..TRIES {
             let request = self.http.post(url.clone()).header(CONTENT_TYPE, "text/plain");
             let response = request
@@ -113,7 +128,10 @@ impl Client {
             let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
             let answer: Value = response.json().await.unwrap_or_default();
             if status.is_success() {
-                return Ok(Totals::of_answer(&answer));
+                return Ok(Some(Totals::of_answer(&answer)));
+            }
+            if status == StatusCode::PAYLOAD_TOO_LARGE {
+                return Ok(None);
             }
             if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
                 return Err(refusal(status, &answer));

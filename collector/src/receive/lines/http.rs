@@ -37,6 +37,13 @@ use super::{
 /// Bodies up to this are read where they arrive; larger ones on a thread that may block.
 const INLINE_BYTES: usize = 512 * 1024;
 
+/// What the lines of one request may become in memory, roughly.
+const MAX_EXPANDED_BYTES: usize = 48 * 1024 * 1024;
+
+fn is_too_large(batch: &LineBatch) -> bool {
+    batch.expanded_bytes() > MAX_EXPANDED_BYTES
+}
+
 /// What receives lines over HTTP.
 #[expect(missing_debug_implementations, reason = "it holds only what others hand in")]
 pub struct HttpLines {
@@ -189,6 +196,14 @@ impl HttpLines {
         };
         let mut batch = LineBatch::new(format, &source, self.max_line_bytes);
         push_body(&body, assembler, &mut batch, &context);
+        if is_too_large(&batch) {
+            return Err(Refusal {
+                status: StatusCode::PAYLOAD_TOO_LARGE,
+                code: "too_large",
+                message: format!("the lines become more than {MAX_EXPANDED_BYTES} bytes; send fewer at once"),
+                retry_after: None,
+            });
+        }
         let bytes = batch.bytes();
         Ok((batch.finish(), bytes, charge))
     }
@@ -207,6 +222,9 @@ fn push_body(body: &[u8], mut assembler: Assembler, batch: &mut LineBatch, conte
         return batch.push(trimmed, context);
     }
     for line in body.split(|byte| *byte == b'\n') {
+        if is_too_large(batch) {
+            return;
+        }
         assembler.push(line, 0, batch, context);
     }
     assembler.flush(batch, context);
@@ -214,7 +232,7 @@ fn push_body(body: &[u8], mut assembler: Assembler, batch: &mut LineBatch, conte
 
 fn push_array(elements: &[u8], batch: &mut LineBatch, context: &LineContext<'_>) {
     let mut rest = elements.trim_ascii_start();
-    while !rest.is_empty() && !rest.starts_with(b"]") {
+    while !rest.is_empty() && !rest.starts_with(b"]") && !is_too_large(batch) {
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
         let Some(Ok(_)) = values.next() else {
             let error = LineError::new(LineReason::Json, "the JSON array is broken from here on");

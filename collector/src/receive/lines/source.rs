@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::{sink::LineSink, stats::SourceStats};
 
 /// A batch is stored when its lines have this many bytes,
-pub(super) const BATCH_BYTES: usize = 1024 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
+/// or become this much in memory,
+const BATCH_EXPANDED_BYTES: usize = 6 * 1024 * 1024;
 /// or when its first line is this old.
 pub(super) const BATCH_AGE: Duration = Duration::from_millis(200);
 /// A record that further lines may belong to is complete when none has come for this time.
@@ -37,6 +39,11 @@ pub(super) struct Source {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stats: Arc<SourceStats>,
     pub(super) stop: CancellationToken,
+}
+
+/// Whether a batch is to be stored before it takes more lines.
+pub(super) fn is_full(batch: &LineBatch) -> bool {
+    batch.bytes() >= BATCH_BYTES || batch.expanded_bytes() >= BATCH_EXPANDED_BYTES
 }
 
 /// The source was stopped before its lines were stored.

@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     assembler::Assembler,
     config::StdinConfig,
-    source::{BATCH_AGE, BATCH_BYTES, RECORD_TIMEOUT, Source, Stopped},
+    source::{BATCH_AGE, RECORD_TIMEOUT, Source, Stopped, is_full},
     splitter::LineSplitter,
 };
 
@@ -58,7 +58,7 @@ pub(super) async fn run(
         if (lines > 0 || batch.bytes() > 0) && since.is_none() {
             since = Some(Instant::now());
         }
-        if ended || batch.bytes() >= BATCH_BYTES || since.is_some_and(|since| since.elapsed() >= BATCH_AGE) {
+        if ended || is_full(&batch) || since.is_some_and(|since| since.elapsed() >= BATCH_AGE) {
             source.store_or_lose(std::mem::replace(&mut batch, source.batch()), lines).await?;
             (lines, since) = (0, None);
         }

@@ -8,7 +8,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::super::source::{BATCH_AGE, BATCH_BYTES, Source, Stopped};
+use super::super::source::{BATCH_AGE, Source, Stopped, is_full};
 
 /// Chunks that wait. A chunk is what was read at once, and at most one long message beside.
 const CHUNKS: usize = 32;
@@ -60,7 +60,7 @@ pub(super) async fn run(source: Arc<Source>, mut chunks: Receiver<Chunk>) -> Res
         while let Some(chunk) = next {
             lines += chunk.messages.len() as u64;
             push(&source, &chunk, &mut batch);
-            if batch.bytes() >= BATCH_BYTES {
+            if is_full(&batch) {
                 break;
             }
             next = match tokio::time::timeout_at(due, chunks.recv()).await {

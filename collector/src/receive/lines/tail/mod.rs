@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     config::FileConfig,
-    source::{BATCH_AGE, BATCH_BYTES, Source},
+    source::{BATCH_AGE, Source, is_full},
 };
 use checkpoint::Checkpoint;
 use globs::Globs;
@@ -64,7 +64,7 @@ impl FileSource {
             let stopping = source.stop.is_cancelled();
             let batch_due = tailer.batch_since.map(|since| since + BATCH_AGE);
             let is_due = batch_due.is_some_and(|due| Instant::now() >= due);
-            if tailer.has_batch() && (stopping || is_due || tailer.batch.bytes() >= BATCH_BYTES) {
+            if tailer.has_batch() && (stopping || is_due || is_full(&tailer.batch)) {
                 if source.store(tailer.take_batch()).await.is_err() {
                     break;
                 }

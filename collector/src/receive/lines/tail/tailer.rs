@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{
     super::{
         config::{FileConfig, StartAt},
-        source::{BATCH_BYTES, RECORD_TIMEOUT, Source},
+        source::{RECORD_TIMEOUT, Source, is_full},
     },
     checkpoint::{Checkpoint, Entry},
     file::{Reading, TailedFile, Turn},
@@ -123,7 +123,7 @@ impl Tailer {
         if start >= self.next_tick {
             self.tick(start);
         }
-        while self.batch.bytes() < BATCH_BYTES && start.elapsed() < STEP {
+        while !is_full(&self.batch) && start.elapsed() < STEP {
             let Some(inode) = self.ready.pop_front() else { return false };
             self.turn(inode);
         }
