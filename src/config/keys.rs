@@ -55,7 +55,7 @@ pub(super) const SOURCES: &str = "sources";
 pub(super) const CORRELATION_KEYS: &str = "correlation.keys";
 pub(super) const CORRELATION_PATTERNS: &str = "correlation.patterns";
 pub(super) const SERVICES: &str = "services";
-pub(super) const REDACTION_BUILT_IN: &str = "redaction.built_in";
+pub(super) const REDACTION_ENABLED: &str = "redaction.enabled";
 pub(super) const REDACTION_RULES: &str = "redaction.rules";
 pub(super) const QUERY_TIMEOUT: &str = "query.timeout";
 pub(super) const QUERY_MEMORY: &str = "query.memory_bytes";
@@ -139,11 +139,11 @@ pub(super) const KEYS: &[Key] = &[
         "Services by host, address or `address:port`, for gateways' records; see [services](services.md).",
     ),
     key(
-        REDACTION_BUILT_IN,
+        REDACTION_ENABLED,
         "true or false",
         "true",
-        "Take credentials, cookies, tokens, card numbers and e-mail addresses in URLs out of everything that is stored; \
-         see [redaction](redaction.md).",
+        "Take credentials, cookies, tokens, card numbers and e-mail addresses in URLs out of everything that is stored, \
+         and what `redaction.rules` say; see [redaction](redaction.md).",
     ),
     structured(REDACTION_RULES, "list", "More to take out: `{name, pattern, replacement}`."),
     key(QUERY_TIMEOUT, DURATION, "60s", "Time limit of one query."),

@@ -260,7 +260,7 @@ impl Settings {
         let [keys_text, patterns, services, rules] =
             [keys::CORRELATION_KEYS, keys::CORRELATION_PATTERNS, keys::SERVICES, keys::REDACTION_RULES].map(&mut text);
         let config = EnrichConfig {
-            redact: self.value(keys::REDACTION_BUILT_IN, true, values::boolean),
+            redact: self.value(keys::REDACTION_ENABLED, true, values::boolean),
             redaction_rules: sources::redaction_rules(&rules, &mut self.problems),
             services: sources::services(&services, &mut self.problems),
             correlation_keys: sources::correlation_keys(&keys_text, &mut self.problems),

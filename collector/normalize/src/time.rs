@@ -64,40 +64,22 @@ pub fn ctime(text: &str, zone: &TimeZone) -> Option<i64> {
 /// RFC 3339 and ISO 8601: `2016-04-15T20:17:00.310Z`, with a space for the `T`, a comma for the point, any number of
 /// fraction digits, an offset with or without colon. Without an offset the time is in `zone`.
 pub fn iso8601(text: &str, zone: &TimeZone) -> Option<i64> {
-    let bytes = text.trim().as_bytes();
-    if bytes.len() < 19 || bytes[4] != b'-' || bytes[7] != b'-' || !matches!(bytes[10], b'T' | b't' | b' ') {
-        return None;
-    }
-    let (hour, minute, second, nanos, rest) = time_of_day(&bytes[11..])?;
-    let clock = Clock {
-        year: digits(&bytes[0..4])?,
-        month: digits(&bytes[5..7])?,
-        day: digits(&bytes[8..10])?,
-        hour,
-        minute,
-        second,
-        nanos,
-    };
-    clock.with_rest(rest, zone)
+    dated(text.trim().as_bytes(), b'-', b"Tt ", zone)
 }
 
 /// `2026/09/27 13:25:59`, the time of nginx's error log, in `zone`.
 pub fn slashed(text: &str, zone: &TimeZone) -> Option<i64> {
-    let bytes = text.as_bytes();
-    if bytes.len() < 19 || bytes[4] != b'/' || bytes[7] != b'/' || bytes[10] != b' ' {
+    dated(text.as_bytes(), b'/', b" ", zone)
+}
+
+/// Year, month and day with `separator` between them, one of `between`, the time of day, and perhaps an offset.
+fn dated(bytes: &[u8], separator: u8, between: &[u8], zone: &TimeZone) -> Option<i64> {
+    if bytes.len() < 19 || bytes[4] != separator || bytes[7] != separator || !between.contains(&bytes[10]) {
         return None;
     }
     let (hour, minute, second, nanos, rest) = time_of_day(&bytes[11..])?;
-    let clock = Clock {
-        year: digits(&bytes[0..4])?,
-        month: digits(&bytes[5..7])?,
-        day: digits(&bytes[8..10])?,
-        hour,
-        minute,
-        second,
-        nanos,
-    };
-    clock.with_rest(rest, zone)
+    let (year, month, day) = (digits(&bytes[0..4])?, digits(&bytes[5..7])?, digits(&bytes[8..10])?);
+    Clock { year, month, day, hour, minute, second, nanos }.with_rest(rest, zone)
 }
 
 /// `05:18:20.847`: a time of day without a date, in `zone`, at the day that brings it nearest to `near`.

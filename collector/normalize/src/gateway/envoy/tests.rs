@@ -340,30 +340,3 @@ proptest! {
         }
     }
 }
-
-/// `cargo test --release -p spandrel-normalize -- --ignored --nocapture lines_per_second`
-#[test]
-#[ignore = "a measurement, of use in a release build only"]
-fn json_lines_per_second() {
-    const LINES: u32 = 200_000;
-    let line = format!(
-        r#"{{"start_time":"2026-03-01T10:00:00.310Z","route_name":"default","method":"GET","path":"/api/v1/products/66VCHSJNUP?currency=EUR","protocol":"HTTP/1.1","response_code":200,"response_flags":"-","response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":0,"bytes_sent":1379,"duration":12,"upstream_service_time":"11","x_forwarded_for":"198.51.100.7","user_agent":"Mozilla/5.0 (X11; Linux x86_64) Firefox/126.0","request_id":"{ID}","authority":"productcatalog:3550","upstream_host":"10.244.1.17:3550","upstream_cluster":"outbound|3550||productcatalog.shop.svc.cluster.local","upstream_local_address":"10.244.1.20:41604","downstream_local_address":"10.96.3.4:3550","downstream_remote_address":"198.51.100.7:39106","requested_server_name":null,"upstream_transport_failure_reason":null}}"#
-    );
-    let format = istio(&plain()).unwrap();
-    let start = std::time::Instant::now();
-    for _ in 0..LINES {
-        let mut output = Output::default();
-        format.parse(&line, &context(None), &mut output).unwrap();
-        assert_eq!(std::hint::black_box(&output).requests.len(), 1);
-    }
-    let parsed = start.elapsed();
-    let start = std::time::Instant::now();
-    let mut batch = crate::batch::LineBatch::new(format, "test", 1 << 20);
-    for _ in 0..LINES {
-        batch.push(line.as_bytes(), &context(None));
-    }
-    let normalized = batch.finish();
-    assert_eq!(normalized.counts.requests, u64::from(LINES));
-    let per_line = |time: std::time::Duration| time.as_nanos() / u128::from(LINES);
-    println!("{} bytes: {} ns parsed, {} ns in Arrow", line.len(), per_line(parsed), per_line(start.elapsed()));
-}

@@ -300,34 +300,3 @@ async fn ten_thousand_files_are_read_with_few_of_them_open() {
     eventually("those that were renamed are read to their ends", || place.sink.count() == 10_010).await;
     running.stop().await;
 }
-
-/// Run by hand: `cargo test -p spandrel-collector a_hundred_thousand -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "makes 100,000 files and measures"]
-async fn a_hundred_thousand_files_cost_nothing_while_idle() {
-    let place = Place::new();
-    for number in 0..100_000 {
-        fs::write(place.path(&format!("{number}.log")), format!("{number}\n")).unwrap();
-    }
-    let start = Instant::now();
-    let files = FileConfig { list_interval: Duration::from_secs(10), ..place.files() };
-    let running = place.start_with(files).await;
-    let stats = Arc::clone(&running.source.stats);
-    eventually("all are listed", || stats.files() == 100_000).await;
-    println!("listed after {:?}", start.elapsed());
-    eventually("all are stored", || place.sink.count() == 100_000).await;
-    println!("stored after {:?}", start.elapsed());
-    eventually("the checkpoint is written", || stats.lag_bytes() == 0).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let before = processor_ticks();
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    println!("idle: {} hundredths of a CPU second in 60 s", processor_ticks() - before);
-    running.stop().await;
-}
-
-/// Time this process used, in the system's ticks of 10 ms.
-fn processor_ticks() -> u64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
