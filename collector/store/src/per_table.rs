@@ -63,6 +63,13 @@ fn slot(table: Table) -> usize {
         Table::Requests => 3,
         Table::Breakers => 4,
         Table::Rejects => 5,
+        Table::Operations => 6,
+        Table::Edges => 7,
+        Table::CriticalPaths => 8,
+        Table::Coverage => 9,
+        Table::OperationsHourly => 10,
+        Table::EdgesHourly => 11,
+        Table::Findings => 12,
     }
 }
 

@@ -11,7 +11,11 @@ use std::{
 };
 
 use arrow::{
-    array::cast::AsArray, compute::concat_batches, datatypes::Int64Type, json::ReaderBuilder, record_batch::RecordBatch,
+    array::cast::AsArray,
+    compute::concat_batches,
+    datatypes::{DataType, Int64Type},
+    json::ReaderBuilder,
+    record_batch::RecordBatch,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
@@ -72,11 +76,34 @@ pub(crate) fn row(table: Table, id: u64, time: i64) -> Value {
         Table::Rejects => json!({
             "time": time, "source": service, "format": "nginx", "reason": "format", "record": format!("line {id}"), "records": id,
         }),
+        Table::Operations
+        | Table::Edges
+        | Table::CriticalPaths
+        | Table::Coverage
+        | Table::OperationsHourly
+        | Table::EdgesHourly
+        | Table::Findings => computed(table, id, time),
     };
     if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
         row.extend(more);
     }
     row
+}
+
+/// A row of a table that is computed from others: every column that must be there has a value.
+fn computed(table: Table, id: u64, time: i64) -> Value {
+    let fields = table.schema();
+    let required = fields.fields().iter().filter(|field| !field.is_nullable() && field.name() != "service_name");
+    let values = required.map(|field| {
+        let value = match field.data_type() {
+            DataType::Utf8 => Value::from(format!("{}-{id}", field.name())),
+            DataType::Float64 => Value::from(id as f64),
+            _ if field.name() == table.time_column() => Value::from(time),
+            _ => Value::from(id),
+        };
+        (field.name().clone(), value)
+    });
+    Value::Object(values.collect())
 }
 
 pub(crate) fn trace_id(id: u64) -> [u8; 16] {
@@ -164,7 +191,9 @@ pub(crate) fn ids(data_dir: &Path, snapshot: &Snapshot, table: Table) -> Vec<u64
 }
 
 pub(crate) fn ids_of(batch: &RecordBatch) -> Vec<u64> {
-    let numbers = ["flags", "request_bytes", "records"].into_iter().find_map(|name| batch.column_by_name(name));
+    let numbers = ["flags", "request_bytes", "revision", "opened", "records"]
+        .into_iter()
+        .find_map(|name| batch.column_by_name(name));
     match numbers {
         Some(numbers) => numbers.as_primitive::<Int64Type>().values().iter().map(|id| *id as u64).collect(),
         None => {

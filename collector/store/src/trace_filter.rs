@@ -50,7 +50,7 @@ const CHECKSUM_LEN: usize = 4;
 pub(crate) fn filtered_column(table: Table) -> Option<&'static str> {
     match table {
         Table::Spans | Table::Logs | Table::Requests => Some("trace_id"),
-        Table::Metrics | Table::Breakers | Table::Rejects => None,
+        _ => None,
     }
 }
 

@@ -87,6 +87,11 @@ pub(super) fn stored(table: Table) -> SchemaRef {
     static REQUESTS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(requests())));
     static BREAKERS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(breakers())));
     static REJECTS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(rejects())));
+    static OPERATIONS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(operations())));
+    static EDGES: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(edges())));
+    static CRITICAL_PATHS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(critical_paths())));
+    static COVERAGE: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(coverage())));
+    static FINDINGS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(findings())));
     match table {
         Table::Spans => SPANS.clone(),
         Table::Logs => LOGS.clone(),
@@ -94,6 +99,11 @@ pub(super) fn stored(table: Table) -> SchemaRef {
         Table::Requests => REQUESTS.clone(),
         Table::Breakers => BREAKERS.clone(),
         Table::Rejects => REJECTS.clone(),
+        Table::Operations | Table::OperationsHourly => OPERATIONS.clone(),
+        Table::Edges | Table::EdgesHourly => EDGES.clone(),
+        Table::CriticalPaths => CRITICAL_PATHS.clone(),
+        Table::Coverage => COVERAGE.clone(),
+        Table::Findings => FINDINGS.clone(),
     }
 }
 
@@ -291,6 +301,143 @@ fn rejects() -> Vec<Field> {
         text("record"),
         required(long("records")),
     ]
+}
+
+fn operations() -> Vec<Field> {
+    let keys = vec![
+        required(time("time")),
+        required(text("service_name")),
+        text("service_namespace"),
+        text("deployment_environment_name"),
+        required(text("operation")),
+        required(text("view")),
+    ];
+    let own = vec![required(double("entries")), required(long("self_time_ns"))];
+    [keys, calls(), own, seen()].concat()
+}
+
+fn edges() -> Vec<Field> {
+    let keys = vec![
+        required(time("time")),
+        required(text("source")),
+        text("source_namespace"),
+        required(text("source_kind")),
+        required(text("target")),
+        text("target_namespace"),
+        required(text("target_kind")),
+        text("deployment_environment_name"),
+        required(text("kind")),
+        required(text("protocol")),
+        required(text("operation")),
+        text("db_namespace"),
+        required(text("view")),
+        required(text("evidence")),
+    ];
+    let own = vec![
+        required(double("attempts")),
+        required(double("sync")),
+        required(double("blocking")),
+        required(double("paired")),
+        required(long("network_sum_ns")),
+        binary("queue_delay"),
+        required(long("negative_delays")),
+    ];
+    [keys, calls(), own, seen()].concat()
+}
+
+/// Requests, failures and durations of a group of calls. Counts are weighted; latency is of calls that ended `ok`.
+fn calls() -> Vec<Field> {
+    vec![
+        required(long("records")),
+        required(double("requests")),
+        required(double("failures")),
+        required(double("ok")),
+        required(double("client_fault")),
+        required(double("rejected")),
+        required(double("server_fault")),
+        required(double("timeout")),
+        required(double("cancelled")),
+        required(double("unreachable")),
+        required(double("unknown")),
+        required(double("weight_squares")),
+        required(long("duration_sum_ns")),
+        required(long("busy_ns")),
+        binary("latency"),
+        binary("failure_latency"),
+        binary("other_latency"),
+    ]
+}
+
+fn seen() -> Vec<Field> {
+    vec![
+        required(time("first_seen")),
+        required(time("last_seen")),
+        list("examples", scalar_item(DataType::Utf8)),
+        required(long("revision")),
+    ]
+}
+
+fn critical_paths() -> Vec<Field> {
+    vec![
+        required(time("time")),
+        required(text("entry_service")),
+        required(text("entry_operation")),
+        required(text("service_name")),
+        required(text("operation")),
+        text("deployment_environment_name"),
+        required(long("exclusive_ns")),
+        required(double("presence")),
+        required(long("revision")),
+    ]
+}
+
+fn coverage() -> Vec<Field> {
+    vec![
+        required(time("time")),
+        required(text("service_name")),
+        text("service_namespace"),
+        text("deployment_environment_name"),
+        required(long("spans")),
+        required(long("orphans")),
+        required(long("duplicates")),
+        required(long("cycles")),
+        required(long("id_clashes")),
+        required(long("unpaired_clients")),
+        required(long("paired_clients")),
+        required(long("clients_missing")),
+        required(long("negative_durations")),
+        required(long("alias_conflicts")),
+        required(long("skew_suspects")),
+        required(long("revision")),
+    ]
+}
+
+fn findings() -> Vec<Field> {
+    vec![
+        required(time("time")),
+        required(text("id")),
+        required(text("kind")),
+        text("subkind"),
+        required(text("state")),
+        required(text("severity")),
+        required(int("score")),
+        required(text("method")),
+        required(text("subject")),
+        required(text("service_name")),
+        text("operation"),
+        text("target"),
+        text("deployment_environment_name"),
+        required(time("opened")),
+        time("closed"),
+        required(text("evidence")),
+        list("examples", scalar_item(DataType::Utf8)),
+        required(text("sql")),
+        required(text("remedy")),
+    ]
+}
+
+fn binary(name: &str) -> Field {
+    Field::new(name, DataType::Binary, true)
 }
 
 fn text(name: &str) -> Field {

@@ -15,12 +15,43 @@ pub enum Table {
     Requests,
     Breakers,
     Rejects,
+    Operations,
+    Edges,
+    CriticalPaths,
+    Coverage,
+    OperationsHourly,
+    EdgesHourly,
+    Findings,
 }
 
 impl Table {
     /// Every table, in the order of their codes.
-    pub const ALL: [Table; 6] =
-        [Table::Spans, Table::Logs, Table::Metrics, Table::Requests, Table::Breakers, Table::Rejects];
+    pub const ALL: [Table; 13] = [
+        Table::Spans,
+        Table::Logs,
+        Table::Metrics,
+        Table::Requests,
+        Table::Breakers,
+        Table::Rejects,
+        Table::Operations,
+        Table::Edges,
+        Table::CriticalPaths,
+        Table::Coverage,
+        Table::OperationsHourly,
+        Table::EdgesHourly,
+        Table::Findings,
+    ];
+
+    /// The tables that are computed from others, a time bucket at a time. Each bucket is written whole, again and again
+    /// if need be; of its rows only those of the greatest `revision` count.
+    pub const ROLLUPS: [Table; 6] = [
+        Table::Operations,
+        Table::Edges,
+        Table::CriticalPaths,
+        Table::Coverage,
+        Table::OperationsHourly,
+        Table::EdgesHourly,
+    ];
 
     /// The name users write in SQL, and the directory the table's files are in.
     pub fn name(self) -> &'static str {
@@ -31,6 +62,13 @@ impl Table {
             Table::Requests => "requests",
             Table::Breakers => "breakers",
             Table::Rejects => "rejects",
+            Table::Operations => "operations",
+            Table::Edges => "edges",
+            Table::CriticalPaths => "critical_paths",
+            Table::Coverage => "coverage",
+            Table::OperationsHourly => "operations_hourly",
+            Table::EdgesHourly => "edges_hourly",
+            Table::Findings => "findings",
         }
     }
 
@@ -43,6 +81,13 @@ impl Table {
             Table::Requests => 4,
             Table::Breakers => 5,
             Table::Rejects => 6,
+            Table::Operations => 7,
+            Table::Edges => 8,
+            Table::CriticalPaths => 9,
+            Table::Coverage => 10,
+            Table::OperationsHourly => 11,
+            Table::EdgesHourly => 12,
+            Table::Findings => 13,
         }
     }
 
@@ -60,7 +105,17 @@ impl Table {
     pub fn time_column(self) -> &'static str {
         match self {
             Table::Spans | Table::Requests => "start_time",
-            Table::Logs | Table::Metrics | Table::Breakers | Table::Rejects => "time",
+            Table::Logs
+            | Table::Metrics
+            | Table::Breakers
+            | Table::Rejects
+            | Table::Operations
+            | Table::Edges
+            | Table::CriticalPaths
+            | Table::Coverage
+            | Table::OperationsHourly
+            | Table::EdgesHourly
+            | Table::Findings => "time",
         }
     }
 
@@ -73,6 +128,10 @@ impl Table {
             Table::Requests => &["gateway", "start_time"],
             Table::Breakers => &["service_name", "time"],
             Table::Rejects => &["source", "time"],
+            Table::Operations | Table::OperationsHourly | Table::Coverage => &["service_name", "time"],
+            Table::Edges | Table::EdgesHourly => &["source", "target", "time"],
+            Table::CriticalPaths => &["entry_service", "entry_operation", "time"],
+            Table::Findings => &["kind", "time"],
         }
     }
 }

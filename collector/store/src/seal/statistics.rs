@@ -87,7 +87,8 @@ fn statistics_columns(table: Table) -> Vec<&'static str> {
         Table::Spans => &["end_time", "duration_ns", "http_response_status_code"][..],
         Table::Logs => &["severity_number"],
         Table::Requests => &["end_time", "duration_ns", "http_response_status_code"],
-        Table::Metrics | Table::Breakers | Table::Rejects => &[],
+        Table::Findings => &["opened", "closed"],
+        _ => &[],
     });
     columns
 }

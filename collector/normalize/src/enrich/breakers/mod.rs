@@ -53,7 +53,7 @@ impl BreakerDetector {
             Table::Logs => logs::detect(&self.markers, &self.log_keys, batch, &mut events),
             Table::Spans => spans::detect(self, batch, &mut events),
             Table::Metrics => metrics::detect(&self.series, batch, &mut events),
-            Table::Breakers | Table::Rejects => {}
+            _ => {}
         }
         (!events.is_empty()).then(|| events.finish())
     }

@@ -1,0 +1,37 @@
+//! What is wrong with the shape of a system: detectors that look at every trace, and what they conclude per minute.
+//!
+//! A detector keeps what it needs per minute, and at the end of each minute says which of its conditions hold, with
+//! their evidence. [`track`] makes findings of that: one over time, not one a minute.
+
+mod candidate;
+mod kind;
+
+pub use candidate::{Candidate, Evidence, Method, Subject, Value, magnitude};
+pub use kind::{FindingKind, Severity};
+
+use crate::{analysed::Analysed, context::Context, rollup::Minutes};
+
+/// What all detectors share when they evaluate.
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluation<'a> {
+    pub context: &'a Context,
+    /// The minutes up to the one that has just ended, and as many before it as are kept.
+    pub minutes: &'a Minutes,
+    /// First nanosecond of the minute that has just ended.
+    pub minute: i64,
+}
+
+/// Finds one kind of finding, or a few that share what they look at.
+pub trait Detector: std::fmt::Debug + Send {
+    /// Looks at a trace. Each trace comes once, in no order.
+    fn observe(&mut self, analysed: &Analysed<'_>);
+
+    /// What holds at the end of a minute, looking back as far as the detector's own horizon.
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate>;
+
+    /// Forgets what was kept of the minutes before `minute`.
+    fn forget_before(&mut self, minute: i64);
+
+    /// Bytes of memory held, roughly. Must have a bound.
+    fn size(&self) -> usize;
+}

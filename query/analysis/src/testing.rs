@@ -1,0 +1,87 @@
+//! Traces for tests.
+
+use spandrel_proto::model::Outcome;
+
+use crate::{
+    context::Context,
+    span::{Kind, Peer, Resource, Service, Span, SpanFlags, WEIGHT_ONE},
+    text::Text,
+    trace::Trace,
+};
+
+/// Milliseconds in nanoseconds.
+pub(crate) const MS: i64 = 1_000_000;
+
+/// Spans of one trace, written down one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Fixture {
+    pub(crate) context: Context,
+    pub(crate) spans: Vec<Span>,
+}
+
+impl Fixture {
+    /// Adds a span from `start` to `end` milliseconds. A parent of 0 is none. `service` may name an instance after a
+    /// slash: `cart/1`; instances are hosts too.
+    pub(crate) fn span(
+        &mut self,
+        (id, parent): (u64, u64),
+        kind: Kind,
+        service: &str,
+        (start, end): (i64, i64),
+    ) -> &mut Span {
+        let (name, instance) = service.split_once('/').unwrap_or((service, ""));
+        let name = self.context.texts.intern(name);
+        let instance = self.context.texts.intern(instance);
+        let service = self.context.add_service(Service { namespace: Text::NONE, name, environment: Text::NONE });
+        let resource = self.context.add_resource(Resource {
+            service,
+            instance,
+            host: instance,
+            zone: Text::NONE,
+            version: Text::NONE,
+            criticality: Text::NONE,
+        });
+        let operation = self.context.texts.intern("op");
+        self.spans.push(Span {
+            trace_id: 1,
+            span_id: id,
+            parent_id: parent,
+            start: start * MS,
+            end: end * MS,
+            weight: WEIGHT_ONE,
+            links: None,
+            parameter: 0,
+            resource,
+            operation,
+            peer: self.context.add_peer(Peer::default()),
+            cause: Text::NONE,
+            deadline_ms: 0,
+            messages: 0,
+            http_status: 0,
+            flags: SpanFlags::default(),
+            kind,
+            outcome: Outcome::Ok,
+            resend: 0,
+        });
+        self.spans.last_mut().expect("a span was pushed above")
+    }
+
+    /// The trace of all spans.
+    pub(crate) fn trace(&self) -> Trace {
+        Trace::build(self.spans.clone(), &self.context)
+    }
+}
+
+#[test]
+fn a_trace_knows_parents_children_and_who_serves() {
+    let mut fixture = Fixture::default();
+    fixture.span((3, 2), Kind::Server, "cart", (2, 8));
+    fixture.span((1, 0), Kind::Server, "shop", (0, 10));
+    fixture.span((2, 1), Kind::Client, "shop", (1, 9));
+    let trace = fixture.trace();
+    assert_eq!(trace.order().collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!((trace.parent(0), trace.parent(1), trace.parent(2)), (None, Some(0), Some(1)));
+    assert_eq!((trace.serving(0), trace.serving(1), trace.serving(2)), (0, 0, 2));
+    assert_eq!(trace.children(0).collect::<Vec<_>>(), [1]);
+    assert_eq!(trace.roots().collect::<Vec<_>>(), [0]);
+}

@@ -1,0 +1,100 @@
+//! The spans of one trace as a forest.
+
+mod build;
+
+use crate::span::{Kind, Span};
+
+/// No span.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// What had to be repaired in a trace, as counts of spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Repairs {
+    /// Copies that were left out.
+    pub duplicates: u32,
+    /// Server spans that had the id of their client span (Zipkin) and were given one of their own.
+    pub shared_ids: u32,
+    /// Other spans with the id of another span.
+    pub id_clashes: u32,
+    /// Parents that were cut off because they were descendants.
+    pub cycles: u32,
+    /// Spans whose parent is not there.
+    pub orphans: u32,
+}
+
+/// The spans of one trace, each once, and who is whose child. Several roots are usual: fragments whose parent is not
+/// there stand beside the true root.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    pub id: u128,
+    /// In order of start, then end (the later first), then id.
+    pub spans: Vec<Span>,
+    pub repairs: Repairs,
+    parents: Vec<u32>,
+    /// Children of span `i` are `children[offsets[i]..offsets[i + 1]]`, in the order of `spans`.
+    offsets: Vec<u32>,
+    children: Vec<u32>,
+    /// Parents before their children.
+    order: Vec<u32>,
+    /// The nearest span at or above each that serves (kind `SERVER` or `CONSUMER`) or is a root.
+    serving: Vec<u32>,
+}
+
+impl Trace {
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    pub fn parent(&self, span: usize) -> Option<usize> {
+        let parent = self.parents[span];
+        (parent != NONE).then_some(parent as usize)
+    }
+
+    pub fn children(&self, span: usize) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator + '_ {
+        let range = self.offsets[span] as usize..self.offsets[span + 1] as usize;
+        self.children[range].iter().map(|child| *child as usize)
+    }
+
+    /// All spans, parents before their children.
+    pub fn order(&self) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator + '_ {
+        self.order.iter().map(|span| *span as usize)
+    }
+
+    /// Spans without a parent here, in order of start.
+    pub fn roots(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.len()).filter(|span| self.parents[*span] == NONE)
+    }
+
+    /// Whether the span names a parent that is not there.
+    pub fn is_orphan(&self, span: usize) -> bool {
+        self.parents[span] == NONE && self.spans[span].parent_id != 0
+    }
+
+    /// The nearest span at or above `span` that serves, or its root: in whose name `span` works.
+    pub fn serving(&self, span: usize) -> usize {
+        self.serving[span] as usize
+    }
+
+    /// Whether requests are counted by this span: it serves, or it is a root of its trace.
+    pub fn is_serving(&self, span: usize) -> bool {
+        self.serving[span] as usize == span
+    }
+
+    /// The span with this id.
+    pub fn find(&self, span_id: u64) -> Option<usize> {
+        self.spans.iter().position(|span| span.span_id == span_id)
+    }
+
+    pub fn kind(&self, span: usize) -> Kind {
+        self.spans[span].kind
+    }
+
+    /// Bytes of memory held.
+    pub fn size(&self) -> usize {
+        self.spans.iter().map(Span::size).sum::<usize>() + self.len() * 20
+    }
+}
