@@ -6,6 +6,7 @@
 mod admission;
 pub mod api;
 mod classify;
+mod computed;
 mod cooperative;
 mod engine;
 mod error;

@@ -24,13 +24,13 @@ use std::sync::Arc;
 
 use datafusion::{
     catalog::{TableFunctionImpl, TableProvider},
-    common::ScalarValue,
+    common::{Result, ScalarValue},
     logical_expr::{AggregateUDF, Expr, ScalarUDF, lit},
 };
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
-use crate::table::{ScanCounters, SnapshotTable};
+use crate::table::{ScanCounters, SnapshotTable, latest};
 
 /// The scalar functions.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -61,18 +61,29 @@ impl Tables {
         Self { snapshot: snapshot.clone(), counters: counters.clone() }
     }
 
-    pub(crate) fn provider(&self, table: Table) -> Arc<dyn TableProvider> {
-        Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()))
+    /// The table as users see it. Of a rollup, the rows that count.
+    pub(crate) fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>> {
+        let all = Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()));
+        if Table::ROLLUPS.contains(&table) { latest(all) } else { Ok(all) }
+    }
+
+    /// The table as the analysis reads it.
+    pub(crate) fn unpresented(&self, table: Table) -> Arc<dyn TableProvider> {
+        Arc::new(SnapshotTable::unpresented(table, self.snapshot.clone(), self.counters.clone()))
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 }
 
 /// The table functions over the tables of one snapshot, with their names.
-pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
-    vec![
-        ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)))),
-        ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans), now_ns))),
+pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Result<Vec<(&'static str, Arc<dyn TableFunctionImpl>)>> {
+    Ok(vec![
+        ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)?))),
+        ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans)?, now_ns))),
         ("correlations", Arc::new(correlations::CorrelationsFunction::new(tables.clone(), now_ns))),
-    ]
+    ])
 }
 
 fn timestamp(time_ns: i64) -> Expr {
