@@ -4,6 +4,7 @@
 //! Start reading at [`Engine`].
 
 mod admission;
+mod analysis;
 pub mod api;
 mod classify;
 mod computed;

@@ -10,6 +10,7 @@
 //! | `hdr_sketch(duration_ns [, weight])` | aggregate | a latency sketch, binary |
 //! | `hdr_merge(sketch)` | aggregate | one sketch of many |
 //! | `hdr_quantile(sketch, q)` | scalar | nanoseconds |
+//! | `hdr_count_below(sketch, limit_ns)` | scalar | how many durations are at most that |
 
 mod aggregate;
 mod arguments;
@@ -36,6 +37,7 @@ use crate::table::{ScanCounters, SnapshotTable, latest};
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         Arc::new(ScalarUDF::new_from_impl(hdr::HdrQuantile::new())),
+        Arc::new(ScalarUDF::new_from_impl(hdr::HdrCountBelow::new())),
         Arc::new(ScalarUDF::new_from_impl(operation::OperationName::new())),
     ]
 }
@@ -86,6 +88,6 @@ pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Result<Vec<(&'sta
     ])
 }
 
-fn timestamp(time_ns: i64) -> Expr {
+pub(crate) fn timestamp(time_ns: i64) -> Expr {
     lit(ScalarValue::TimestampNanosecond(Some(time_ns), Some("UTC".into())))
 }

@@ -1,0 +1,3 @@
+//! The analysis over stored spans: graphs, critical paths, findings.
+
+mod slices;
