@@ -26,8 +26,10 @@ pub(crate) trait Computation: Debug + Send + Sync + 'static {
     fn inputs(&self) -> Result<Vec<LogicalPlan>>;
 
     fn start(&self) -> Self::Running;
+}
 
-    /// The schema of the output as a table.
+/// A computation whose output can be seen as a table.
+pub(crate) trait Tabular: Computation {
     fn schema(&self) -> SchemaRef;
 
     /// The output as rows of it.
@@ -80,14 +82,14 @@ pub(crate) struct ComputedTable<C> {
     schema: SchemaRef,
 }
 
-impl<C: Computation> ComputedTable<C> {
+impl<C: Tabular> ComputedTable<C> {
     pub(crate) fn new(computation: C) -> Self {
         Self { schema: computation.schema(), computation: Arc::new(computation) }
     }
 }
 
 #[async_trait]
-impl<C: Computation> TableProvider for ComputedTable<C> {
+impl<C: Tabular> TableProvider for ComputedTable<C> {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
@@ -119,7 +121,7 @@ struct ComputedPartition<C> {
     schema: SchemaRef,
 }
 
-impl<C: Computation> PartitionStream for ComputedPartition<C> {
+impl<C: Tabular> PartitionStream for ComputedPartition<C> {
     fn schema(&self) -> &SchemaRef {
         &self.schema
     }

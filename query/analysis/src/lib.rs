@@ -9,6 +9,9 @@
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
 //! | [`paths`] | critical path, slack, clock skew |
+//! | [`hops`] | logical calls between nodes |
+//! | [`skew`] | how far the clocks of hosts are apart |
+//! | [`paths`] | critical path, slack, who waits for whom |
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
@@ -26,6 +29,7 @@ pub mod peers;
 pub mod red;
 pub mod rollup;
 pub mod sketch;
+pub mod skew;
 pub mod span;
 #[cfg(test)]
 mod testing;

@@ -31,7 +31,7 @@ use datafusion::{
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
-use crate::table::{ScanCounters, SnapshotTable, latest};
+use crate::table::{ScanCounters, SnapshotTable, latest_findings, latest_revision};
 
 /// The scalar functions.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -63,10 +63,14 @@ impl Tables {
         Self { snapshot: snapshot.clone(), counters: counters.clone() }
     }
 
-    /// The table as users see it. Of a rollup, the rows that count.
+    /// The table as users see it: without rows that later ones replaced.
     pub(crate) fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>> {
         let all = Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()));
-        if Table::ROLLUPS.contains(&table) { latest(all) } else { Ok(all) }
+        match table {
+            Table::Findings => latest_findings(all),
+            rollup if Table::ROLLUPS.contains(&rollup) => latest_revision(all),
+            _ => Ok(all),
+        }
     }
 
     /// The table as the analysis reads it.

@@ -19,6 +19,6 @@ mod prune;
 mod stored;
 
 pub use exposed::exposed_schema;
-pub(crate) use latest::latest;
+pub(crate) use latest::{latest_findings, latest_revision};
 pub(crate) use provider::{ScanCounters, SnapshotTable, store_url};
 pub(crate) use stored::stored_form;
