@@ -7,6 +7,8 @@ mod slack;
 mod tests;
 mod timeline;
 mod waiting;
+#[cfg(test)]
+mod waiting_tests;
 
 use std::{collections::HashMap, ops::Range};
 
