@@ -8,8 +8,6 @@
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
-//! | [`paths`] | critical path, slack, clock skew |
-//! | [`hops`] | logical calls between nodes |
 //! | [`skew`] | how far the clocks of hosts are apart |
 //! | [`paths`] | critical path, slack, who waits for whom |
 //! | [`errors`] | where failures come from |

@@ -26,11 +26,18 @@ pub(crate) struct TraceLookup {
     pub(crate) range: (i64, i64),
 }
 
-/// Batches in their stored form.
-#[derive(Debug, Default)]
+/// Rows of a table in their stored form.
+#[derive(Debug)]
 pub(crate) struct Collected {
+    table: Table,
     batches: Vec<RecordBatch>,
     bytes: usize,
+}
+
+impl Collected {
+    pub(super) fn of(table: Table) -> Self {
+        Self { table, batches: Vec::new(), bytes: 0 }
+    }
 }
 
 impl Computation for TraceLookup {
@@ -44,7 +51,7 @@ impl Computation for TraceLookup {
     }
 
     fn start(&self) -> Collected {
-        Collected::default()
+        Collected::of(Table::Spans)
     }
 }
 
@@ -52,7 +59,7 @@ impl Running for Collected {
     type Output = Vec<RecordBatch>;
 
     fn push(&mut self, _input: usize, batch: RecordBatch) -> Result<()> {
-        let batch = stored_form(Table::Spans, &batch)?;
+        let batch = stored_form(self.table, &batch)?;
         self.bytes += batch.get_array_memory_size();
         self.batches.push(batch);
         Ok(())

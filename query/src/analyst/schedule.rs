@@ -119,6 +119,11 @@ impl Schedule {
         Some(next)
     }
 
+    /// Everything before this was judged.
+    pub(super) fn judged_until(&self) -> i64 {
+        self.judged.map_or(i64::MAX, |judged| judged + MINUTE)
+    }
+
     /// Forgets the minutes before `minute`.
     pub(super) fn forget_before(&mut self, minute: i64) {
         self.minutes = self.minutes.split_off(&minute);
