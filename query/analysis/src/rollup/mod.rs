@@ -4,7 +4,7 @@
 mod calls;
 mod minute;
 
-pub use calls::{Calls, OUTCOMES};
+pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
 pub use minute::{
     CoverageStats, EdgeKey, EdgeStats, Examples, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats,
     View,
