@@ -12,6 +12,7 @@
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
+//! | [`statistics`] | how sure a measured share is |
 //! | [`findings`] | detectors and findings |
 
 pub mod analysed;
@@ -26,6 +27,7 @@ pub mod red;
 pub mod rollup;
 pub mod sketch;
 pub mod span;
+pub mod statistics;
 #[cfg(test)]
 mod testing;
 pub mod text;

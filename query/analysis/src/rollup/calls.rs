@@ -39,12 +39,12 @@ impl Sign {
         };
     }
 
-    /// Adds weighted nanoseconds, or takes them away.
+    /// Adds weighted nanoseconds, which are not negative, or takes them away.
     pub fn sum(self, sum: &mut i128, nanos: i64, weight: u64) {
         let by = i128::from(nanos) * i128::from(weight);
         *sum = match self {
             Sign::Add => sum.saturating_add(by),
-            Sign::Remove => sum.saturating_sub(by),
+            Sign::Remove => sum.saturating_sub(by).max(0),
         };
     }
 
@@ -96,13 +96,7 @@ impl Calls {
             return;
         }
         let duration = duration.max(0);
-        sign.count(&mut self.records, 1);
-        sign.count(&mut self.by_outcome[index(outcome)], weight);
-        let square = u128::from(weight) * u128::from(weight);
-        self.weight_squares = match sign {
-            Sign::Add => self.weight_squares.saturating_add(square),
-            Sign::Remove => self.weight_squares.saturating_sub(square),
-        };
+        self.change_untimed(sign, weight, outcome);
         sign.sum(&mut self.duration, duration, weight);
         if duration <= LONGEST {
             let latency = match outcome {
@@ -112,6 +106,20 @@ impl Calls {
             };
             sign.sketch(latency, duration, weight);
         }
+    }
+
+    /// Counts a call of which nobody knows how long it took.
+    pub fn change_untimed(&mut self, sign: Sign, weight: u64, outcome: Outcome) {
+        if weight == 0 {
+            return;
+        }
+        sign.count(&mut self.records, 1);
+        sign.count(&mut self.by_outcome[index(outcome)], weight);
+        let square = u128::from(weight) * u128::from(weight);
+        self.weight_squares = match sign {
+            Sign::Add => self.weight_squares.saturating_add(square),
+            Sign::Remove => self.weight_squares.saturating_sub(square),
+        };
     }
 
     pub fn merge(&mut self, other: &Calls) {
