@@ -8,7 +8,8 @@
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`] | logical calls between nodes |
-//! | [`paths`] | critical path, slack, clock skew |
+//! | [`skew`] | how far the clocks of hosts are apart |
+//! | [`paths`] | critical path, slack, who waits for whom |
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
@@ -26,6 +27,7 @@ pub mod paths;
 pub mod red;
 pub mod rollup;
 pub mod sketch;
+pub mod skew;
 pub mod span;
 pub mod statistics;
 #[cfg(test)]
