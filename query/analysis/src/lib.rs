@@ -7,7 +7,7 @@
 //! | [`sketch`], [`red`] | latency percentiles that merge exactly; requests, failures, durations |
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
-//! | [`hops`] | logical calls between nodes |
+//! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
 //! | [`paths`] | critical path, slack, clock skew |
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
@@ -22,6 +22,7 @@ pub mod hops;
 pub mod operation;
 mod path_template;
 pub mod paths;
+pub mod peers;
 pub mod red;
 pub mod rollup;
 pub mod sketch;
