@@ -29,6 +29,7 @@ pub mod rollup;
 pub mod sketch;
 pub mod skew;
 pub mod span;
+pub mod statistics;
 #[cfg(test)]
 mod testing;
 pub mod text;

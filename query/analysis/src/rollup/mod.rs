@@ -2,10 +2,23 @@
 //! everything can be taken away again.
 
 mod calls;
+mod columns;
+mod examples;
 mod minute;
+mod observe;
+mod read;
+mod requests;
+mod rows;
+#[cfg(test)]
+mod tests;
 
-pub use calls::{Calls, OUTCOMES};
+pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
+pub use columns::ReadError;
+pub use examples::Examples;
 pub use minute::{
-    CoverageStats, EdgeKey, EdgeStats, Examples, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats,
-    View,
+    CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };
+pub use observe::observe;
+pub use read::read;
+pub use requests::observe_requests;
+pub use rows::{edge_kind, hourly_rows, rows};
