@@ -196,20 +196,13 @@ fn buckets_of(values: &[(u64, u64)]) -> BTreeMap<u64, u64> {
 }
 
 fn add(buckets: &mut BTreeMap<u64, u64>, duration_ns: u64, count: u64) {
-<<<<<<< HEAD
-    let sum = buckets.entry(REFERENCE.lowest_equivalent(micros(duration_ns))).or_default();
-    *sum = sum.saturating_add(count);
-=======
     let sum = buckets.entry(bucket_of(duration_ns)).or_default();
     *sum = sum.saturating_add(count);
 }
 
 /// Lowest value in microseconds of the bucket of a duration.
 fn bucket_of(duration_ns: u64) -> u64 {
-    let micros = (duration_ns / NANOS_PER_MICRO + u64::from(duration_ns % NANOS_PER_MICRO >= NANOS_PER_MICRO / 2))
-        .min(MAX_MICROS);
-    REFERENCE.lowest_equivalent(micros)
->>>>>>> rollups
+    REFERENCE.lowest_equivalent(micros(duration_ns))
 }
 
 /// Rounded to the nearest.
