@@ -208,7 +208,22 @@ fn slack_is_how_much_later_and_drag_how_much_earlier() {
         ((4, 1), Server, "q", (60, 70)),
     ];
     type Vector<'a> = (&'a str, &'a [Row], [Option<i64>; 4], [i64; 4]);
-    let vectors: [Vector<'_>; 3] = [
+    // In the manner of CRISP's: b follows a and overlaps it a little, d ran beside b.
+    let chained: [Row; 4] = [
+        (P, Server, "p", (0, 1000)),
+        ((2, 1), Client, "p", (0, 200)),
+        ((3, 1), Client, "p", (190, 400)),
+        ((4, 1), Client, "p", (250, 380)),
+    ];
+    let consecutive: [Row; 4] = [
+        (P, Server, "p", (0, 500)),
+        ((2, 1), Client, "p", (0, 100)),
+        ((3, 1), Client, "p", (200, 450)),
+        ((4, 3), Server, "q", (200, 230)),
+    ];
+    let vectors: [Vector<'_>; 5] = [
+        ("siblings in a chain", &chained, [None, Some(200), Some(0), Some(20)], [1000, 0, 20, 0]),
+        ("consecutive, with a callee", &consecutive, [None, Some(0), Some(0), Some(0)], [500, 100, 250, 30]),
         ("three sequential leaves", &leaves, [None, Some(0), Some(0), Some(0)], [100, 20, 40, 30]),
         ("TC6, with a callee below the longer", &parallel, [None, Some(20), Some(0), Some(0)], [70, 0, 20, 20]),
         ("nobody waits", &unwaited, [None; 4], [50, 0, 0, 0]),
