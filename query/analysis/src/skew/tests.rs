@@ -1,4 +1,4 @@
-use super::{BIN, CLOCK_TOLERANCE, Offset, Skew, WINDOW};
+use super::{BIN, CLOCK_TOLERANCE, MAX_PAIRS, Offset, Skew, WINDOW};
 use crate::{
     hops::Hops,
     paths::Paths,
@@ -219,4 +219,25 @@ fn the_order_of_calls_does_not_matter_and_what_is_old_goes() {
     assert_eq!(one.between(h1, h2, 0), Offset::default());
     one.forget_before(9 * WINDOW);
     assert_eq!((one.size(), one.is_empty()), (0, true));
+}
+
+#[test]
+fn what_is_kept_is_bounded_and_the_rest_counted() {
+    let mut skew = Skew::default();
+    let mut context = crate::context::Context::new();
+    let mut host = |index: i64| context.texts.intern(&format!("h{index}"));
+    for index in 0..2 * MAX_PAIRS as i64 {
+        let hosts = (host(2 * index), host(2 * index + 1));
+        for bin in 0..2 {
+            skew.add(hosts, bin * BIN, (index, index + 100));
+        }
+    }
+    skew.solve();
+    assert_eq!((skew.held, skew.overflowed()), (2 * MAX_PAIRS, 2 * MAX_PAIRS as u64));
+    assert!(skew.size() < 4 << 20, "{}", skew.size());
+    let extreme = (host(0), host(1));
+    skew.add(extreme, i64::MAX, (i64::MIN, i64::MAX));
+    skew.add(extreme, i64::MIN, (i64::MAX, i64::MIN));
+    skew.solve();
+    assert_eq!(skew.between(extreme.0, extreme.1, i64::MAX).ahead, 0);
 }
