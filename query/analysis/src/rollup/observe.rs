@@ -199,9 +199,11 @@ impl Tally<'_> {
             return Some(duration(client).saturating_sub(duration(*server)).max(0));
         }
         let pairs = attempts.iter().filter_map(|attempt| attempt.client.zip(attempt.server));
-        Some(pairs
-            .map(|(client, server)| duration(client).saturating_sub(duration(server)).max(0))
-            .fold(0, i64::saturating_add))
+        Some(
+            pairs
+                .map(|(client, server)| duration(client).saturating_sub(duration(server)).max(0))
+                .fold(0, i64::saturating_add),
+        )
     }
 
     fn critical_paths(&mut self) {
