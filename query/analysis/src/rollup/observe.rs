@@ -208,7 +208,7 @@ impl Tally<'_> {
 
     fn critical_paths(&mut self) {
         let analysed = self.analysed;
-        let mut owned: Vec<Owned> = (analysed.paths.exclusive.iter().zip(&analysed.entry_of).enumerate())
+        let mut owned: Vec<Owned> = (analysed.paths.exclusive.iter().zip(analysed.entry_of).enumerate())
             .filter(|(_, (nanos, _))| **nanos > 0)
             .map(|(span, (nanos, entry))| {
                 let (service, operation) = (analysed.service(span as u32), analysed.trace.spans[span].operation);
