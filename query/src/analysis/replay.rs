@@ -69,8 +69,9 @@ impl Range {
     }
 
     pub(crate) fn start(&self) -> Replay {
-        let options = Options { max_open_bytes: TRACE_BYTES, range: Some((self.from, self.to)), ..Options::default() };
-        Replay { analyzer: Analyzer::new(options), slices: self.slices.clone(), slice: 0 }
+        let range = (self.from, self.to);
+        let options = Options { max_trace_bytes: TRACE_BYTES, range: Some(range), ..Options::default() };
+        Replay { analyzer: Analyzer::new(options, self.detectors()), slices: self.slices.clone(), slice: 0 }
     }
 }
 

@@ -32,15 +32,12 @@ pub(super) struct Schedule {
     minutes: BTreeMap<i64, State>,
     /// Minutes of which memory holds a part only; they are computed from storage.
     foreign: BTreeSet<i64>,
+    /// Those of them that changed since they were.
+    stale: BTreeSet<i64>,
     judged: Option<i64>,
 }
 
 impl Schedule {
-    /// Whether nothing is known of the minute yet.
-    pub(super) fn is_unseen(&self, minute: i64) -> bool {
-        !self.minutes.contains_key(&minute) && !self.foreign.contains(&minute)
-    }
-
     pub(super) fn changed(&mut self, minute: i64, now: i64) {
         let state = self.minutes.entry(minute).or_insert(State {
             first_changed: now,
@@ -50,11 +47,15 @@ impl Schedule {
         });
         state.changed = now;
         state.is_dirty = true;
+        if self.foreign.contains(&minute) {
+            self.stale.insert(minute);
+        }
     }
 
     /// From here on the minute is not written from memory.
     pub(super) fn set_foreign(&mut self, minute: i64) {
         self.foreign.insert(minute);
+        self.stale.insert(minute);
     }
 
     /// Minutes to write from memory.
@@ -86,11 +87,11 @@ impl Schedule {
         }
     }
 
-    /// Foreign minutes that have settled, in order. They are to be computed from storage, and forgotten here.
+    /// Foreign minutes that have settled, in order. They are to be computed from storage.
     pub(super) fn take_settled_foreign(&mut self, now: i64) -> Vec<i64> {
-        let settled: Vec<i64> = self.foreign.iter().copied().filter(|minute| self.is_settled(*minute, now)).collect();
+        let settled: Vec<i64> = self.stale.iter().copied().filter(|minute| self.is_settled(*minute, now)).collect();
         for minute in &settled {
-            self.foreign.remove(minute);
+            self.stale.remove(minute);
             if let Some(state) = self.minutes.get_mut(minute) {
                 state.is_dirty = false;
                 state.written = Some(now);
@@ -127,6 +128,9 @@ impl Schedule {
     /// Forgets the minutes before `minute`.
     pub(super) fn forget_before(&mut self, minute: i64) {
         self.minutes = self.minutes.split_off(&minute);
+        self.foreign = self.foreign.split_off(&minute);
+        // What is stale stays until it is computed.
+        self.foreign.extend(&self.stale);
     }
 
     /// The oldest minute that is held.
@@ -219,5 +223,7 @@ mod tests {
         assert!(schedule.take_settled_foreign(T0 + 80 * SECOND).is_empty());
         assert_eq!(schedule.take_settled_foreign(T0 + 90 * SECOND), [T0]);
         assert!(schedule.take_settled_foreign(T0 + 90 * SECOND).is_empty());
+        schedule.changed(T0, T0 + 100 * SECOND);
+        assert_eq!(schedule.take_settled_foreign(T0 + 130 * SECOND), [T0], "it stays foreign");
     }
 }

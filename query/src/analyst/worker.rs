@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -11,7 +11,10 @@ use futures::FutureExt;
 use spandrel_analysis::{
     analysed::{MINUTE, minute_of},
     analyzer::{Analyzer, Options},
-    findings::track::{self, Change, Tracker},
+    findings::{
+        self,
+        track::{self, Change, Tracker},
+    },
     rollup,
 };
 use spandrel_proto::model::{Clock, Table};
@@ -22,10 +25,14 @@ use tokio_util::sync::CancellationToken;
 use super::{AnalystStats, hours::Hours, reconcile, schedule::Schedule};
 use crate::{
     Engine,
-    analysis::{ReplayRows, TraceLookup},
+    analysis::{ReplayRows, RollupRows, TraceLookup},
 };
 
 const TICK: Duration = Duration::from_secs(1);
+/// A trace is counted when no span of it has come for so long.
+const QUIET: i64 = 20_000_000_000;
+/// Minutes before the start that traces under way may have begun in.
+const UNDER_WAY: i64 = 2 * MINUTE;
 /// What open and recently closed traces may take.
 const TRACE_BYTES: usize = 64 << 20;
 /// What everything that is kept may take; past it the oldest minutes are forgotten.
@@ -33,6 +40,7 @@ const MEMORY_BYTES: usize = 192 << 20;
 /// How many minutes are kept for what detectors compare with.
 const KEPT_MINUTES: i64 = 60;
 const LEAST_MINUTES: usize = 6;
+const RESTORED: [Table; 4] = [Table::Operations, Table::Edges, Table::CriticalPaths, Table::Coverage];
 /// How far back minutes are compared with the stored spans at start, and later.
 const CHECK_AT_START: i64 = 48 * 60 * MINUTE;
 const CHECK_LATER: i64 = 2 * 60 * MINUTE;
@@ -53,8 +61,6 @@ pub(super) struct Worker {
     schedule: Schedule,
     tracker: Tracker,
     hours: Hours,
-    /// Minutes before this one may have spans that were stored before the start.
-    own_from: i64,
     last_tick: i64,
     revision: i64,
     recompute: VecDeque<(i64, i64)>,
@@ -65,17 +71,23 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(store: Arc<Store>, engine: Arc<Engine>, clock: Arc<dyn Clock>, stats: Arc<AnalystStats>) -> Self {
         let now = clock.now_unix_nano();
+        let options = Options { quiet_ns: QUIET, max_trace_bytes: TRACE_BYTES, ..Options::default() };
+        let mut analyzer = Analyzer::new(options, findings::detectors());
+        // Of earlier minutes something may be stored.
+        analyzer.forget_before(minute_of(now) - UNDER_WAY);
+        // Traces that are under way at the start are not whole in memory.
+        let mut schedule = Schedule::default();
+        let under_way = minute_of(now) - UNDER_WAY..minute_of(now) + 2 * MINUTE;
+        under_way.step_by(MINUTE as usize).for_each(|minute| schedule.set_foreign(minute));
         Self {
             store,
             engine,
             clock,
             stats,
-            analyzer: Analyzer::new(Options { max_open_bytes: TRACE_BYTES, ..Options::default() }),
-            schedule: Schedule::default(),
+            analyzer,
+            schedule,
             tracker: Tracker::default(),
             hours: Hours::default(),
-            // Traces that were under way at the start are not whole in memory.
-            own_from: minute_of(now) + 2 * MINUTE,
             last_tick: 0,
             revision: 0,
             recompute: VecDeque::new(),
@@ -120,13 +132,16 @@ impl Worker {
             let pushed = match table {
                 Table::Spans => {
                     AnalystStats::add(&self.stats.spans, batch.num_rows());
-                    self.analyzer.push_spans(&batch, now)
+                    self.analyzer.push_spans(&batch, now).map_err(|error| error.to_string())
                 }
-                Table::Requests => self.analyzer.push_requests(&batch),
-                _ => self.analyzer.push_breakers(&batch),
+                Table::Requests => self.analyzer.push_requests(&batch).map_err(|error| error.to_string()),
+                _ => {
+                    self.analyzer.push_breakers(&batch);
+                    Ok(())
+                }
             };
             if let Err(error) = pushed {
-                tracing::error!(%table, %error, "rows cannot be analysed");
+                tracing::error!(%table, error, "rows cannot be analysed");
             }
         }
     }
@@ -134,12 +149,13 @@ impl Worker {
     async fn tick(&mut self, now: i64) {
         self.analyzer.close_quiet(now);
         self.correct_late(now).await;
-        self.note_changes(now).await;
+        self.restore().await;
+        self.note_changes(now);
         for minute in self.schedule.due(now) {
             self.write(minute, now).await;
         }
         while let Some(minute) = self.schedule.next_to_judge(now) {
-            self.judge(minute, now);
+            self.judge(minute);
         }
         self.store_changes(now).await;
         let foreign = self.schedule.take_settled_foreign(now);
@@ -180,28 +196,32 @@ impl Worker {
         }
     }
 
-    async fn note_changes(&mut self, now: i64) {
-        let changed = self.analyzer.take_dirty();
-        let unseen: Vec<i64> = changed
-            .iter()
-            .copied()
-            .filter(|minute| *minute < self.own_from && self.schedule.is_unseen(*minute))
-            .collect();
-        for (from, to) in reconcile::stretches(&unseen) {
-            match reconcile::stored(&self.engine, from, to).await {
-                Ok(stored) => stored.into_iter().for_each(|minute| self.schedule.set_foreign(minute)),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot tell what is known of earlier minutes; they are computed from storage");
-                    (from..to).step_by(MINUTE as usize).for_each(|minute| self.schedule.set_foreign(minute));
+    /// Brings back minutes that were let go and that something came of.
+    async fn restore(&mut self) {
+        let wanted = self.analyzer.wanted();
+        for (from, to) in reconcile::stretches(&wanted) {
+            let mut batches = Vec::new();
+            for table in RESTORED {
+                match self.engine.compute(|tables| RollupRows::new(tables, table, (from, to))).await {
+                    Ok(rows) => batches.extend(rows.into_iter().map(|batch| (table, batch))),
+                    Err(error) => {
+                        tracing::warn!(%error, "earlier minutes cannot be read; will try again");
+                        return;
+                    }
+                }
+            }
+            for minute in wanted.iter().copied().filter(|minute| (from..to).contains(minute)) {
+                match rollup::read_minute(minute, &batches, self.analyzer.context_mut()) {
+                    Ok(counts) => self.analyzer.restore(minute, counts),
+                    Err(error) => tracing::error!(%error, minute, "an earlier minute cannot be read"),
                 }
             }
         }
-        for minute in changed {
+    }
+
+    fn note_changes(&mut self, now: i64) {
+        for minute in self.analyzer.take_dirty() {
             self.schedule.changed(minute, now);
-        }
-        // Traces that were under way at the start are counted from storage.
-        for minute in unseen.into_iter().filter(|minute| *minute >= self.own_from - 3 * MINUTE) {
-            self.schedule.set_foreign(minute);
         }
     }
 
@@ -236,7 +256,7 @@ impl Worker {
         }
     }
 
-    fn judge(&mut self, minute: i64, now: i64) {
+    fn judge(&mut self, minute: i64) {
         let candidates = self.analyzer.evaluate(minute);
         let changes = self.tracker.step(minute, candidates);
         self.pending_changes.extend(changes);
@@ -245,8 +265,7 @@ impl Worker {
             self.pending_changes.drain(..dropped);
             tracing::error!(dropped, "the store has been full for so long that changes of findings are lost");
         }
-        self.stats.judged.store(minute, std::sync::atomic::Ordering::Relaxed);
-        let _ = now;
+        self.stats.judged.store(minute, Ordering::Relaxed);
     }
 
     async fn store_changes(&mut self, now: i64) {
@@ -311,7 +330,9 @@ impl Worker {
     async fn finish(&mut self) {
         let now = self.clock.now_unix_nano();
         self.analyzer.close_all();
-        self.note_changes(now).await;
+        self.restore().await;
+        self.analyzer.close_all();
+        self.note_changes(now);
         for minute in self.schedule.dirty() {
             self.write(minute, now).await;
         }
