@@ -249,7 +249,13 @@ impl Analyzer {
     pub fn size(&self) -> usize {
         let minutes = self.minutes.values().chain(self.pending.values()).map(Minute::size).sum::<usize>();
         let detectors = self.detectors.iter().map(|detector| detector.size()).sum::<usize>();
-        self.context.size() + self.peers.size() + self.skew.size() + self.traces_size() + self.late.size() + minutes + detectors
+        self.context.size()
+            + self.peers.size()
+            + self.skew.size()
+            + self.traces_size()
+            + self.late.size()
+            + minutes
+            + detectors
     }
 
     fn traces_size(&self) -> usize {
