@@ -15,8 +15,10 @@
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
 //! | [`findings`] | detectors and findings |
+//! | [`analyzer`] | all of that as spans come in |
 
 pub mod analysed;
+pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;
