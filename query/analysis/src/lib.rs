@@ -15,7 +15,7 @@
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
 //! | [`findings`] | detectors and findings |
-//! | [`analyzer`] | all of that as spans come in |
+//! | [`analyzer`] | spans in any order and at any time in, counts and conditions out |
 
 pub mod analysed;
 pub mod analyzer;
