@@ -12,7 +12,7 @@ mod open;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::record_batch::RecordBatch;
 
@@ -27,7 +27,7 @@ use crate::{
     findings::{Candidate, Detector, Evaluation},
     input::{InputError, SpanReader},
     peers::PeerMap,
-    rollup::{LONGEST, Minute, Minutes, ReadError, Sign, observe, observe_requests},
+    rollup::{LONGEST, Minute, Minutes, ReadError, Sign, observe_requests, observe_within},
     skew::Skew,
     span::Span,
     trace::Trace,
@@ -43,11 +43,14 @@ pub struct Options {
     pub max_trace_bytes: usize,
     /// Minutes in memory, and as many that are waited for. Traces that would take more are not counted.
     pub max_minutes: usize,
+    /// What begins before or after is not counted.
+    pub from: i64,
+    pub to: i64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { quiet_ns: 60_000_000_000, max_trace_bytes: 256 << 20, max_minutes: 4000 }
+        Self { quiet_ns: 60_000_000_000, max_trace_bytes: 256 << 20, max_minutes: 4000, from: i64::MIN, to: i64::MAX }
     }
 }
 
@@ -161,18 +164,25 @@ impl Analyzer {
         self.late.ids()
     }
 
-    /// Takes in all spans of a trace of [`Analyzer::late_traces`]: rows of `spans`, of which others are left out. What
-    /// they change is counted the next time that traces are closed.
+    /// Takes in all spans of some of the traces of [`Analyzer::late_traces`]: rows of `spans`, of which others are left
+    /// out. What they change is counted the next time that traces are closed.
     ///
     /// What was counted before is what the earlier spans give; where peers or clocks have become known since, edges to
     /// them may differ from what was counted.
-    pub fn correct(&mut self, trace_id: u128, batches: &[RecordBatch]) -> Result<(), InputError> {
+    pub fn correct(&mut self, traces: &[u128], batches: &[RecordBatch]) -> Result<(), InputError> {
         let mut spans = Vec::new();
         for batch in batches {
             self.reader.read(batch, &mut self.context, &mut spans)?;
         }
-        spans.retain(|span| span.trace_id == trace_id);
-        self.correct_with(trace_id, spans);
+        let mut by_trace: BTreeMap<u128, Vec<Span>> = traces.iter().map(|trace_id| (*trace_id, Vec::new())).collect();
+        for span in spans {
+            if let Some(of_trace) = by_trace.get_mut(&span.trace_id) {
+                of_trace.push(span);
+            }
+        }
+        for (trace_id, spans) in by_trace {
+            self.correct_with(trace_id, spans);
+        }
         Ok(())
     }
 
@@ -329,12 +339,13 @@ impl Analyzer {
 
     fn count(&mut self, open: Open, spans: Vec<Span>, trace: Trace) {
         let Open { trace_id, counted, was_shown, .. } = open;
+        let within = self.options.from..self.options.to;
         if let Some(counted) = counted {
-            observe(&mut self.minutes, &counted.analysis.analysed(&self.context), Sign::Remove);
+            observe_within(&mut self.minutes, &counted.analysis.analysed(&self.context), Sign::Remove, &within);
         }
         let analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
         let analysed = analysis.analysed(&self.context);
-        observe(&mut self.minutes, &analysed, Sign::Add);
+        observe_within(&mut self.minutes, &analysed, Sign::Add, &within);
         if was_shown {
             self.activity.corrections += 1;
         } else {

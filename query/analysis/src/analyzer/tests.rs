@@ -15,7 +15,7 @@ use crate::{
 const SECOND: i64 = 1_000_000_000;
 
 fn options() -> Options {
-    Options { quiet_ns: 10 * SECOND, max_trace_bytes: 1 << 20, max_minutes: 100 }
+    Options { quiet_ns: 10 * SECOND, max_trace_bytes: 1 << 20, max_minutes: 100, ..Options::default() }
 }
 
 /// An analyzer whose context is that of a fixture.

@@ -1,5 +1,7 @@
 //! What one trace adds to the counts of its minutes.
 
+use std::ops::Range;
+
 use spandrel_proto::model::Outcome;
 
 use super::{Calls, EdgeKey, Examples, Minute, Minutes, OperationKey, PathKey, Sign, View, busy_minutes};
@@ -18,7 +20,12 @@ use crate::{
 /// Operations and the server's view of edges belong to the minute in which the server span starts, the client's view to
 /// that of the hop, paths to that of the entry. Busy time belongs to every minute in which the call was in progress.
 pub fn observe(minutes: &mut Minutes, analysed: &Analysed<'_>, sign: Sign) {
-    let mut tally = Tally { minutes, analysed, sign };
+    observe_within(minutes, analysed, sign, &(i64::MIN..i64::MAX));
+}
+
+/// [`observe`] without what begins outside of a range.
+pub fn observe_within(minutes: &mut Minutes, analysed: &Analysed<'_>, sign: Sign, within: &Range<i64>) {
+    let mut tally = Tally { minutes, analysed, sign, within: within.clone(), outside: Minute::default() };
     tally.operations();
     for (index, hop) in analysed.hops.hops.iter().enumerate() {
         tally.hop(hop, analysed.paths.waiting.get(index).copied());
@@ -31,6 +38,9 @@ struct Tally<'a> {
     minutes: &'a mut Minutes,
     analysed: &'a Analysed<'a>,
     sign: Sign,
+    within: Range<i64>,
+    /// What is left out.
+    outside: Minute,
 }
 
 /// Time of an entry that a span owns.
@@ -64,7 +74,7 @@ impl Seen {
 
 impl Tally<'_> {
     fn minute(&mut self, time: i64) -> &mut Minute {
-        self.minutes.entry(minute_of(time)).or_default()
+        if self.within.contains(&time) { self.minutes.entry(minute_of(time)).or_default() } else { &mut self.outside }
     }
 
     fn operations(&mut self) {
@@ -98,7 +108,7 @@ impl Tally<'_> {
         let key = OperationKey { service: analysed.service(index), operation: span.operation, view };
         // Busy time first: of the call's own minute it is the last to be taken away, so the key is dropped once.
         for (minute, busy) in busy_minutes(seen.start, seen.end) {
-            self.minute(minute).change_operation(key, |stats| {
+            self.minute(minute.max(seen.start)).change_operation(key, |stats| {
                 stats.see(seen.start.max(minute));
                 sign.sum(&mut stats.calls.busy, busy, seen.weight);
             });
@@ -165,7 +175,7 @@ impl Tally<'_> {
         let Hop { kind, protocol, operation, schema, .. } = *hop;
         let key = EdgeKey { source, target, kind, protocol, operation, schema, view };
         for (minute, busy) in busy_minutes(seen.start, seen.end) {
-            self.minute(minute).change_edge(key, |stats| {
+            self.minute(minute.max(seen.start)).change_edge(key, |stats| {
                 stats.see(seen.start.max(minute));
                 sign.sum(&mut stats.calls.busy, busy, seen.weight);
             });

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use arrow::{
-    array::{Array, AsArray, BinaryArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray},
+    array::{Array, AsArray, BinaryArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray},
+    compute::filter_record_batch,
     datatypes::DataType,
 };
 use spandrel_proto::model::Table;
@@ -20,6 +21,17 @@ use crate::{
     span::{Protocol, Service, ServiceId, WEIGHT_ONE},
     text::Text,
 };
+
+/// The counts of the rows of one minute, as [`read`] gives them.
+pub fn read_minute(time: i64, batches: &[(Table, RecordBatch)], context: &mut Context) -> Result<Minute, ReadError> {
+    let mut of_minute = Vec::with_capacity(batches.len());
+    for (table, batch) in batches {
+        let times = Columns { table: *table, batch }.longs("time")?;
+        let wanted: BooleanArray = times.values().iter().map(|found| Some(*found == time)).collect();
+        of_minute.push((*table, filter_record_batch(batch, &wanted)?));
+    }
+    read(&of_minute, context)
+}
 
 /// The counts of rows, added up whatever their time is. Of a bucket, only rows of its greatest revision may be given.
 /// Rows of views or kinds that are not known count nothing.
