@@ -162,8 +162,8 @@ impl Builder<'_> {
         let peer = self.calls.peer(call, self.trace, self.context);
         let first_server = tries.iter().find_map(|client| self.calls.servers(*client as usize).first().copied());
         let mut hop = match first_server {
-            Some(server) => self.to_server(call, server as usize, &peer),
-            None => self.to_peer(call, &peer),
+            Some(server) => self.served(call, server as usize, &peer),
+            None => self.unserved(call, &peer),
         };
         hop.protocol = peer.protocol;
         hop.access = peer.access;
@@ -186,7 +186,7 @@ impl Builder<'_> {
         retries.join(self, call, index);
     }
 
-    fn to_server(&mut self, call: usize, server: usize, peer: &Peer) -> Hop {
+    fn served(&mut self, call: usize, server: usize, peer: &Peer) -> Hop {
         let callee = self.service(server);
         let caller = self.service(call);
         if callee != caller {
@@ -197,7 +197,7 @@ impl Builder<'_> {
         hop
     }
 
-    fn to_peer(&mut self, call: usize, peer: &Peer) -> Hop {
+    fn unserved(&mut self, call: usize, peer: &Peer) -> Hop {
         let peer_id = self.context.add_peer(*peer);
         let callee = self.peers.resolve(self.service(call), peer_id, self.context);
         let mut hop = self.of_client(call, callee.node, callee.kind);

@@ -1,7 +1,7 @@
 //! Messages: from a service to a topic, and from the topic to each service that handles them. Each context that a message
 //! was created in is one delivery.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Hop, HopFlags, HopKind, build::Builder, calls::Calls};
 use crate::{
@@ -55,14 +55,12 @@ fn leave_out_fetched(trace: &Trace, context: &Context, deliveries: &mut [bool]) 
     if !(0..trace.len()).any(|span| deliveries[span] && fetches(span)) {
         return;
     }
-    let handled: std::collections::HashSet<(ServiceId, Link)> = (0..trace.len())
+    let handled: HashSet<(ServiceId, Link)> = (0..trace.len())
         .filter(|span| deliveries[*span] && !fetches(*span))
         .flat_map(|span| links(span).map(move |link| (service(span), *link)))
         .collect();
-    for span in 0..trace.len() {
-        if deliveries[span] && fetches(span) && links(span).any(|link| handled.contains(&(service(span), *link))) {
-            deliveries[span] = false;
-        }
+    for (span, delivery) in deliveries.iter_mut().enumerate() {
+        *delivery &= !fetches(span) || !links(span).any(|link| handled.contains(&(service(span), *link)));
     }
 }
 
