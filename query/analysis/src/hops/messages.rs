@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Hop, HopFlags, HopKind, build::Builder, calls::Calls};
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
-    span::{Link, MessageStep, Peer, ServiceId},
+    span::{Link, MessageStep, Peer, Protocol, ServiceId},
     text::Text,
     trace::{Role, Trace},
 };
@@ -153,7 +153,10 @@ impl Builder<'_> {
 
     fn delivery(&mut self, span: usize, producer: Option<usize>) -> Hop {
         let own = *self.context.peer(self.trace.spans[span].peer);
-        let published = producer.map(|producer| (producer, self.calls.peer(producer, self.trace, self.context)));
+        let published = producer.map(|producer| {
+            let peer = self.calls.peer(producer, self.trace, self.context);
+            (producer, *self.context.peer(peer))
+        });
         let topic = match published {
             Some((producer, sent)) if own.collection.is_none() || own.collection == sent.collection => {
                 self.topic(&sent, producer)
@@ -161,7 +164,7 @@ impl Builder<'_> {
             _ => self.topic(&own, span),
         };
         let mut hop = self.of_server(span, topic, HopKind::Deliver);
-        hop.protocol = crate::span::Protocol::Messaging;
+        hop.protocol = Protocol::Messaging;
         hop
     }
 

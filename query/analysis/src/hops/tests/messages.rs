@@ -16,7 +16,7 @@ fn sender() -> Fixture {
     fixture
 }
 
-const SENT: [&str; 2] = ["user>shop Entry 1/1 ok client_missing", "shop>orders Publish 1/0 ok"];
+const SENT: [&str; 2] = ["user>shop Entry 1/1 ok", "shop>orders Publish 1/0 ok"];
 const DELIVERED: &str = "orders>billing Deliver 1/1 ok";
 
 #[test]

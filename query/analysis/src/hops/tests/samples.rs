@@ -139,7 +139,7 @@ fn te10_old_and_current_names_give_the_same_graph() {
     assert_eq!(
         found,
         [
-            "user>shop Entry 1/1 ok client_missing: GET /buy",
+            "user>shop Entry 1/1 ok: GET /buy",
             "shop>cart Request 1/1 server_fault: GET /carts/{id}",
             "cart>db Database 1/0 ok: SELECT items",
             "shop>pay External 1/0 unreachable: shop.Pay/Charge",
@@ -197,6 +197,6 @@ fn a_client_and_a_lone_server_make_one_edge_each() {
     );
     assert_eq!(
         edges(&[("bar-requester", 1, 0, 2, "peer.service.name=external-platform")]),
-        ["user>bar-requester Entry 1/1 ok client_missing"]
+        ["user>bar-requester Entry 1/1 ok"]
     );
 }
