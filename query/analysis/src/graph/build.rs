@@ -65,14 +65,7 @@ impl EdgeSums {
 impl GraphBuilder {
     /// A graph of the buckets that begin in `[from, to)`, nanoseconds.
     pub fn new(from: i64, to: i64) -> Self {
-        Self {
-            from,
-            to,
-            context: Context::default(),
-            edges: HashMap::new(),
-            operations: HashMap::new(),
-            size: 0,
-        }
+        Self { from, to, context: Context::default(), edges: HashMap::new(), operations: HashMap::new(), size: 0 }
     }
 
     /// Adds rows of `table`: `edges` or `operations`, or their hourly ones. Of a bucket, only rows of the greatest revision

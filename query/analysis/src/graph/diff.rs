@@ -68,8 +68,9 @@ impl GraphDiff {
         );
         let edges = changes(&edges_of(before), &edges_of(after));
         GraphDiff {
-            nodes: nodes.map(|(node, change)| NodeChange { node: node.clone(), change }).collect(),
+            nodes: nodes.into_iter().map(|(node, change)| NodeChange { node: node.clone(), change }).collect(),
             edges: edges
+                .into_iter()
                 .map(|((source, target, kind), change)| EdgeChange {
                     source: source.clone(),
                     target: target.clone(),
@@ -98,7 +99,7 @@ fn edges_of(graph: &Graph) -> BTreeMap<EdgeName<'_>, Option<&Measures>> {
 fn changes<'a, K: Ord + Copy + 'a>(
     before: &BTreeMap<K, Option<&'a Measures>>,
     after: &BTreeMap<K, Option<&'a Measures>>,
-) -> impl Iterator<Item = (K, Change)> {
+) -> Vec<(K, Change)> {
     let mut changes = Vec::new();
     for key in before.keys().chain(after.keys()).copied().collect::<BTreeSet<K>>() {
         match (before.get(&key), after.get(&key)) {
@@ -110,7 +111,7 @@ fn changes<'a, K: Ord + Copy + 'a>(
             _ => {}
         }
     }
-    changes.into_iter()
+    changes
 }
 
 fn slower(before: &Measures, after: &Measures) -> Option<Change> {

@@ -142,8 +142,9 @@ pub struct Edge {
     pub examples: Vec<u128>,
 }
 
-/// At least this share of calls is waited for, or not, for an edge to be called synchronous or asynchronous.
-const MOSTLY: f64 = 0.9;
+/// At least this share of calls is waited for if an edge is synchronous, and at most that if it is asynchronous.
+const SYNC: f64 = 0.9;
+const ASYNC: f64 = 0.1;
 
 impl Edge {
     /// The view that tells of the edge as a whole: its callers', or else its callee's or gateways'.
@@ -155,8 +156,8 @@ impl Edge {
     /// The text in the `kind` column of the graph: requests are `sync`, `async` or `mixed` by how many are waited for.
     pub fn kind_text(&self) -> &'static str {
         match (self.kind, self.main_view()) {
-            (HopKind::Request, Some((_, view))) if view.sync_ratio <= 1.0 - MOSTLY => "async",
-            (HopKind::Request, Some((_, view))) if view.sync_ratio < MOSTLY => "mixed",
+            (HopKind::Request, Some((_, view))) if view.sync_ratio <= ASYNC => "async",
+            (HopKind::Request, Some((_, view))) if view.sync_ratio < SYNC => "mixed",
             (kind, _) => edge_kind(kind),
         }
     }

@@ -52,7 +52,8 @@ pub fn graph_schema() -> SchemaRef {
 /// where a node changed, which stands in `source` then; `before` and `after` are p95 in milliseconds or error rates.
 pub fn diff_schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-        let texts = ["change", "source", "source_namespace", "source_kind", "target", "target_namespace", "target_kind"];
+        let texts =
+            ["change", "source", "source_namespace", "source_kind", "target", "target_namespace", "target_kind"];
         let mut fields: Vec<Field> = texts.map(text).to_vec();
         fields.extend([text("deployment_environment_name"), text("kind"), number("before"), number("after")]);
         Arc::new(Schema::new(fields))
@@ -92,7 +93,8 @@ impl Graph {
         }
         let measures = |edge: &Edge| edge.main_view().map_or_else(Measures::default, |(_, view)| view.measures.clone());
         columns.push(longs(rows().map(|edge| measures(edge).duration_sum_ns)));
-        let views: [fn(&Edge) -> &Option<EdgeView>; 3] = [|edge| &edge.client, |edge| &edge.server, |edge| &edge.gateway];
+        let views: [fn(&Edge) -> &Option<EdgeView>; 3] =
+            [|edge| &edge.client, |edge| &edge.server, |edge| &edge.gateway];
         for view in views {
             columns.extend(PER_VIEW.map(|(_, number)| numbers(rows().map(|edge| number(view(edge).as_ref()?)))));
         }
@@ -108,9 +110,8 @@ impl GraphDiff {
     pub fn to_batch(&self) -> RecordBatch {
         type Row<'a> = (Change, &'a NodeName, Option<&'a NodeName>, &'static str);
         let nodes = self.nodes.iter().map(|found| (found.change, &found.node, None, ""));
-        let edges = self.edges.iter().map(|found| {
-            (found.change, &found.source, Some(&found.target), edge_kind(found.kind))
-        });
+        let edges =
+            self.edges.iter().map(|found| (found.change, &found.source, Some(&found.target), edge_kind(found.kind)));
         let rows: Vec<Row<'_>> = nodes.chain(edges).collect();
         let values = |change: &Change| match *change {
             Change::New | Change::Gone => (None, None),
