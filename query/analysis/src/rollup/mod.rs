@@ -9,10 +9,13 @@ mod observe;
 mod read;
 mod requests;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
 pub use columns::ReadError;
 pub use examples::Examples;
+pub(crate) use examples::hash;
 pub use minute::{
     CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };
