@@ -6,6 +6,7 @@
 mod candidate;
 mod kind;
 pub mod load;
+pub mod shape;
 pub(crate) mod shared;
 pub mod track;
 

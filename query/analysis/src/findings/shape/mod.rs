@@ -1,0 +1,29 @@
+//! Detectors of what is wrong with how services are cut and how they talk.
+
+mod calls;
+mod chatty;
+mod cycle;
+mod fanout_burst;
+mod graph;
+mod n_plus_one;
+mod reentrance;
+mod roles;
+mod seen;
+mod shared_db;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use super::Detector;
+
+/// The detectors of this group.
+pub fn detectors() -> Vec<Box<dyn Detector>> {
+    vec![
+        Box::new(n_plus_one::NPlusOne::new()),
+        Box::new(chatty::Chatty::new()),
+        Box::new(shared_db::SharedDb::new()),
+        Box::new(cycle::Cycles::new()),
+        Box::new(fanout_burst::FanoutBurst::new()),
+    ]
+}
