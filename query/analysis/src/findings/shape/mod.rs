@@ -6,10 +6,12 @@ mod cycle;
 mod fanout_burst;
 mod graph;
 mod n_plus_one;
+mod redundancy;
 mod reentrance;
 mod roles;
 mod seen;
 mod shared_db;
+mod spof;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -25,5 +27,6 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::new(shared_db::SharedDb::new()),
         Box::new(cycle::Cycles::new()),
         Box::new(fanout_burst::FanoutBurst::new()),
+        Box::new(spof::Spof::new()),
     ]
 }

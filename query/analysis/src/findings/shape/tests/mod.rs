@@ -4,3 +4,4 @@ mod calls;
 mod cycles;
 mod data;
 mod shop;
+mod spof;
