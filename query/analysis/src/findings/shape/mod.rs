@@ -3,9 +3,11 @@
 mod calls;
 mod chatty;
 mod cycle;
+mod distributed_monolith;
 mod fanout_burst;
 mod graph;
 mod n_plus_one;
+mod nanoservice;
 mod redundancy;
 mod reentrance;
 mod roles;
@@ -28,5 +30,7 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::new(cycle::Cycles::new()),
         Box::new(fanout_burst::FanoutBurst::new()),
         Box::new(spof::Spof::new()),
+        Box::new(distributed_monolith::DistributedMonolith::new()),
+        Box::new(nanoservice::Nanoservice::new()),
     ]
 }
