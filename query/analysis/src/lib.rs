@@ -14,6 +14,7 @@
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
+//! | [`graph`], [`statistics`] | the service graph of a range, and how two differ |
 //! | [`findings`] | detectors and findings |
 //! | [`analyzer`] | spans in any order and at any time in, counts and conditions out |
 
@@ -22,6 +23,7 @@ pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;
+pub mod graph;
 pub mod hops;
 pub mod input;
 pub mod operation;

@@ -71,7 +71,7 @@ impl Range {
     }
 
     pub(crate) fn start(&self, detectors: Vec<Box<dyn Detector>>) -> Replay {
-        let options = Options { max_trace_bytes: TRACE_BYTES, from: self.from, to: self.to, ..Options::default() };
+        let options = Options { max_trace_bytes: TRACE_BYTES, range: Some((self.from, self.to)), ..Options::default() };
         Replay { analyzer: Analyzer::new(options, detectors), slices: self.slices.clone(), slice: 0 }
     }
 }

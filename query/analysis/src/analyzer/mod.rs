@@ -43,14 +43,13 @@ pub struct Options {
     pub max_trace_bytes: usize,
     /// Minutes in memory, and as many that are waited for. Traces that would take more are not counted.
     pub max_minutes: usize,
-    /// What begins before or after is not counted.
-    pub from: i64,
-    pub to: i64,
+    /// Only what begins in `[from, to)` is counted: of traces at the edges of a range that is read, the rest is not whole.
+    pub range: Option<(i64, i64)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { quiet_ns: 60_000_000_000, max_trace_bytes: 256 << 20, max_minutes: 4000, from: i64::MIN, to: i64::MAX }
+        Self { quiet_ns: 60_000_000_000, max_trace_bytes: 256 << 20, max_minutes: 4000, range: None }
     }
 }
 
@@ -122,7 +121,7 @@ impl Analyzer {
     pub fn push_requests(&mut self, batch: &RecordBatch) -> Result<(), ReadError> {
         let mut minutes = Minutes::new();
         observe_requests(&mut minutes, &mut self.context, batch)?;
-        for (time, minute) in minutes {
+        for (time, minute) in minutes.into_iter().filter(|(time, _)| is_within(self.options.range, *time)) {
             let is_here = time >= self.horizon || self.minutes.contains_key(&time);
             let of = if is_here { &mut self.minutes } else { &mut self.pending };
             if !of.contains_key(&time) && of.len() >= self.options.max_minutes {
@@ -164,23 +163,23 @@ impl Analyzer {
         self.late.ids()
     }
 
-    /// Takes in all spans of some of the traces of [`Analyzer::late_traces`]: rows of `spans`, of which others are left
+    /// Takes in all spans of some of [`Analyzer::late_traces`]: rows of `spans`, of which those of other traces are left
     /// out. What they change is counted the next time that traces are closed.
     ///
     /// What was counted before is what the earlier spans give; where peers or clocks have become known since, edges to
     /// them may differ from what was counted.
-    pub fn correct(&mut self, traces: &[u128], batches: &[RecordBatch]) -> Result<(), InputError> {
+    pub fn correct(&mut self, trace_ids: &[u128], batches: &[RecordBatch]) -> Result<(), InputError> {
+        let mut traces: BTreeMap<u128, Vec<Span>> = trace_ids.iter().map(|trace_id| (*trace_id, Vec::new())).collect();
         let mut spans = Vec::new();
         for batch in batches {
             self.reader.read(batch, &mut self.context, &mut spans)?;
-        }
-        let mut by_trace: BTreeMap<u128, Vec<Span>> = traces.iter().map(|trace_id| (*trace_id, Vec::new())).collect();
-        for span in spans {
-            if let Some(of_trace) = by_trace.get_mut(&span.trace_id) {
-                of_trace.push(span);
+            for span in spans.drain(..) {
+                if let Some(trace) = traces.get_mut(&span.trace_id) {
+                    trace.push(span);
+                }
             }
         }
-        for (trace_id, spans) in by_trace {
+        for (trace_id, spans) in traces {
             self.correct_with(trace_id, spans);
         }
         Ok(())
@@ -291,6 +290,11 @@ impl Analyzer {
 
     fn correct_with(&mut self, trace_id: u128, spans: Vec<Span>) {
         let Some((before, late)) = self.late.part(trace_id, spans) else { return };
+        let size: usize = before.iter().chain(&late).map(Span::size).sum();
+        if size > self.options.max_trace_bytes {
+            self.activity.refused += late.len() as u64;
+            return;
+        }
         if late.is_empty() {
             return;
         }
@@ -339,13 +343,14 @@ impl Analyzer {
 
     fn count(&mut self, open: Open, spans: Vec<Span>, trace: Trace) {
         let Open { trace_id, counted, was_shown, .. } = open;
-        let within = self.options.from..self.options.to;
+        let within = self.options.range.map_or(i64::MIN..i64::MAX, |(from, to)| from..to);
         if let Some(counted) = counted {
-            observe_within(&mut self.minutes, &counted.analysis.analysed(&self.context), Sign::Remove, &within);
+            let counted = counted.analysis.analysed(&self.context);
+            observe_within(&mut self.minutes, &counted, Sign::Remove, within.clone());
         }
         let analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
         let analysed = analysis.analysed(&self.context);
-        observe_within(&mut self.minutes, &analysed, Sign::Add, &within);
+        observe_within(&mut self.minutes, &analysed, Sign::Add, within);
         if was_shown {
             self.activity.corrections += 1;
         } else {
@@ -357,7 +362,8 @@ impl Analyzer {
 
     /// Whether the minutes of a trace can be counted in.
     fn place(&self, open: &Open) -> Place {
-        let touched = touched(open.all_spans());
+        let mut touched = touched(open.all_spans());
+        touched.retain(|time| is_within(self.options.range, *time));
         let wanted: Vec<i64> =
             touched.iter().copied().filter(|time| *time < self.horizon && !self.minutes.contains_key(time)).collect();
         let missing = touched.iter().filter(|time| !self.minutes.contains_key(time)).count();
@@ -407,6 +413,11 @@ enum Place {
     Wanted(Vec<i64>),
     /// There are too many minutes.
     None,
+}
+
+/// Whether something of the minute that begins at `time` is within the range.
+fn is_within(range: Option<(i64, i64)>, time: i64) -> bool {
+    range.is_none_or(|(from, to)| time.saturating_add(MINUTE) > from && time < to)
 }
 
 /// The minutes that spans begin or are busy in, ascending.
