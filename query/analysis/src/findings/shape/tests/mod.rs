@@ -1,4 +1,9 @@
 //! What each detector finds, and what it leaves alone.
 
 mod calls;
+mod cuts;
+mod cycles;
+mod data;
+mod hubs;
 mod shop;
+mod spof;
