@@ -6,6 +6,7 @@
 //! | [`operation`] | the name of an operation |
 //! | [`sketch`], [`red`] | latency percentiles that merge exactly; requests, failures, durations |
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
+//! | [`input`] | spans from Arrow batches |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
 //! | [`skew`] | how far the clocks of hosts are apart |
@@ -13,14 +14,16 @@
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
-//! | [`statistics`] | how sure a measured share is |
 //! | [`findings`] | detectors and findings |
+//! | [`analyzer`] | spans in any order and at any time in, counts and conditions out |
 
 pub mod analysed;
+pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;
 pub mod hops;
+pub mod input;
 pub mod operation;
 mod path_template;
 pub mod paths;
