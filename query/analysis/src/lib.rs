@@ -15,13 +15,15 @@
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
 //! | [`findings`] | detectors and findings |
-//! | [`analyzer`] | spans in any order and at any time in, counts and conditions out |
+//! | [`graph`] | the service graph, and what differs between two |
+//! | [`analyzer`] | all of that as spans come in |
 
 pub mod analysed;
 pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;
+pub mod graph;
 pub mod hops;
 pub mod input;
 pub mod operation;

@@ -154,6 +154,8 @@ impl Running for ReplayedRows {
         let analyzer = &mut self.replay.analyzer;
         analyzer.close_all();
         let minutes = analyzer.minutes().iter();
-        Ok(minutes.flat_map(|(minute, counts)| rollup::rows(*minute, counts, analyzer.context(), self.revision)).collect())
+        Ok(minutes
+            .flat_map(|(minute, counts)| rollup::rows(*minute, counts, analyzer.context(), self.revision))
+            .collect())
     }
 }
