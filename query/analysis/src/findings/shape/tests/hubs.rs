@@ -2,7 +2,7 @@
 
 use super::super::{
     god_gateway::GodGateway,
-    testing::{Traffic, Writer},
+    testing::{Traffic, Write, Writer},
 };
 
 /// A service for each number.
@@ -37,7 +37,7 @@ fn composed(writer: &mut Writer<'_>, centre: &str, callees: usize, own: i64) {
 
 #[test]
 fn what_is_too_central() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), &[&str]); 13] = [
+    let cases: [(&str, Write, &[&str]); 13] = [
         (
             "services call each other through the gateway",
             |writer, index| routed(writer, "gateway", index, 10, Some(true)),
