@@ -10,6 +10,7 @@ pub mod live;
 pub mod load;
 mod outcome;
 mod random;
+pub mod scenario;
 pub mod send;
 mod shop;
 pub mod telemetry;
@@ -20,5 +21,9 @@ mod truth;
 pub use clock::WallClock;
 pub use outcome::{Fault, Outcome};
 pub use random::{Dice, Latency};
-pub use shop::{Shop, ShopConfig};
-pub use truth::{EdgeTruth, MINUTE, OperationTruth, Totals, Truth, TruthFile, minute_of};
+pub use scenario::{Scenario, Scheduled, UnknownScenario};
+pub use shop::{ScheduledFault, Shop, ShopConfig, System};
+pub use truth::{
+    BreakerTruth, EdgeTruth, Expectation, FindingKind, FindingTruth, MINUTE, OperationTruth, OriginTruth, PathTruth,
+    Plan, Totals, Truth, TruthFile, WasteTruth, minute_of,
+};
