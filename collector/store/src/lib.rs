@@ -20,6 +20,7 @@ mod error;
 mod files;
 mod hot;
 mod hour;
+mod id_filter;
 mod lock;
 mod meter;
 mod open;
@@ -33,7 +34,6 @@ mod store;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod trace_filter;
 mod wal;
 
 pub use config::{Durability, StoreConfig};

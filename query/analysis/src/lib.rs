@@ -13,11 +13,13 @@
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
 //! | [`findings`] | detectors and findings |
+//! | [`flow`] | all records of one request as one tree |
 
 pub mod analysed;
 pub mod context;
 pub mod errors;
 pub mod findings;
+pub mod flow;
 pub mod hops;
 pub mod operation;
 mod path_template;

@@ -18,3 +18,4 @@ mod prune;
 
 pub use exposed::exposed_schema;
 pub(crate) use provider::{ScanCounters, SnapshotTable, store_url};
+pub(crate) use prune::WantedIds;

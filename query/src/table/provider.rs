@@ -27,7 +27,7 @@ use super::{
     files::file_plan,
     filter::{ScanFilter, presented_column},
     hot::hot_plan,
-    prune::matching_files,
+    prune::{WantedIds, matching_files},
 };
 
 const STORE_URL: &str = "spandrel://tables";
@@ -64,11 +64,17 @@ pub(crate) struct SnapshotTable {
     exposed: SchemaRef,
     scanned: SchemaRef,
     counters: Arc<ScanCounters>,
+    wanted: Option<WantedIds>,
 }
 
 impl SnapshotTable {
     pub(crate) fn new(table: Table, snapshot: Snapshot, counters: Arc<ScanCounters>) -> Self {
-        Self { table, snapshot, exposed: exposed_schema(table), scanned: scanned_schema(table), counters }
+        Self { table, snapshot, exposed: exposed_schema(table), scanned: scanned_schema(table), counters, wanted: None }
+    }
+
+    /// Reads only files that may have rows with one of these ids.
+    pub(crate) fn with_ids(self, wanted: WantedIds) -> Self {
+        Self { wanted: Some(wanted), ..self }
     }
 }
 
@@ -101,7 +107,10 @@ impl TableProvider for SnapshotTable {
         let limit = limit.filter(|_| filters.is_empty());
 
         let rows = self.snapshot.table(self.table);
-        let files = matching_files(self.table, &rows.files, filter.predicate.as_ref(), &scanned);
+        let mut files = matching_files(self.table, &rows.files, filter.predicate.as_ref(), &scanned);
+        if let Some(wanted) = &self.wanted {
+            files.retain(|file| wanted.may_be_in(file));
+        }
         self.counters.considered.fetch_add(rows.files.len() as u64, Ordering::Relaxed);
         self.counters.scanned.fetch_add(files.len() as u64, Ordering::Relaxed);
 
