@@ -170,7 +170,8 @@ impl Search {
         self.drop_logs();
     }
 
-    /// Takes rows that have one of the wanted ids. Those that an earlier round had are left out.
+    /// Takes rows that have one of the wanted ids. Those that an earlier round had are left out. Breaker events bring up
+    /// no ids: they are taken in the end, by all ids that were [followed](Search::followed).
     pub fn take(&mut self, table: Table, batch: &RecordBatch) -> Result<(), ArrowError> {
         let asked = mem::take(&mut self.asked);
         let mut is_fresh = Vec::with_capacity(batch.num_rows());
@@ -180,7 +181,10 @@ impl Search {
                     spread.add(trace, time);
                 }
             }
-            is_fresh.push(!asked.traces.contains(&trace) && !keys.iter().any(|key| asked.correlations.contains(key)));
+            let is_last = table == Table::Breakers;
+            is_fresh.push(
+                is_last || !asked.traces.contains(&trace) && !keys.iter().any(|key| asked.correlations.contains(key)),
+            );
         });
         self.asked = asked;
         let fresh = filter_record_batch(batch, &BooleanArray::from(is_fresh))?;

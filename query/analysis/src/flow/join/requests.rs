@@ -1,6 +1,6 @@
 //! The places of gateway records.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Traces, span_depths};
 use crate::{
@@ -120,6 +120,7 @@ fn by_time(records: &mut Records, traces: &Traces, of_trace: &[Option<(u32, Tier
         }
     }
     let depths = span_depths(records);
+    let named: HashSet<u32> = records.all[..first].iter().map(|span| span.parent).collect();
     for (number, requests) in groups {
         // Those that are part of the tree already are around nothing that is not below them.
         let loose: Vec<u32> =
@@ -136,7 +137,8 @@ fn by_time(records: &mut Records, traces: &Traces, of_trace: &[Option<(u32, Tier
             continue;
         };
         let group = Group { loose: &loose, outer: &outer, spans: &spans[&number], depths: &depths };
-        let around = group.around_roots(records, tier_of);
+        let mut around = group.around_roots(records, tier_of);
+        around.extend(loose.iter().filter(|request| named.contains(request)));
         group.under_spans(records, &around, traces.head(number), tier_of);
     }
 }
@@ -152,18 +154,14 @@ struct Group<'a> {
 
 impl Group<'_> {
     /// Puts roots under the innermost record that they took place in. Returns the records around roots.
-    fn around_roots(&self, records: &mut Records, tier_of: impl Fn(u32) -> Tier) -> std::collections::HashSet<u32> {
+    fn around_roots(&self, records: &mut Records, tier_of: impl Fn(u32) -> Tier) -> HashSet<u32> {
         let is_root = |span: &&u32| records.all[**span as usize].parent == NONE;
         let roots: Vec<u32> = self.spans.iter().filter(is_root).copied().collect();
         let mut intervals: Vec<Interval> = self.loose.iter().map(|request| interval(records, *request)).collect();
-        let mut around = std::collections::HashSet::new();
+        let mut around = HashSet::new();
         holders(&mut intervals, &mut starts(records, &roots), |root, request| {
-            let long_enough = |request: &u32| {
-                let duration = |index: u32| records.all[index as usize].end - records.all[index as usize].start;
-                duration(*request).saturating_add(ROUNDING) >= duration(root)
-            };
             let mut outwards = std::iter::successors(Some(request), |request| self.outer.get(request).copied());
-            let found = outwards.by_ref().take(NESTING).find(long_enough);
+            let found = outwards.by_ref().take(NESTING).find(|request| lasts_as_long(records, *request, root));
             if let Some(request) = found {
                 join(&mut records.all[root as usize], request, tier_of(request));
                 around.insert(request);
@@ -173,22 +171,17 @@ impl Group<'_> {
         around
     }
 
-    fn under_spans(
-        &self,
-        records: &mut Records,
-        around: &std::collections::HashSet<u32>,
-        head: u32,
-        tier_of: impl Fn(u32) -> Tier,
-    ) {
+    fn under_spans(&self, records: &mut Records, around: &HashSet<u32>, head: u32, tier_of: impl Fn(u32) -> Tier) {
         let mut below: HashMap<u32, u32> = HashMap::new();
         let rank = |span: &u32| Interval { rank: i64::from(self.depths[*span as usize]), ..interval(records, *span) };
         let mut intervals: Vec<Interval> = self.spans.iter().map(rank).collect();
         let inner: Vec<u32> = self.loose.iter().copied().filter(|request| !around.contains(request)).collect();
         holders(&mut intervals, &mut starts(records, &inner), |request, span| {
-            let ends_in = records.all[request as usize].end <= records.all[span as usize].end.saturating_add(TOLERANCE);
-            if ends_in {
-                below.insert(request, span);
-            }
+            let outwards = std::iter::successors(Some(span), |span| {
+                Some(records.all[*span as usize].parent).filter(|parent| (*parent as usize) < records.spans.len())
+            });
+            let found = outwards.take(NESTING).find(|span| fits(records, request, *span));
+            below.extend(found.map(|span| (request, span)));
         });
         for request in self.loose.iter().copied() {
             let start = |index: u32| records.all[index as usize].start;
@@ -204,11 +197,7 @@ impl Group<'_> {
                 }
                 (None, None) if !around.contains(&request) && head != NONE => {
                     // Clocks do not agree.
-                    let takes_longer = {
-                        let duration = |index: u32| records.all[index as usize].end - start(index);
-                        duration(request).saturating_add(ROUNDING) >= duration(head)
-                    };
-                    if takes_longer && records.all[head as usize].parent == NONE {
+                    if lasts_as_long(records, request, head) && records.all[head as usize].parent == NONE {
                         join(&mut records.all[head as usize], request, tier_of(request));
                     } else {
                         join(&mut records.all[request as usize], head, tier_of(request));
@@ -223,6 +212,18 @@ impl Group<'_> {
 fn join(record: &mut Record, parent: u32, tier: Tier) {
     record.parent = parent;
     record.tier = tier;
+}
+
+/// Whether `outer` took at least the time that `inner` took.
+fn lasts_as_long(records: &Records, outer: u32, inner: u32) -> bool {
+    let duration = |index: u32| records.all[index as usize].end.saturating_sub(records.all[index as usize].start);
+    duration(outer).saturating_add(ROUNDING) >= duration(inner)
+}
+
+/// Whether `span`, in which `request` starts, can be around it.
+fn fits(records: &Records, request: u32, span: u32) -> bool {
+    let ends_in = records.all[request as usize].end <= records.all[span as usize].end.saturating_add(TOLERANCE);
+    ends_in && lasts_as_long(records, span, request)
 }
 
 /// What two gateway records have in common.

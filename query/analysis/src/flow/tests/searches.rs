@@ -32,7 +32,7 @@ fn a_second_trace_id_of_a_record_joins_its_trace() {
         .requests([request("edge", "edge", (0, 200)).trace(TRACE).keys(&[&other])])
         .spans([root(7, 40), root(TRACE, 20)]);
     let lines = store.flow(ID).lines();
-    assert_eq!(lines, ["request edge edge T1", "  span shop SERVER T1", "  span shop SERVER T2"]);
+    assert_eq!(lines, ["request edge edge T1", "  span shop SERVER T1", "span shop SERVER T2"]);
 }
 
 #[test]

@@ -175,7 +175,10 @@ fn column(field: &Field, rows: &[&Row]) -> ArrayRef {
             let text = |row: &&Row| of(&row.texts, name).or_else(|| (!field.is_nullable()).then(String::new));
             Arc::new(rows.iter().map(text).collect::<StringArray>())
         }
-        DataType::Binary => Arc::new(rows.iter().map(|row| of(&row.ids, name)).collect::<BinaryArray>()),
+        DataType::Binary => {
+            let id = |row: &&Row| of(&row.ids, name).or_else(|| (!field.is_nullable()).then(Vec::new));
+            Arc::new(rows.iter().map(id).collect::<BinaryArray>())
+        }
         DataType::Int64 => {
             let long = |row: &&Row| of(&row.times, name).or_else(|| (!field.is_nullable()).then_some(0));
             Arc::new(rows.iter().map(long).collect::<Int64Array>())
