@@ -1,7 +1,7 @@
 //! A table of a snapshot as DataFusion sees it.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -19,6 +19,7 @@ use datafusion::{
         union::UnionExec,
     },
 };
+use spandrel_analysis::flow::Summary;
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
@@ -37,11 +38,12 @@ pub(crate) fn store_url() -> ObjectStoreUrl {
     ObjectStoreUrl::parse(STORE_URL).expect("the address is valid")
 }
 
-/// How many files the scans of one query looked at.
+/// What the scans of one query tell beside their rows: how many files they looked at, and of what flow.
 #[derive(Debug, Default)]
 pub(crate) struct ScanCounters {
     considered: AtomicU64,
     scanned: AtomicU64,
+    flow: OnceLock<Summary>,
 }
 
 impl ScanCounters {
@@ -53,6 +55,16 @@ impl ScanCounters {
     /// Those of them that could hold matching rows.
     pub(crate) fn scanned(&self) -> u64 {
         self.scanned.load(Ordering::Relaxed)
+    }
+
+    /// The first flow that was put together.
+    pub(crate) fn flow(&self) -> Option<&Summary> {
+        self.flow.get()
+    }
+
+    pub(crate) fn tell_flow(&self, summary: Summary) {
+        // Of several flows of one query the first is told.
+        let _ = self.flow.set(summary);
     }
 }
 

@@ -35,6 +35,18 @@ impl FlowId {
     }
 }
 
+/// The forms in which a correlation id may have been written that joins as `id`: Envoy changes one digit of a UUID.
+pub fn as_written(id: &str) -> Vec<String> {
+    let forms = ["4", "9", "a", "b", "A", "B"].into_iter().filter_map(|digit| {
+        let form = format!("{}{digit}{}", id.get(..14)?, id.get(15..)?);
+        (correlation_key(&form) == id).then_some(form)
+    });
+    let mut forms: Vec<String> = forms.chain([id.to_owned()]).collect();
+    forms.sort_unstable();
+    forms.dedup();
+    forms
+}
+
 /// Whether records can be joined by a correlation id.
 pub(super) fn identifies(id: &str) -> bool {
     id.chars().count() >= MIN_LEN && !id.chars().all(|character| matches!(character, '0' | '-' | ' '))
@@ -83,6 +95,14 @@ mod tests {
             let correlation_id = correlation_id.to_owned();
             assert_eq!(FlowId::parse(text), Ok(FlowId { trace_id, correlation_id }), "{text}");
         }
+    }
+
+    #[test]
+    fn ids_are_looked_for_as_gateways_write_them() {
+        assert_eq!(as_written("order-4711"), ["order-4711"]);
+        let forms = as_written("a0ba4d42-c0a8-4f4e-b2f5-3c5a3a1c8f2a");
+        assert_eq!(forms.len(), 6);
+        assert!(forms.contains(&"a0ba4d42-c0a8-bf4e-b2f5-3c5a3a1c8f2a".to_owned()));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use id::{FlowId, FlowIdError};
+pub use id::{FlowId, FlowIdError, as_written};
 pub use search::{Found, Ids, Search};
 
 /// An id with more traces than this is no id of one request but of a session.
