@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod flow;
 mod import;
 mod load;
 mod serve;
@@ -10,6 +11,7 @@ mod trace;
 
 pub(crate) use config::{config_check, config_reference};
 pub(crate) use demo::demo;
+pub(crate) use flow::flow;
 pub(crate) use import::import;
 pub(crate) use load::load;
 pub(crate) use serve::serve;

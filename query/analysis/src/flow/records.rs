@@ -112,7 +112,7 @@ impl Records {
             let key = |record: &Record, part: &SpanPart| {
                 (record.trace, record.start, Reverse(record.end), record.span, part.kind, Reverse(part.attributes))
             };
-            (key(a, a_part), self.texts.get(a.service)).cmp(&(key(b, b_part), self.texts.get(b.service)))
+            key(a, a_part).cmp(&key(b, b_part)).then_with(|| self.tie(a).cmp(&self.tie(b)))
         });
         self.add_unique_spans(rows);
     }
@@ -137,9 +137,9 @@ impl Records {
         rows.sort_by(|a, b| {
             let key = |record: &Record| {
                 let row = record.row as usize;
-                (record.start, Reverse(record.end), side_rank(side.or_empty(row)), record.span, path.or_empty(row))
+                (record.start, Reverse(record.end), side_rank(side.or_empty(row)), path.or_empty(row))
             };
-            (key(a), self.texts.get(a.service)).cmp(&(key(b), self.texts.get(b.service)))
+            key(a).cmp(&key(b)).then_with(|| self.tie(a).cmp(&self.tie(b)))
         });
         for record in rows {
             let mut keys = vec![record.key];
@@ -148,9 +148,8 @@ impl Records {
                 let texts = texts.as_any().downcast_ref::<arrow::array::StringArray>();
                 keys.extend(texts.into_iter().flatten().flatten().map(|id| self.key(id.trim())));
             }
-            keys.retain(|key| !key.is_none());
-            keys.sort_unstable();
-            keys.dedup();
+            let mut seen = std::collections::HashSet::new();
+            keys.retain(|key| !key.is_none() && seen.insert(*key));
             self.request_keys.push(keys);
             self.all.push(record);
         }
@@ -161,7 +160,7 @@ impl Records {
         let mut rows = self.base(columns, record_type, "time", "service_name");
         rows.sort_by(|a, b| {
             let texts = |record: &Record| order.map(|texts| texts.or_empty(record.row as usize));
-            (a.start, texts(a), self.texts.get(a.service)).cmp(&(b.start, texts(b), self.texts.get(b.service)))
+            (a.start, texts(a)).cmp(&(b.start, texts(b))).then_with(|| self.tie(a).cmp(&self.tie(b)))
         });
         self.all.append(&mut rows);
     }
@@ -188,6 +187,12 @@ impl Records {
             }
         };
         (0..columns.0.num_rows()).map(base).collect()
+    }
+
+    /// What tells records apart that are alike otherwise, so that their order does not depend on that of the rows.
+    fn tie(&self, record: &Record) -> (&str, u128, u64, u64, &str) {
+        let text = |text: Text| self.texts.get(text);
+        (text(record.service), record.trace, record.span, record.parent_span, text(record.key))
     }
 
     fn key(&mut self, id: &str) -> Text {

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use arrow::{
-    array::{Array, AsArray},
-    record_batch::RecordBatch,
-};
+use arrow::{array::AsArray, record_batch::RecordBatch};
 use datafusion::{
     catalog::{Session, TableProvider},
     common::{DFSchema, DataFusionError, Result},
