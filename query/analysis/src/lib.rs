@@ -17,12 +17,14 @@
 //! | [`graph`], [`statistics`] | the service graph of a range, and how two differ |
 //! | [`findings`] | detectors and findings |
 //! | [`analyzer`] | spans in any order and at any time in, counts and conditions out |
+//! | [`flow`] | all records of one request as a tree |
 
 pub mod analysed;
 pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;
+pub mod flow;
 pub mod graph;
 pub mod hops;
 pub mod input;
