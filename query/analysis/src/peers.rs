@@ -104,7 +104,8 @@ pub struct Callee {
     pub flags: HopFlags,
 }
 
-/// What was learned of addresses from calls of both sides. Belongs to the [`Context`] it is used with.
+/// What was learned of addresses from calls of both sides. Belongs to the [`Context`] it is used with. A name is a
+/// service's if that service has sent spans: those of a stretch of time are to be read before its hops are built.
 #[derive(Debug, Clone, Default)]
 pub struct PeerMap {
     learned: HashMap<Address, Callees>,
