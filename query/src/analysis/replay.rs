@@ -108,7 +108,7 @@ impl Replay {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> DataFusionError {
+pub(super) fn failed(error: impl std::fmt::Display) -> DataFusionError {
     DataFusionError::Execution(error.to_string())
 }
 

@@ -91,7 +91,7 @@ impl SnapshotTable {
 
     /// With ids as bytes, which [`super::stored_form`] makes the stored form of.
     pub(crate) fn unpresented(table: Table, snapshot: Snapshot, counters: Arc<ScanCounters>) -> Self {
-        Self { table, snapshot, exposed: scanned_schema(table), scanned: scanned_schema(table), counters }
+        Self { table, snapshot, exposed: scanned_schema(table), scanned: scanned_schema(table), counters, wanted: None }
     }
 }
 

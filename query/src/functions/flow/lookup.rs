@@ -75,7 +75,7 @@ impl Lookup<'_> {
         let filter = within(table, search.window(), has_id(table, wanted));
         let provider = match table {
             // Its files have no filters over ids.
-            Table::Breakers => self.tables.provider(table),
+            Table::Breakers => self.tables.provider(table)?,
             _ => self.tables.provider_of(table, ids),
         };
         let mut batches = self.read(&*provider, columns_of(record_type), filter).await?;
@@ -101,7 +101,7 @@ impl Lookup<'_> {
 
     /// Services with spans in the time of the flow, as they were counted.
     async fn senders(&self, window: (i64, i64)) -> Result<BTreeSet<String>> {
-        let provider = self.tables.provider(Table::Coverage);
+        let provider = self.tables.provider(Table::Coverage)?;
         let filter = within(Table::Coverage, Some(window), col("spans").gt(lit(0_i64)));
         let batches = self.read(&*provider, &["time", "service_name", "spans"], filter).await?;
         let batches: Vec<RecordBatch> = batches.try_collect().await?;
