@@ -28,6 +28,8 @@ const STRUCTURAL: f64 = 0.8;
 /// Failures of the service that it takes to say what they do, and the share of them that fails the request too.
 const MIN_FAILURES: u64 = 5;
 const FATAL: f64 = 0.5;
+/// Minutes in which instances that are there are seen.
+const LIVE: i64 = 2;
 /// Callers above a failure that are looked through.
 const MAX_DEPTH: usize = 64;
 
@@ -186,7 +188,7 @@ impl Detector for Spof {
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let window = Window::of(evaluation, LONG);
         let overview = Overview::new(self, evaluation.context, window);
-        let redundancy = self.instances.redundancy(window);
+        let redundancy = self.instances.redundancy(Window::of(evaluation, LIVE));
         let mut candidates = Vec::new();
         for (service, needs) in &overview.by_service {
             let Some(lack) = redundancy.get(service).filter(|redundancy| redundancy.is_lacking()) else { continue };
