@@ -5,6 +5,8 @@ mod determinism;
 mod history;
 mod live;
 mod load;
+mod observer;
+mod policies;
 mod scenarios;
 mod stub;
 mod traces;
