@@ -22,7 +22,7 @@ pub use clock::WallClock;
 pub use outcome::{Fault, Outcome};
 pub use random::{Dice, Latency};
 pub use scenario::{Scenario, Scheduled, UnknownScenario};
-pub use shop::{ScheduledFault, Shop, ShopConfig, System};
+pub use shop::{ScheduledFault, Shop, ShopConfig, System, plans};
 pub use truth::{
     BreakerTruth, EdgeTruth, Expectation, FindingKind, FindingTruth, MINUTE, OperationTruth, OriginTruth, PathTruth,
     Plan, Totals, Truth, TruthFile, WasteTruth, minute_of,

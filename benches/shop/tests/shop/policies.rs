@@ -112,7 +112,7 @@ fn a_hedge_answers_for_an_attempt_that_hangs() {
         let total: i64 = happened.called.iter().map(|called| called.end - called.start).sum();
         total / happened.called.len() as i64
     };
-    assert!(mean(&hedged) * 2 < mean(&plain), "{} and {}", mean(&hedged), mean(&plain));
+    assert!(mean(&hedged) * 3 < mean(&plain) * 2, "{} and {}", mean(&hedged), mean(&plain));
     let twice = hedged.called.iter().filter(|called| called.attempts == 2).count();
     assert!(twice > 20 && twice * 3 < hedged.called.len(), "{twice} hedged of {}", hedged.called.len());
     assert!(hedged.spans.iter().any(|span| span.fault == Some(Fault::Cancelled)));
@@ -157,10 +157,11 @@ fn a_pool_that_is_too_small_makes_requests_wait() {
     };
     let (idle, busy) = (median(5.0), median(85.0));
     assert!(busy * 2 >= idle * 3, "{idle} ms and {busy} ms");
+    // All workers of the front wait for the one behind it, until its own queue is full.
     let mut topology = pair(vec![Step::work(10_000, 12_000)], true, |call| Call { timeout: 5 * SECOND, ..call });
     assert!(topology.afflict("back", &(i64::MIN..i64::MAX), Effect::Pool { workers: 1 }));
-    let flooded = served(&run(topology, 300.0, 20));
-    assert!(flooded.iter().any(|(_, outcome)| *outcome == Outcome::Rejected), "the queue has an end");
+    let flooded = run(topology, 300.0, 20);
+    assert!(flooded.entries.iter().any(|entry| entry.fault == Some(Fault::Limited)), "the queue has an end");
 }
 
 #[test]
