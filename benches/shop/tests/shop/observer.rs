@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use spandrel_shop::FindingKind;
 
 use crate::{
-    derive::{is_failure, is_query, operation, outcome, peer, resend_count, text, texts},
+    derive::{is_failure, is_query, operation, outcome, peer, text, texts},
     history::Sent,
 };
 
@@ -94,8 +94,9 @@ impl<'a> Observer<'a> {
 
     fn amplification(&self, caller: &'static str, callee: &'static str) -> f64 {
         let attempts = self.attempts(caller, callee);
-        let calls = attempts.iter().filter(|attempt| resend_count(&attempt.sent.span) == 0).count();
-        attempts.len() as f64 / calls as f64
+        // Nobody calls the same operation twice in a row unless the first attempt failed.
+        let calls: BTreeSet<_> = attempts.iter().map(|attempt| (attempt.parent, &attempt.operation)).collect();
+        attempts.len() as f64 / calls.len() as f64
     }
 
     fn children<'b>(&'b self, seen: &'b Seen<'a>) -> impl Iterator<Item = &'b Seen<'a>> {

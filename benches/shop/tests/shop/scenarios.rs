@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use spandrel_shop::{
-    FindingKind, MINUTE, Scenario, Scheduled, ScheduledFault, ShopConfig, System, minute_of,
+    FindingKind, MINUTE, Scenario, Scheduled, ScheduledFault, Shop, ShopConfig, System, in_turn, minute_of,
     telemetry::Payload,
     topology::{Effect, Shape},
 };
@@ -140,6 +140,21 @@ fn waste_is_what_runs_after_the_caller_has_gone() {
         history.truth.waste.iter().find(|waste| waste.service == "recommendation" && waste.minute_unix_nano == minute);
     let waste = waste.expect("recommendation works in vain");
     assert!(waste.wasted_ns as i64 >= MINUTE && waste.wasted_ns <= waste.busy_ns, "{waste:?}");
+}
+
+#[test]
+fn two_hours_show_one_of_every_kind() {
+    let scenarios = in_turn(&FindingKind::ALL.map(Scenario::of), 6 * MINUTE, 6 * MINUTE, 120 * MINUTE);
+    let config = ShopConfig { rate: 4.0, scenarios, ..ShopConfig::default() };
+    let mut shop = Shop::new(&config);
+    let batches = shop.due(config.start_time + 120 * MINUTE).count();
+    let truth = shop.truth().to_file();
+    println!("{:?} in {batches} requests", truth.totals);
+    assert!(truth.totals.spans < 1_000_000, "{:?}", truth.totals);
+    for kind in FindingKind::ALL {
+        let shows = truth.findings.iter().any(|finding| finding.kind == kind && !finding.side_effect);
+        assert!(shows, "{}", kind.as_str());
+    }
 }
 
 #[test]
