@@ -6,6 +6,7 @@ mod history;
 mod live;
 mod load;
 mod observer;
+mod paths;
 mod policies;
 mod scenarios;
 mod stub;
