@@ -97,7 +97,7 @@ fn nodes(shape: Shape, dice: &mut Dice) -> Vec<Node> {
     let layers: &[usize] = match shape {
         Shape::Layered => &[1, 4, 5, 5],
         Shape::Chain => &[1, 1, 1, 1],
-        Shape::Star => &[1, 9],
+        Shape::Star => &[1, 1, 8],
         Shape::Tree => &[1, 3, 6, 6],
     };
     let mut nodes = vec![Node::default()];

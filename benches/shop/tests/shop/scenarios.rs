@@ -171,6 +171,21 @@ fn a_deploy_shows_as_another_version() {
 }
 
 #[test]
+fn a_slow_database_is_where_timeouts_begin() {
+    let during = MINUTE / 2..MINUTE;
+    let effect = Effect::Latency { percent: 200_000 };
+    let faults = vec![ScheduledFault { target: "users-db".to_owned(), effect, during: during.clone() }];
+    let config = ShopConfig { rate: 20.0, faults, ..ShopConfig::default() };
+    let truth = History::of(&config, 70).truth;
+    let slow: Vec<_> = truth.origins.iter().filter(|origin| origin.is_slow).collect();
+    assert!(!slow.is_empty());
+    for origin in slow {
+        assert_eq!((&*origin.service, &*origin.outcome), ("users-db", "timeout"), "{origin:?}");
+        assert!(during.contains(&(origin.start_unix_nano - config.start_time)), "{origin:?}");
+    }
+}
+
+#[test]
 fn scenarios_find_a_place_in_systems_made_from_a_seed() {
     let mut played: BTreeMap<FindingKind, usize> = BTreeMap::new();
     for (seed, shape) in [(1, Shape::Layered), (2, Shape::Tree), (3, Shape::Layered)] {
