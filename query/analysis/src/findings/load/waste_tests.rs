@@ -47,9 +47,9 @@ fn what_is_not_in_vain_or_not_much_is_no_waste() {
     let mut traffic = Traffic::default();
     traffic.minute(0, 4000, |number, writer| {
         if number % 25 == 0 {
-            request(writer, 50, 100, Outcome::Timeout)
+            request(writer, 50, 100, Outcome::Timeout);
         } else {
-            request(writer, 101, 100, Outcome::Ok)
+            request(writer, 101, 100, Outcome::Ok);
         }
     });
     assert_eq!(traffic.fires::<Waste>(0), [""; 0], "a fiftieth of the time");
