@@ -31,8 +31,9 @@ const LONG: i64 = 3 * HOUR;
 const HOUR: i64 = 60 * MINUTE;
 
 /// What a graph was counted from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Basis {
+    #[default]
     Spans,
     Rollups,
 }

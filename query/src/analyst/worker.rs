@@ -15,7 +15,7 @@ use spandrel_analysis::{
         self,
         track::{self, Change, Tracker},
     },
-    rollup,
+    rollup::{self, Minute},
 };
 use spandrel_proto::model::{Clock, Table};
 use spandrel_store::{Followed, Follower, Store};
@@ -63,6 +63,9 @@ pub(super) struct Worker {
     hours: Hours,
     last_tick: i64,
     revision: i64,
+    /// Minutes since `stored_from` that are stored. `None` until they are known.
+    stored: Option<BTreeSet<i64>>,
+    stored_from: i64,
     recompute: VecDeque<(i64, i64)>,
     next_check: i64,
     pending_changes: Vec<Change>,
@@ -90,6 +93,8 @@ impl Worker {
             hours: Hours::default(),
             last_tick: 0,
             revision: 0,
+            stored: None,
+            stored_from: minute_of(now - CHECK_AT_START),
             recompute: VecDeque::new(),
             next_check: 0,
             pending_changes: Vec::new(),
@@ -150,6 +155,7 @@ impl Worker {
         self.analyzer.close_quiet(now);
         self.correct_late(now).await;
         self.restore().await;
+        self.analyzer.close_quiet(now);
         self.note_changes(now);
         for minute in self.schedule.due(now) {
             self.write(minute, now).await;
@@ -196,7 +202,26 @@ impl Worker {
 
     /// Brings back minutes that were let go and that something came of.
     async fn restore(&mut self) {
-        let wanted = self.analyzer.wanted();
+        let mut wanted = self.analyzer.wanted();
+        if wanted.is_empty() {
+            return;
+        }
+        if self.stored.is_none() {
+            match reconcile::stored(&self.engine, self.stored_from, i64::MAX).await {
+                Ok(minutes) => self.stored = Some(minutes.into_iter().collect()),
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be told which minutes are stored; will try again");
+                    return;
+                }
+            }
+        }
+        // Of most minutes before the start nothing is stored: history that is sent for the first time.
+        let stored = self.stored.as_ref();
+        let is_new = |minute: i64| minute >= self.stored_from && stored.is_some_and(|stored| !stored.contains(&minute));
+        for minute in wanted.iter().copied().filter(|minute| is_new(*minute)) {
+            self.analyzer.restore(minute, Minute::default());
+        }
+        wanted.retain(|minute| !is_new(*minute));
         for (from, to) in reconcile::stretches(&wanted) {
             let mut batches = Vec::new();
             for table in RESTORED {
@@ -231,6 +256,9 @@ impl Worker {
         if self.append(rows).await {
             self.schedule.written(minute, now);
             self.hours.changed(minute, now);
+            self.stored.iter_mut().for_each(|stored| {
+                stored.insert(minute);
+            });
             AnalystStats::add(&self.stats.minutes_written, 1);
         }
     }
@@ -242,7 +270,12 @@ impl Worker {
             Ok(rows) => {
                 if self.append(rows).await {
                     AnalystStats::add(&self.stats.minutes_recomputed, ((to - from) / MINUTE) as usize);
-                    (from..to).step_by(MINUTE as usize).for_each(|minute| self.hours.changed(minute, now));
+                    for minute in (from..to).step_by(MINUTE as usize) {
+                        self.hours.changed(minute, now);
+                        self.stored.iter_mut().for_each(|stored| {
+                            stored.insert(minute);
+                        });
+                    }
                 } else {
                     self.recompute.push_back((from, to));
                 }
