@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use arrow::record_batch::RecordBatch;
+use arrow::{
+    array::AsArray,
+    compute::{filter_record_batch, is_null},
+    datatypes::Int64Type,
+    record_batch::RecordBatch,
+};
 use futures::FutureExt;
 use spandrel_analysis::{
     analysed::{MINUTE, minute_of},
@@ -26,6 +31,7 @@ use super::{AnalystStats, hours::Hours, reconcile, schedule::Schedule};
 use crate::{
     Engine,
     analysis::{ReplayRows, RollupRows, TraceLookup},
+    error::QueryError,
 };
 
 const TICK: Duration = Duration::from_secs(1);
@@ -49,6 +55,8 @@ const CHECK_INTERVAL: i64 = 10 * MINUTE;
 const TRACE_REACH: i64 = 15 * MINUTE;
 /// Traces that are looked up in storage at once.
 const MAX_LOOKUP: usize = 1000;
+/// Minutes that findings from before the start have to show that they still hold.
+const ADOPTED_FOR: i64 = 10;
 /// Changes of findings that wait to be stored while the store is full.
 const MAX_PENDING_CHANGES: usize = 10_000;
 
@@ -69,6 +77,8 @@ pub(super) struct Worker {
     recompute: VecDeque<(i64, i64)>,
     next_check: i64,
     pending_changes: Vec<Change>,
+    /// Minutes judged since the start, until findings from before it have been settled.
+    judged_since_start: Option<i64>,
 }
 
 impl Worker {
@@ -98,6 +108,7 @@ impl Worker {
             recompute: VecDeque::new(),
             next_check: 0,
             pending_changes: Vec::new(),
+            judged_since_start: Some(0),
         }
     }
 
@@ -105,6 +116,7 @@ impl Worker {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let started = self.clock.now_unix_nano();
+        self.adopt_findings().await;
         self.check(started - CHECK_AT_START, minute_of(started)).await;
         loop {
             tokio::select! {
@@ -164,6 +176,9 @@ impl Worker {
             self.judge(minute);
         }
         self.store_changes(now).await;
+        if self.judged_since_start.is_some_and(|minutes| minutes >= ADOPTED_FOR) {
+            self.close_adopted(now).await;
+        }
         let foreign = self.schedule.take_settled_foreign(now);
         self.recompute.extend(reconcile::stretches(&foreign));
         if let Some((from, to)) = self.recompute.pop_front() {
@@ -297,6 +312,59 @@ impl Worker {
             tracing::error!(dropped, "the store has been full for so long that changes of findings are lost");
         }
         self.stats.judged.store(minute, Ordering::Relaxed);
+        self.judged_since_start.iter_mut().for_each(|minutes| *minutes += 1);
+    }
+
+    /// Takes over the findings that were open when the server last ran.
+    async fn adopt_findings(&mut self) {
+        match self.open_findings().await {
+            Ok(batches) => {
+                for batch in &batches {
+                    let ids = batch.column_by_name("id").and_then(|ids| ids.as_string_opt::<i32>());
+                    let opened =
+                        batch.column_by_name("opened").and_then(|opened| opened.as_primitive_opt::<Int64Type>());
+                    let (Some(ids), Some(opened)) = (ids, opened) else { continue };
+                    for (id, opened) in ids.iter().zip(opened) {
+                        self.tracker.adopt(id.unwrap_or_default().to_owned(), opened.unwrap_or_default());
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "findings from before the start cannot be read; they stay open"),
+        }
+    }
+
+    /// Closes findings from before the start whose condition has not held since.
+    async fn close_adopted(&mut self, now: i64) {
+        let ids: BTreeSet<String> = self.tracker.take_adopted().into_iter().collect();
+        self.judged_since_start = None;
+        if ids.is_empty() {
+            return;
+        }
+        let closing = match self.open_findings().await {
+            Ok(batches) => {
+                batches.iter().map(|batch| track::closing_rows(batch, &ids, now)).collect::<Result<Vec<_>, _>>()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "findings from before the start cannot be read; they stay open");
+                return;
+            }
+        };
+        match closing {
+            Ok(rows) => {
+                self.append(rows.into_iter().map(|rows| (Table::Findings, rows)).collect()).await;
+            }
+            Err(error) => tracing::error!(%error, "findings from before the start cannot be closed"),
+        }
+    }
+
+    /// The rows of findings that are open.
+    async fn open_findings(&self) -> Result<Vec<RecordBatch>, QueryError> {
+        let rows = self.engine.compute(|tables| RollupRows::new(tables, Table::Findings, (i64::MIN, i64::MAX))).await?;
+        let is_open = |batch: &RecordBatch| {
+            let closed = batch.column_by_name("closed").cloned();
+            closed.and_then(|closed| is_null(&closed).ok()).and_then(|open| filter_record_batch(batch, &open).ok())
+        };
+        Ok(rows.iter().filter_map(is_open).collect())
     }
 
     async fn store_changes(&mut self, now: i64) {
@@ -346,13 +414,15 @@ impl Worker {
     }
 
     fn forget(&mut self, now: i64) {
-        let mut keep_from = minute_of(now) - KEPT_MINUTES * MINUTE;
-        if self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
-            keep_from = keep_from.max(self.schedule.oldest().unwrap_or(keep_from) + MINUTE);
-        }
-        // What is not written yet, or not judged, is not forgotten.
+        // What is not written yet, or not judged, is kept as long as there is room.
         let oldest_dirty = self.schedule.dirty().first().copied().unwrap_or(i64::MAX);
-        let keep_from = keep_from.min(oldest_dirty).min(self.schedule.judged_until());
+        let needed_from = oldest_dirty.min(self.schedule.judged_until());
+        let mut keep_from = needed_from.min(minute_of(now) - KEPT_MINUTES * MINUTE);
+        let judged_from = self.schedule.judged_until().saturating_sub(KEPT_MINUTES * MINUTE);
+        keep_from = keep_from.min(judged_from);
+        if self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
+            keep_from = keep_from.max(self.schedule.oldest().unwrap_or(keep_from) + MINUTE).min(oldest_dirty);
+        }
         self.schedule.forget_before(keep_from);
         self.analyzer.forget_before(keep_from);
     }
