@@ -3,7 +3,7 @@
 use super::{quote, sql};
 use crate::cli::GraphArgs;
 
-const EDGES: &str = "source, target, kind, \"view\", requests, failures, p50_ms, p95_ms, p99_ms, attempts, sync_ratio";
+const EDGES: &str = "source, target, kind, view, requests, failures, p50_ms, p95_ms, p99_ms, attempts, sync_ratio";
 const CHANGES: &str = "change, source, target, kind, before, after";
 
 pub(crate) fn graph(args: &GraphArgs) -> anyhow::Result<()> {

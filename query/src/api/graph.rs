@@ -131,12 +131,13 @@ pub(super) async fn graph(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Graph>, ApiError> {
     let mut parameters = Parameters::new(query.as_deref());
-    let range = TimeRange::read(&mut parameters, engine.now_ns())?;
+    let now_ns = engine.now_ns();
+    let range = TimeRange::read(&mut parameters, now_ns)?;
     parameters.finish()?;
     let described = OnceLock::new();
     let graph = engine
         .compute(|tables| {
-            let computation = GraphOf::new(tables, range.from_ns, range.to_ns);
+            let computation = GraphOf::new(tables, (range.from_ns, range.to_ns), now_ns);
             described.get_or_init(|| (computation.basis(), computation.range()));
             computation
         })

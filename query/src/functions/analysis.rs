@@ -71,12 +71,11 @@ impl TableFunctionImpl for AnalysisFunction {
         let tables = &self.tables;
         Ok(match (self.analysis, arguments.exprs()) {
             (Analysis::ServiceGraph, [from, to]) => {
-                let (from, to) = self.range(from, to)?;
-                Arc::new(ComputedTable::new(GraphOf::new(tables, from, to)))
+                Arc::new(ComputedTable::new(GraphOf::new(tables, self.range(from, to)?, self.now_ns)))
             }
             (Analysis::GraphDiff, [before_from, before_to, from, to]) => {
                 let before = self.range(before_from, before_to)?;
-                Arc::new(ComputedTable::new(GraphDiffOf::new(tables, before, self.range(from, to)?)?))
+                Arc::new(ComputedTable::new(GraphDiffOf::new(tables, before, self.range(from, to)?, self.now_ns)?))
             }
             (Analysis::CriticalPath, [trace]) => {
                 let trace_id = arguments::trace_id("critical_path", trace)?;
