@@ -1,0 +1,14 @@
+//! How right the analysis is. Simulated systems whose truth is known are recorded, their telemetry is degraded, read and
+//! analysed as the server does it, and the results are compared with the truth.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`cases`] | degradations by name |
+//! | [`record`] | telemetry through the readers |
+//! | [`observed`] | what the analysis says, under comparable names |
+//! | [`compare`] | comparisons with the truth |
+
+pub mod cases;
+pub mod compare;
+pub mod observed;
+pub mod record;

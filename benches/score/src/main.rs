@@ -1,0 +1,5 @@
+//! `score`: how right the analysis is, as a table.
+
+fn main() -> anyhow::Result<()> {
+    Ok(())
+}
