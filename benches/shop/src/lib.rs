@@ -22,4 +22,7 @@ pub use clock::WallClock;
 pub use outcome::{Fault, Outcome};
 pub use random::{Dice, Latency};
 pub use shop::{Shop, ShopConfig};
-pub use truth::{EdgeTruth, MINUTE, OperationTruth, Totals, Truth, TruthFile, minute_of};
+pub use truth::{
+    BreakerTruth, EdgeTruth, FindingKind, FindingTruth, MINUTE, OperationTruth, OriginTruth, PathTruth, Totals, Truth,
+    TruthFile, WasteTruth, minute_of,
+};

@@ -3,7 +3,11 @@
 //! A minute is the UTC minute in which a request or message arrived at the service (or, for an edge, in which the
 //! caller began its first attempt), named by its first nanosecond since the Unix epoch.
 
+mod tables;
+
 use std::{collections::BTreeMap, sync::Arc};
+
+pub use tables::{BreakerTruth, FindingKind, FindingTruth, OriginTruth, PathTruth, WasteTruth};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +69,21 @@ pub struct TruthFile {
     pub operations: Vec<OperationTruth>,
     /// One entry per minute, source, target and kind, in this order.
     pub edges: Vec<EdgeTruth>,
+    /// Conditions that held or nearly did, in order of their beginning.
+    #[serde(default)]
+    pub findings: Vec<FindingTruth>,
+    /// One entry per failed entry request, in the order in which they ended.
+    #[serde(default)]
+    pub origins: Vec<OriginTruth>,
+    /// One entry per entry request, in the order in which they ended.
+    #[serde(default)]
+    pub paths: Vec<PathTruth>,
+    /// One entry per process and callee with a breaker that opened.
+    #[serde(default)]
+    pub breakers: Vec<BreakerTruth>,
+    /// One entry per minute and service, in this order.
+    #[serde(default)]
+    pub waste: Vec<WasteTruth>,
 }
 
 /// What a service did for one operation in one minute.
@@ -156,6 +175,11 @@ impl Truth {
             totals: self.totals,
             operations: self.operations.iter().map(|(key, counts)| counts.to_entry(key)).collect(),
             edges: self.edges.iter().map(|(key, counts)| counts.to_entry(key)).collect(),
+            findings: Vec::new(),
+            origins: Vec::new(),
+            paths: Vec::new(),
+            breakers: Vec::new(),
+            waste: Vec::new(),
         }
     }
 
