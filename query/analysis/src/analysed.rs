@@ -57,7 +57,7 @@ impl Analysed<'_> {
 
 /// First nanosecond of the UTC minute of `time`.
 pub fn minute_of(time: i64) -> i64 {
-    time.div_euclid(MINUTE) * MINUTE
+    time.div_euclid(MINUTE).saturating_mul(MINUTE)
 }
 
 /// Nanoseconds in a minute.

@@ -173,12 +173,17 @@ impl Context {
         context
     }
 
+    /// The number of a service that sends spans.
     pub fn add_service(&mut self, service: Service) -> ServiceId {
+        self.know_service(service, Evidence::Spans)
+    }
+
+    /// The number of a service, however it is known.
+    pub fn know_service(&mut self, service: Service, evidence: Evidence) -> ServiceId {
         let id = ServiceId(self.services.number(service));
+        let Service { namespace, name, environment } = service;
+        let node = self.add_node(Node { kind: NodeKind::Service, name, namespace, environment }, evidence);
         if id.0 as usize == self.service_nodes.len() {
-            let Service { namespace, name, environment } = service;
-            let node = Node { kind: NodeKind::Service, name, namespace, environment };
-            let node = self.add_node(node, Evidence::Spans);
             self.service_nodes.push(node);
         }
         id
@@ -249,7 +254,7 @@ impl Context {
         self.service_nodes[service.0 as usize]
     }
 
-    /// The service that a node is, if it is one that sent spans.
+    /// The service that a node is, if it is one.
     pub fn node_service(&self, node: NodeId) -> Option<ServiceId> {
         let found = self.node(node);
         if found.kind != NodeKind::Service {

@@ -8,10 +8,12 @@
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`] | logical calls between nodes |
-//! | [`paths`] | critical path, slack, clock skew |
+//! | [`skew`] | how far the clocks of hosts are apart |
+//! | [`paths`] | critical path, slack, who waits for whom |
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
+//! | [`statistics`] | how sure a measured share is |
 //! | [`findings`] | detectors and findings |
 
 pub mod analysed;
@@ -25,7 +27,9 @@ pub mod paths;
 pub mod red;
 pub mod rollup;
 pub mod sketch;
+pub mod skew;
 pub mod span;
+pub mod statistics;
 #[cfg(test)]
 mod testing;
 pub mod text;

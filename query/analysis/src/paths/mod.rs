@@ -1,6 +1,27 @@
 //! What the time of a request was spent on: the critical path, as an exact partition of its duration.
 
-use crate::text::Text;
+mod critical_path;
+mod flame;
+mod slack;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod waiting;
+
+use std::{collections::HashMap, ops::Range};
+
+pub use flame::Frame;
+pub use slack::{drag, slack};
+
+use self::{critical_path::Partition, timeline::Timeline};
+use crate::{
+    context::Context,
+    hops::Hops,
+    skew::Skew,
+    span::{ResourceId, ServiceId},
+    text::Text,
+    trace::Trace,
+};
 
 /// A stretch of time that an entry waited for one span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +38,7 @@ pub struct Segment {
 pub enum Waiting {
     /// It did not wait: a message, or work that went on after the caller's answer.
     Async,
-    /// It waited, while something else took longer.
+    /// It waited, while something else took longer. Entries too: who waits for them is not part of the trace.
     Sync,
     /// It waited, and most of that time is on the caller's critical path.
     Blocking,
@@ -36,12 +57,79 @@ pub struct Paths {
     pub adjusted: Vec<(i64, i64)>,
     /// Per hop of [`crate::hops::Hops`].
     pub waiting: Vec<Waiting>,
+    /// Per span, whether its parent may have waited for it.
+    blocks: Vec<bool>,
+    /// The roots in order, and where in `segments` theirs are.
+    roots: Vec<(u32, Range<u32>)>,
 }
 
 /// How much time a service and operation own of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    pub service: crate::span::ServiceId,
+    pub service: ServiceId,
     pub operation: Text,
     pub exclusive_ns: i64,
+}
+
+impl Paths {
+    /// The critical paths of `trace`. `skew` says how far the clocks of its hosts are apart.
+    pub fn build(trace: &Trace, hops: &Hops, context: &Context, skew: &Skew) -> Paths {
+        let adjusted = adjusted(trace, context, skew);
+        let blocks = timeline::blocks(trace, context, &adjusted);
+        let timeline = Timeline { trace, adjusted: &adjusted, blocks: &blocks };
+        let Partition { segments, exclusive, roots } = critical_path::partition(timeline, 0);
+        let self_time = timeline.self_times();
+        let waiting = waiting::of_hops(timeline, hops, context, skew);
+        Paths { segments, exclusive, self_time, adjusted, waiting, blocks, roots }
+    }
+
+    /// The critical path of the request that begins with `root`.
+    pub fn segments_of(&self, root: usize) -> &[Segment] {
+        match self.roots.binary_search_by_key(&root, |(root, _)| *root as usize) {
+            Ok(found) => {
+                let Range { start, end } = self.roots[found].1;
+                &self.segments[start as usize..end as usize]
+            }
+            Err(_) => &[],
+        }
+    }
+
+    /// The time of the request that begins with `root`, by the services and operations that own it, in their order.
+    pub fn shares(&self, trace: &Trace, context: &Context, root: usize) -> Vec<Share> {
+        let mut owned: HashMap<(ServiceId, Text), i64> = HashMap::new();
+        for segment in self.segments_of(root) {
+            let span = &trace.spans[segment.span as usize];
+            let key = (context.resource(span.resource).service, span.operation);
+            *owned.entry(key).or_default() += segment.end - segment.start;
+        }
+        let mut shares: Vec<Share> = owned
+            .into_iter()
+            .map(|((service, operation), exclusive_ns)| Share { service, operation, exclusive_ns })
+            .collect();
+        shares.sort_unstable_by_key(|share| (share.service, share.operation));
+        shares
+    }
+
+    fn timeline<'a>(&'a self, trace: &'a Trace) -> Timeline<'a> {
+        Timeline { trace, adjusted: &self.adjusted, blocks: &self.blocks }
+    }
+}
+
+/// Start and end of each span by the clock of its root's host. Durations stay what they are.
+fn adjusted(trace: &Trace, context: &Context, skew: &Skew) -> Vec<(i64, i64)> {
+    let mut adjusted: Vec<(i64, i64)> = trace.spans.iter().map(|span| (span.start, span.end)).collect();
+    if skew.is_empty() {
+        return adjusted;
+    }
+    let host = |resource: ResourceId| context.resource(resource).host;
+    let mut roots = vec![0; trace.len()];
+    for span in trace.order() {
+        roots[span] = trace.parent(span).map_or(span, |parent| roots[parent]);
+        let (found, root) = (&trace.spans[span], &trace.spans[roots[span]]);
+        if found.resource != root.resource {
+            let ahead = skew.between(host(root.resource), host(found.resource), found.start).ahead;
+            adjusted[span] = (found.start.saturating_sub(ahead), found.end.saturating_sub(ahead));
+        }
+    }
+    adjusted
 }

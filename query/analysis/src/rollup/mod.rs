@@ -2,10 +2,20 @@
 //! everything can be taken away again.
 
 mod calls;
+mod columns;
+mod examples;
 mod minute;
+mod observe;
+mod read;
+mod rows;
 
-pub use calls::{Calls, OUTCOMES};
+pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
+pub use columns::ReadError;
+pub use examples::Examples;
+pub(crate) use examples::hash;
 pub use minute::{
-    CoverageStats, EdgeKey, EdgeStats, Examples, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats,
-    View,
+    CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };
+pub use observe::observe;
+pub use read::read;
+pub use rows::{edge_kind, hourly_rows, rows};

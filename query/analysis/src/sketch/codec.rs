@@ -48,7 +48,7 @@ impl Sketch {
 
     /// Appends the bytes to `bytes`.
     pub fn write_to(&self, bytes: &mut Vec<u8>) {
-        match &self.state {
+        match &*self.told() {
             State::Exact(values) => write_exact(values, bytes),
             State::Buckets(buckets) => write_histogram(buckets, bytes),
         }

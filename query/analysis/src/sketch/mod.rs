@@ -4,10 +4,14 @@
 //! two significant digits, whose buckets are at most 0.8 % wide. Which of the two it is depends only on how many values
 //! went in, so merging is associative and commutative: the same values give the same bytes in whatever order and
 //! however split.
+//!
+//! Values can be taken away again. Twice as many exact values are kept in memory as are told, so that a sketch from
+//! which a few are taken away becomes exact again; one that had more values than that stays a histogram until it is
+//! empty.
 
 mod codec;
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
 use hdrhistogram::Histogram;
 
@@ -16,6 +20,9 @@ pub use codec::SketchError;
 /// Sketches of up to this many values are exact.
 pub const EXACT_VALUES: usize = 128;
 
+/// Up to this many values are kept, in case that some are taken away.
+const KEPT_VALUES: usize = 2 * EXACT_VALUES;
+
 const SIGNIFICANT_DIGITS: u8 = 2;
 const NANOS_PER_MICRO: u64 = 1000;
 /// Enough for every duration that fits in an `i64` of nanoseconds.
@@ -23,8 +30,8 @@ const MAX_MICROS: u64 = 1 << 54;
 /// Bytes of a map entry with its share of the node.
 const ENTRY_SIZE: usize = 40;
 
-/// Durations with counts.
-#[derive(Debug, Clone, PartialEq)]
+/// Durations with counts. Two are equal if their bytes are.
+#[derive(Debug, Clone)]
 pub struct Sketch {
     state: State,
 }
@@ -43,6 +50,12 @@ impl Default for Sketch {
     }
 }
 
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_bytes() == other.to_bytes()
+    }
+}
+
 impl Sketch {
     /// Adds a duration that stands for `count` equal ones.
     pub fn record(&mut self, duration_ns: u64, count: u64) {
@@ -50,9 +63,39 @@ impl Sketch {
             return;
         }
         match &mut self.state {
-            State::Exact(values) if values.len() < EXACT_VALUES => values.push((duration_ns, count)),
+            State::Exact(values) if values.len() < KEPT_VALUES => values.push((duration_ns, count)),
             State::Exact(_) => add(self.buckets(), duration_ns, count),
             State::Buckets(buckets) => add(buckets, duration_ns, count),
+        }
+    }
+
+    /// Takes away what was recorded with the same duration and count before.
+    pub fn remove(&mut self, duration_ns: u64, count: u64) {
+        match &mut self.state {
+            State::Exact(values) => {
+                if let Some(index) = values.iter().rposition(|value| *value == (duration_ns, count)) {
+                    values.swap_remove(index);
+                }
+            }
+            State::Buckets(buckets) => {
+                let lowest = bucket_of(duration_ns);
+                if let Some(left) = buckets.get_mut(&lowest) {
+                    *left = left.saturating_sub(count);
+                    if *left == 0 {
+                        buckets.remove(&lowest);
+                    }
+                }
+                if buckets.is_empty() {
+                    *self = Self::default();
+                }
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        match &self.state {
+            State::Exact(values) => values.is_empty(),
+            State::Buckets(buckets) => buckets.is_empty(),
         }
     }
 
@@ -90,7 +133,7 @@ impl Sketch {
             return None;
         }
         let rank = rank(q, count);
-        match &self.state {
+        match &*self.told() {
             State::Exact(values) => {
                 let mut sorted = values.clone();
                 sorted.sort_unstable();
@@ -109,14 +152,18 @@ impl Sketch {
         }
     }
 
+    /// What is told of the sketch: exact values while they are few, else buckets.
+    fn told(&self) -> Cow<'_, State> {
+        match &self.state {
+            State::Exact(values) if values.len() > EXACT_VALUES => Cow::Owned(State::Buckets(buckets_of(values))),
+            state => Cow::Borrowed(state),
+        }
+    }
+
     /// The buckets, into which exact values are put first.
     fn buckets(&mut self) -> &mut BTreeMap<u64, u64> {
         if let State::Exact(values) = &self.state {
-            let mut buckets = BTreeMap::new();
-            for (duration_ns, count) in values {
-                add(&mut buckets, *duration_ns, *count);
-            }
-            self.state = State::Buckets(buckets);
+            self.state = State::Buckets(buckets_of(values));
         }
         match &mut self.state {
             State::Buckets(buckets) => buckets,
@@ -130,11 +177,24 @@ static REFERENCE: LazyLock<Histogram<u64>> = LazyLock::new(|| {
     Histogram::new_with_max(MAX_MICROS, SIGNIFICANT_DIGITS).expect("two digits and a maximum above 2 are valid bounds")
 });
 
+fn buckets_of(values: &[(u64, u64)]) -> BTreeMap<u64, u64> {
+    let mut buckets = BTreeMap::new();
+    for (duration_ns, count) in values {
+        add(&mut buckets, *duration_ns, *count);
+    }
+    buckets
+}
+
 fn add(buckets: &mut BTreeMap<u64, u64>, duration_ns: u64, count: u64) {
+    let sum = buckets.entry(bucket_of(duration_ns)).or_default();
+    *sum = sum.saturating_add(count);
+}
+
+/// Lowest value in microseconds of the bucket of a duration.
+fn bucket_of(duration_ns: u64) -> u64 {
     let micros = (duration_ns / NANOS_PER_MICRO + u64::from(duration_ns % NANOS_PER_MICRO >= NANOS_PER_MICRO / 2))
         .min(MAX_MICROS);
-    let sum = buckets.entry(REFERENCE.lowest_equivalent(micros)).or_default();
-    *sum = sum.saturating_add(count);
+    REFERENCE.lowest_equivalent(micros)
 }
 
 fn total<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {

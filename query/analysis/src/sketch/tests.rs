@@ -98,6 +98,23 @@ proptest! {
     }
 
     #[test]
+    fn what_is_taken_away_leaves_no_trace(
+        kept in prop::collection::vec(0_u64..10_000_000_000, 0..300),
+        taken in prop::collection::vec(0_u64..10_000_000_000, 0..128),
+    ) {
+        let mut sketch = sketch_of(&taken);
+        sketch.merge(&sketch_of(&kept));
+        for value in &taken {
+            sketch.remove(*value, 1);
+        }
+        let is_exact = kept.len() + taken.len() <= KEPT_VALUES || kept.len() > EXACT_VALUES || kept.is_empty();
+        if is_exact {
+            prop_assert_eq!(sketch.to_bytes(), sketch_of(&kept).to_bytes());
+        }
+        prop_assert_eq!(sketch.count(), kept.len() as u64);
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), cookie in any::<bool>()) {
         if cookie && bytes.len() >= 40 {
             bytes[..4].copy_from_slice(&[0x1c, 0x84, 0x93, 0x13]);

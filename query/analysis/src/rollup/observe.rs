@@ -1,0 +1,321 @@
+//! What one trace adds to the counts of its minutes.
+
+use spandrel_proto::model::Outcome;
+
+use super::{Calls, EdgeKey, Examples, Minute, Minutes, OperationKey, PathKey, Sign, View, busy_minutes};
+use crate::{
+    analysed::{Analysed, Entry, minute_of},
+    context::NodeId,
+    hops::{Hop, HopFlags, HopKind},
+    paths::Waiting,
+    rollup::{CoverageStats, EdgeStats},
+    span::{Kind, ServiceId, Span, SpanFlags},
+    text::Text,
+};
+
+/// Adds a trace to the counts of its minutes, or takes it away again.
+///
+/// Operations and the server's view of edges belong to the minute in which the server span starts, the client's view to
+/// that of the hop, paths to that of the entry. Busy time belongs to every minute in which the call was in progress.
+pub fn observe(minutes: &mut Minutes, analysed: &Analysed<'_>, sign: Sign) {
+    let mut tally = Tally { minutes, analysed, sign };
+    tally.operations();
+    for (index, hop) in analysed.hops.hops.iter().enumerate() {
+        tally.hop(hop, analysed.paths.waiting.get(index).copied());
+    }
+    tally.critical_paths();
+    tally.coverage();
+}
+
+struct Tally<'a> {
+    minutes: &'a mut Minutes,
+    analysed: &'a Analysed<'a>,
+    sign: Sign,
+}
+
+/// Time of an entry that a span owns.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Owned {
+    entry: u32,
+    service: ServiceId,
+    operation: Text,
+    nanos: i64,
+    weight: u64,
+}
+
+/// A call as one side of it was seen.
+#[derive(Clone, Copy)]
+struct Seen {
+    start: i64,
+    end: i64,
+    weight: u64,
+    outcome: Outcome,
+}
+
+impl Seen {
+    fn of(span: &Span) -> Seen {
+        Seen { start: span.start, end: span.end, weight: span.weight, outcome: span.outcome }
+    }
+
+    fn duration(&self) -> i64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+impl Tally<'_> {
+    fn minute(&mut self, time: i64) -> &mut Minute {
+        self.minutes.entry(minute_of(time)).or_default()
+    }
+
+    fn operations(&mut self) {
+        let analysed = self.analysed;
+        let mut self_times = vec![0_i64; analysed.trace.len()];
+        for (index, span) in analysed.trace.spans.iter().enumerate() {
+            let serving = analysed.trace.serving(index);
+            let works = !span.kind.calls() || serving == index;
+            if works && analysed.service(index as u32) == analysed.service(serving as u32) {
+                let own = analysed.paths.self_time.get(index).copied().unwrap_or(0);
+                self_times[serving] = self_times[serving].saturating_add(own);
+            }
+        }
+        for (index, span) in analysed.trace.spans.iter().enumerate() {
+            if span.kind.serves() {
+                let is_entry = is_entry(analysed, index as u32);
+                self.operation(index as u32, View::Server, is_entry, self_times[index]);
+            } else if analysed.trace.parent(index).is_none() && is_entry(analysed, index as u32) {
+                self.operation(index as u32, View::Client, true, self_times[index]);
+            }
+        }
+    }
+
+    fn operation(&mut self, index: u32, view: View, is_entry: bool, self_time: i64) {
+        let (analysed, sign) = (self.analysed, self.sign);
+        let span = analysed.span(index);
+        let seen = Seen::of(span);
+        if seen.weight == 0 {
+            return;
+        }
+        let key = OperationKey { service: analysed.service(index), operation: span.operation, view };
+        // Busy time first: of the call's own minute it is the last to be taken away, so the key is dropped once.
+        for (minute, busy) in busy_minutes(seen.start, seen.end) {
+            self.minute(minute).change_operation(key, |stats| {
+                stats.see(seen.start.max(minute));
+                sign.sum(&mut stats.calls.busy, busy, seen.weight);
+            });
+        }
+        self.minute(seen.start).change_operation(key, |stats| {
+            stats.see(seen.start);
+            change_calls(&mut stats.calls, &mut stats.examples, &seen, analysed.trace.id, sign);
+            sign.sum(&mut stats.self_time, self_time, seen.weight);
+            if is_entry {
+                sign.count(&mut stats.entries, seen.weight);
+            }
+        });
+    }
+
+    fn hop(&mut self, hop: &Hop, waiting: Option<Waiting>) {
+        let analysed = self.analysed;
+        let nodes = (hop.caller, hop.callee);
+        if hop.kind == HopKind::Deliver {
+            return self.delivery(hop);
+        }
+        if let Some(client) = hop.client {
+            let weight = analysed.span(client).weight;
+            let seen = Seen { start: hop.start, end: hop.end, weight, outcome: hop.outcome };
+            let network = self.network(hop);
+            self.edge(hop, nodes, View::Client, &seen, waiting, |stats, sign| {
+                sign.count(&mut stats.attempts, weight.saturating_mul(hop.attempt_count().into()));
+                if let Some(network) = network {
+                    sign.sum(&mut stats.network, network, weight);
+                }
+            });
+        }
+        for server in analysed.hops.servers(hop) {
+            let seen = Seen::of(analysed.span(*server));
+            self.edge(hop, nodes, View::Server, &seen, waiting, |stats, sign| {
+                sign.count(&mut stats.attempts, seen.weight);
+            });
+        }
+    }
+
+    /// A delivery is one, however often it was tried. It counts from the topic and from whoever published the message.
+    fn delivery(&mut self, hop: &Hop) {
+        let seen = Seen { start: hop.start, end: hop.end, weight: hop.weight, outcome: hop.outcome };
+        for source in [Some(hop.caller), hop.producer].into_iter().flatten() {
+            self.edge(hop, (source, hop.callee), View::Server, &seen, None, |stats, sign| {
+                sign.count(&mut stats.attempts, seen.weight.saturating_mul(hop.attempt_count().into()));
+                change_delay(stats, hop, seen.weight, sign);
+            });
+        }
+    }
+
+    fn edge(
+        &mut self,
+        hop: &Hop,
+        (source, target): (NodeId, NodeId),
+        view: View,
+        seen: &Seen,
+        waiting: Option<Waiting>,
+        change: impl FnOnce(&mut EdgeStats, Sign),
+    ) {
+        if seen.weight == 0 {
+            return;
+        }
+        let (trace_id, sign) = (self.analysed.trace.id, self.sign);
+        let Hop { kind, protocol, operation, schema, .. } = *hop;
+        let key = EdgeKey { source, target, kind, protocol, operation, schema, view };
+        for (minute, busy) in busy_minutes(seen.start, seen.end) {
+            self.minute(minute).change_edge(key, |stats| {
+                stats.see(seen.start.max(minute));
+                sign.sum(&mut stats.calls.busy, busy, seen.weight);
+            });
+        }
+        self.minute(seen.start).change_edge(key, |stats| {
+            stats.see(seen.start);
+            change_calls(&mut stats.calls, &mut stats.examples, seen, trace_id, sign);
+            if matches!(waiting, Some(Waiting::Sync | Waiting::Blocking)) {
+                sign.count(&mut stats.sync, seen.weight);
+            }
+            if waiting == Some(Waiting::Blocking) {
+                sign.count(&mut stats.blocking, seen.weight);
+            }
+            if hop.is_paired() {
+                sign.count(&mut stats.paired, seen.weight);
+            }
+            change(stats, sign);
+        });
+    }
+
+    /// Nanoseconds that the tries of a paired hop spent neither in the caller nor in the callee. Servers that outlast
+    /// their client, because it gave up, count as none.
+    fn network(&self, hop: &Hop) -> Option<i64> {
+        if !hop.is_paired() {
+            return None;
+        }
+        let duration = |span: u32| self.analysed.span(span).duration();
+        let attempts = self.analysed.hops.attempts(hop);
+        if attempts.is_empty() {
+            let (client, server) = (hop.wire.or(hop.client)?, self.analysed.hops.servers(hop).first()?);
+            return Some(duration(client).saturating_sub(duration(*server)).max(0));
+        }
+        let pairs = attempts.iter().filter_map(|attempt| attempt.client.zip(attempt.server));
+        Some(pairs
+            .map(|(client, server)| duration(client).saturating_sub(duration(server)).max(0))
+            .fold(0, i64::saturating_add))
+    }
+
+    fn critical_paths(&mut self) {
+        let analysed = self.analysed;
+        let mut owned: Vec<Owned> = (analysed.paths.exclusive.iter().zip(&analysed.entry_of).enumerate())
+            .filter(|(_, (nanos, _))| **nanos > 0)
+            .map(|(span, (nanos, entry))| {
+                let (service, operation) = (analysed.service(span as u32), analysed.trace.spans[span].operation);
+                Owned { entry: *entry, service, operation, nanos: *nanos, weight: analysed.trace.spans[span].weight }
+            })
+            .collect();
+        owned.sort_unstable();
+        for of_entry in owned.chunk_by(|a, b| a.entry == b.entry) {
+            let entry = analysed.entries[of_entry[0].entry as usize];
+            if !entry.is_fragment {
+                self.critical_path(&entry, of_entry);
+            }
+        }
+    }
+
+    fn critical_path(&mut self, entry: &Entry, owned: &[Owned]) {
+        let sign = self.sign;
+        // A path is whole only if all its spans were sampled, so it stands for as many as the rarest of them.
+        let weight = owned.iter().map(|owned| owned.weight).max().unwrap_or(0);
+        if weight == 0 {
+            return;
+        }
+        let minute = self.minute(self.analysed.span(entry.span).start);
+        for same in owned.chunk_by(|a, b| (a.service, a.operation) == (b.service, b.operation)) {
+            let Entry { service: entry_service, operation: entry_operation, .. } = *entry;
+            let Owned { service, operation, .. } = same[0];
+            minute.change_path(PathKey { entry_service, entry_operation, service, operation }, |stats| {
+                for owned in same {
+                    sign.sum(&mut stats.exclusive, owned.nanos, weight);
+                }
+                sign.count(&mut stats.presence, weight);
+            });
+        }
+    }
+
+    fn coverage(&mut self) {
+        let (analysed, sign) = (self.analysed, self.sign);
+        for (index, span) in analysed.trace.spans.iter().enumerate() {
+            let found = CoverageStats {
+                spans: 1,
+                orphans: analysed.trace.is_orphan(index).into(),
+                negative_durations: span.flags.contains(SpanFlags::NEGATIVE_DURATION).into(),
+                alias_conflicts: span.flags.contains(SpanFlags::ALIAS_CONFLICT).into(),
+                ..CoverageStats::default()
+            };
+            self.cover(index as u32, sign, &found);
+        }
+        if let Some(first) = analysed.entries.first() {
+            let repairs = &analysed.trace.repairs;
+            let found = CoverageStats {
+                duplicates: repairs.duplicates.into(),
+                cycles: repairs.cycles.into(),
+                id_clashes: repairs.id_clashes.into(),
+                ..CoverageStats::default()
+            };
+            self.cover(first.span, sign, &found);
+        }
+        for hop in &analysed.hops.hops {
+            let server = analysed.hops.servers(hop).first().copied();
+            if let Some(client) = hop.client.filter(|_| hop.kind == HopKind::Request) {
+                let found = CoverageStats {
+                    unpaired_clients: hop.flags.contains(HopFlags::SERVER_MISSING).into(),
+                    paired_clients: hop.is_paired().into(),
+                    ..CoverageStats::default()
+                };
+                self.cover(client, sign, &found);
+            }
+            if let Some(server) = server {
+                let found = CoverageStats {
+                    clients_missing: (hop.kind == HopKind::Request && hop.flags.contains(HopFlags::CLIENT_MISSING))
+                        .into(),
+                    skew_suspects: hop.flags.contains(HopFlags::SKEW_SUSPECT).into(),
+                    ..CoverageStats::default()
+                };
+                self.cover(server, sign, &found);
+            }
+        }
+    }
+
+    /// Counts `found` for the service and the minute of a span.
+    fn cover(&mut self, span: u32, sign: Sign, found: &CoverageStats) {
+        if *found != CoverageStats::default() {
+            let service = self.analysed.service(span);
+            let start = self.analysed.span(span).start;
+            self.minute(start).change_coverage(service, |stats| stats.change(sign, found));
+        }
+    }
+}
+
+/// Whether a request begins with the span: a root that lacks no parent and handles no message.
+fn is_entry(analysed: &Analysed<'_>, span: u32) -> bool {
+    let entry = analysed.entry(span);
+    entry.span == span && !entry.is_fragment && !entry.is_message && analysed.span(span).kind != Kind::Producer
+}
+
+fn change_calls(calls: &mut Calls, examples: &mut Examples, seen: &Seen, trace_id: u128, sign: Sign) {
+    calls.change(sign, seen.duration(), seen.weight, seen.outcome);
+    match sign {
+        Sign::Add => examples.add(trace_id, seen.duration(), seen.outcome.is_failure()),
+        Sign::Remove => examples.remove(trace_id),
+    }
+}
+
+fn change_delay(stats: &mut EdgeStats, hop: &Hop, weight: u64, sign: Sign) {
+    match hop.queue_delay {
+        Some(delay) if delay >= 0 && !hop.flags.contains(HopFlags::SKEW_SUSPECT) => {
+            sign.sketch(&mut stats.queue_delay, delay, weight);
+        }
+        Some(_) => sign.count(&mut stats.negative_delays, 1),
+        None => {}
+    }
+}
