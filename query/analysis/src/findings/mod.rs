@@ -5,9 +5,15 @@
 
 mod candidate;
 mod kind;
+pub mod load;
+pub mod shape;
+pub(crate) mod shared;
+pub mod track;
 
 pub use candidate::{Candidate, Evidence, Method, Subject, Value, magnitude};
 pub use kind::{FindingKind, Severity};
+
+use arrow::record_batch::RecordBatch;
 
 use crate::{analysed::Analysed, context::Context, rollup::Minutes};
 
@@ -25,6 +31,9 @@ pub struct Evaluation<'a> {
 pub trait Detector: std::fmt::Debug + Send {
     /// Looks at a trace. Each trace comes once, in no order.
     fn observe(&mut self, analysed: &Analysed<'_>);
+
+    /// Looks at rows of `breakers`. Each row comes once, in no order.
+    fn observe_breakers(&mut self, _batch: &RecordBatch, _context: &mut Context) {}
 
     /// What holds at the end of a minute, looking back as far as the detector's own horizon.
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate>;

@@ -1,0 +1,216 @@
+//! `CHATTY`: requests of one service need very many calls of another, of several sorts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    calls::{bursts, calls, critical_time, critical_time_of, repeats},
+    roles::is_probe,
+    seen::{CLOSING, MAX_KEYS, RECENT, Seen, candidate, edge_subject, note_overflow, sorted},
+};
+use crate::{
+    analysed::{Analysed, minute_of},
+    context::NodeId,
+    findings::{
+        Candidate, Detector, Evaluation, FindingKind, Value, magnitude,
+        shared::{Additive, Entries, PerMinute, Window, names, priority, sql, wilson},
+    },
+    hops::HopKind,
+    span::ServiceId,
+    text::Text,
+};
+
+/// Calls per request, on average.
+const MEAN: f64 = 10.0;
+const CRITICAL_MEAN: f64 = 100.0;
+/// Calls of the 95th of 100 requests, and the share of the requests that makes as many.
+const TAIL: u64 = 30;
+const TAIL_SHARE: f64 = 0.05;
+const CLOSING_TAIL: u64 = 24;
+/// Share of the calls that requests with calls of more than one sort make.
+const MIXED_SHARE: f64 = 0.5;
+
+/// Calls by caller and callee.
+#[derive(Debug)]
+pub(super) struct Chatty {
+    entries: Entries,
+    edges: PerMinute<(ServiceId, NodeId), Talk>,
+}
+
+/// Requests of a caller that call a callee.
+#[derive(Debug, Clone, Default)]
+struct Talk {
+    seen: Seen,
+    /// Weighted number of calls, and of those in requests with calls of more than one sort.
+    calls: u128,
+    mixed: u128,
+    /// Sum of the squares of each request's calls.
+    squares: u128,
+    /// Fixed-point weight of requests with so many calls.
+    tail: u64,
+    closing_tail: u64,
+    /// Nanoseconds of the critical path, times priority.
+    critical: i128,
+}
+
+impl Additive for Talk {
+    fn add(&mut self, other: &Self) {
+        self.seen.add(&other.seen);
+        self.calls += other.calls;
+        self.mixed += other.mixed;
+        self.squares += other.squares;
+        self.tail = self.tail.saturating_add(other.tail);
+        self.closing_tail = self.closing_tail.saturating_add(other.closing_tail);
+        self.critical += other.critical;
+    }
+
+    fn extra_size(&self) -> usize {
+        self.seen.extra_size()
+    }
+}
+
+/// The calls of one request to one callee.
+#[derive(Debug, Default)]
+struct Conversation {
+    calls: u64,
+    sorts: BTreeSet<Text>,
+    critical: i64,
+    /// When the last call to a cache ends: commands sent before that are one round trip with it.
+    busy_until: Option<i64>,
+}
+
+impl Chatty {
+    pub(super) fn new() -> Self {
+        Self { entries: Entries::default(), edges: PerMinute::new(MAX_KEYS) }
+    }
+
+    fn count(&mut self, analysed: &Analysed<'_>, serving: u32, callee: NodeId, conversation: &Conversation) {
+        let request = analysed.span(serving);
+        let key = (analysed.service(serving), callee);
+        let Some(talk) = self.edges.at(minute_of(request.start), key) else { return };
+        let (calls, weight) = (conversation.calls, request.weight);
+        talk.seen.see(request);
+        talk.calls += u128::from(calls) * u128::from(weight);
+        talk.squares += u128::from(calls).pow(2);
+        if conversation.sorts.len() >= 2 {
+            talk.mixed += u128::from(calls) * u128::from(weight);
+        }
+        if calls >= TAIL {
+            talk.tail = talk.tail.saturating_add(weight);
+        }
+        if calls >= CLOSING_TAIL {
+            talk.closing_tail = talk.closing_tail.saturating_add(weight);
+        }
+        talk.critical += i128::from(conversation.critical) * i128::from(priority(analysed, analysed.entry(serving)));
+    }
+}
+
+/// The calls of each request to each callee, less those that are another finding: repeated ones and bursts.
+fn conversations(analysed: &Analysed<'_>) -> BTreeMap<(u32, NodeId), Conversation> {
+    let mut excluded = vec![false; analysed.hops.hops.len()];
+    let repeated = repeats(analysed).into_iter().map(|repeat| repeat.group);
+    let bursting = bursts(analysed).into_iter().map(|burst| burst.group);
+    for hop in repeated.chain(bursting).flat_map(|group| group.hops) {
+        excluded[hop as usize] = true;
+    }
+    let mut conversations: BTreeMap<(u32, NodeId), Conversation> = BTreeMap::new();
+    for (index, serving, hop) in calls(analysed) {
+        if excluded[index as usize] || is_probe(analysed.context, hop.operation) {
+            continue;
+        }
+        let conversation = conversations.entry((serving, hop.callee)).or_default();
+        let is_pipelined = hop.kind == HopKind::Cache && conversation.busy_until.is_some_and(|end| hop.start < end);
+        conversation.busy_until = conversation.busy_until.max(Some(hop.end));
+        conversation.calls += u64::from(!is_pipelined);
+        conversation.sorts.insert(hop.operation);
+    }
+    conversations
+}
+
+impl Detector for Chatty {
+    fn observe(&mut self, analysed: &Analysed<'_>) {
+        self.entries.observe(analysed);
+        let mut conversations = conversations(analysed);
+        if conversations.values().any(|conversation| conversation.calls as f64 >= CLOSING * MEAN) {
+            let times = critical_time(analysed);
+            for (_, serving, hop) in calls(analysed) {
+                if let Some(conversation) = conversations.get_mut(&(serving, hop.callee)) {
+                    conversation.critical += critical_time_of(analysed, &times, hop);
+                }
+            }
+        }
+        for ((serving, callee), conversation) in &conversations {
+            self.count(analysed, *serving, *callee, conversation);
+        }
+    }
+
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
+        let window = Window::of(evaluation, RECENT);
+        let sums = self.edges.sums(window);
+        let candidates = sums.iter().filter_map(|((caller, callee), talk)| {
+            let fires = talk.is_chatty(1.0, talk.tail);
+            if !fires && !talk.is_chatty(CLOSING, talk.closing_tail) {
+                return None;
+            }
+            let mut found = talk.candidate(evaluation, window, *caller, *callee);
+            let environment = evaluation.context.service(*caller).environment;
+            let entries = self.entries.total(window, evaluation, environment);
+            found.fires = fires;
+            found.impact = talk.critical as f64 / entries.duration.max(1) as f64;
+            note_overflow(&mut found, self.edges.overflowed());
+            Some(found)
+        });
+        sorted(candidates.collect())
+    }
+
+    fn forget_before(&mut self, minute: i64) {
+        self.entries.forget_before(minute);
+        self.edges.forget_before(minute);
+    }
+
+    fn size(&self) -> usize {
+        self.entries.size() + self.edges.size()
+    }
+}
+
+impl Talk {
+    fn mean(&self) -> f64 {
+        self.calls as f64 / self.seen.count.weight.max(1) as f64
+    }
+
+    /// The range that the mean lies in with 95 %.
+    fn interval(&self) -> (f64, f64) {
+        let (mean, records) = (self.mean(), self.seen.count.records.max(1) as f64);
+        let variance = (self.squares as f64 / records - mean * mean).max(0.0);
+        let half = 1.96 * (variance / self.seen.count.effective().max(1.0)).sqrt();
+        (mean - half, mean + half)
+    }
+
+    /// Whether the mean is surely at least `part` of what fires, or the share of long conversations is.
+    fn is_chatty(&self, part: f64, tail: u64) -> bool {
+        let share = wilson(self.seen.count.share(tail), self.seen.count.effective());
+        let is_much = self.interval().0 >= part * MEAN || share.0 >= TAIL_SHARE;
+        let is_mixed = self.mixed as f64 >= MIXED_SHARE * self.calls as f64;
+        self.seen.count.effective() >= super::seen::MIN_OBSERVATIONS && self.seen.is_repeated() && is_much && is_mixed
+    }
+
+    fn candidate(&self, evaluation: &Evaluation<'_>, window: Window, caller: ServiceId, callee: NodeId) -> Candidate {
+        let subject = edge_subject(evaluation, caller, callee);
+        let mut found = candidate(FindingKind::Chatty, subject, window, &self.seen);
+        found.magnitude = magnitude(self.mean(), MEAN, CRITICAL_MEAN);
+        found.completeness = names::completeness(evaluation, window, &[caller]);
+        found.evidence.measure = self.mean();
+        found.evidence.threshold = MEAN;
+        found.evidence.interval = Some(self.interval());
+        found.evidence.details = vec![("share_with_30_calls_or_more", Value::Number(self.seen.count.share(self.tail)))];
+        let target = evaluation.context.node_name(callee);
+        found.sql = sql::select(
+            "time, source, target, operation, requests, attempts, duration_sum_ns",
+            "edges",
+            window,
+            &[sql::equals("source", &found.subject.service), sql::equals("target", target)],
+        );
+        found.remedy =
+            "Offer what is asked for together in one call: a coarser API, a batch, a cache per request.".to_owned();
+        found
+    }
+}

@@ -1,0 +1,145 @@
+//! What a service or operation is by its name, where nothing else tells: words that stand for what is called by
+//! everybody, or passes everything on, by design.
+
+use crate::{
+    context::{Context, NodeKind},
+    span::ServiceId,
+    text::Text,
+};
+
+/// Whether one of the words of `name`, in lower case, is in `words`. Words are what letters and digits make, and the
+/// whole name is one too.
+pub(super) fn has_word(name: &str, words: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    words.contains(&name.as_str())
+        || name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| words.contains(&word))
+}
+
+const GATEWAY_WORDS: &[&str] = &[
+    "gateway",
+    "gw",
+    "apigw",
+    "apigateway",
+    "ingress",
+    "ingressgateway",
+    "egress",
+    "egressgateway",
+    "proxy",
+    "envoy",
+    "nginx",
+    "haproxy",
+    "kong",
+    "traefik",
+    "loadbalancer",
+    "lb",
+    "sidecar",
+    "mesh",
+    "router",
+    "caddy",
+    "varnish",
+];
+const FRONT_WORDS: &[&str] = &[
+    "bff",
+    "frontend",
+    "front",
+    "web",
+    "webapp",
+    "ui",
+    "mobile",
+    "graphql",
+    "storefront",
+    "edge",
+    "portal",
+    "aggregator",
+];
+const INFRASTRUCTURE_WORDS: &[&str] = &[
+    "auth",
+    "authn",
+    "authz",
+    "oauth",
+    "oauth2",
+    "oidc",
+    "sso",
+    "keycloak",
+    "identity",
+    "iam",
+    "session",
+    "sessions",
+    "token",
+    "config",
+    "configuration",
+    "flag",
+    "flags",
+    "flagd",
+    "unleash",
+    "discovery",
+    "consul",
+    "eureka",
+    "vault",
+    "secrets",
+    "kms",
+    "opa",
+    "policy",
+];
+const PROBE_WORDS: &[&str] = &[
+    "health",
+    "healthz",
+    "healthcheck",
+    "ready",
+    "readyz",
+    "readiness",
+    "live",
+    "livez",
+    "liveness",
+    "ping",
+    "heartbeat",
+    "poll",
+    "metrics",
+];
+
+/// Whether a node passes requests on by design.
+pub(super) fn is_gateway(context: &Context, service: ServiceId) -> bool {
+    let node = context.node(context.service_node(service));
+    node.kind == NodeKind::Gateway || has_word(context.service_name(service), GATEWAY_WORDS)
+}
+
+/// Whether a service composes answers for a front end by design.
+pub(super) fn is_front(context: &Context, service: ServiceId) -> bool {
+    has_word(context.service_name(service), FRONT_WORDS)
+}
+
+/// Whether everybody is expected to call the service: authentication, configuration, feature flags.
+pub(super) fn is_infrastructure(context: &Context, service: ServiceId) -> bool {
+    has_word(context.service_name(service), INFRASTRUCTURE_WORDS)
+}
+
+/// Whether an operation asks how somebody is, or whether there is anything to do.
+pub(super) fn is_probe(context: &Context, operation: Text) -> bool {
+    has_word(context.texts.get(operation), PROBE_WORDS)
+}
+
+const CURSOR_WORDS: &[&str] = &["getmore", "scroll", "cursor", "fetch"];
+
+/// Whether an operation goes on reading where the one before it stopped.
+pub(super) fn is_cursor(context: &Context, operation: Text) -> bool {
+    has_word(context.texts.get(operation), CURSOR_WORDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_judged_by_their_words() {
+        for (name, words, expected) in [
+            ("api-gateway", GATEWAY_WORDS, true),
+            ("webhook", FRONT_WORDS, false),
+            ("web-bff", FRONT_WORDS, true),
+            ("GET /healthz", PROBE_WORDS, true),
+            ("GET /ship/{id}", PROBE_WORDS, false),
+            ("authors", INFRASTRUCTURE_WORDS, false),
+        ] {
+            assert_eq!(has_word(name, words), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! How often something was seen, when, and in which traces; and candidates that begin with that.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    analysed::{Analysed, minute_of},
+    context::NodeId,
+    findings::{
+        Candidate, Evaluation, Evidence, FindingKind, Method, Severity, Subject,
+        shared::{Additive, Exemplars, Extent, PerMinute, Weighted, Window, names, priority, requests},
+    },
+    span::{ServiceId, Span},
+    text::Text,
+};
+
+/// Minutes that kinds which are judged within one trace look back.
+pub(super) const RECENT: i64 = 5;
+/// Minutes that kinds which are judged by the shape of the system look back.
+pub(super) const LONG: i64 = 30;
+/// What closes a finding, as a part of what opens it.
+pub(super) const CLOSING: f64 = 0.8;
+/// Observations that a statement about a share needs.
+pub(super) const MIN_OBSERVATIONS: f64 = 30.0;
+/// Different traces that any finding needs.
+const MIN_TRACES: usize = 3;
+/// Keys that a detector keeps a minute.
+pub(super) const MAX_KEYS: usize = 4096;
+
+/// How often something was seen, when, and in which traces.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Seen {
+    pub(super) count: Weighted,
+    pub(super) extent: Extent,
+    exemplars: Exemplars,
+}
+
+impl Seen {
+    /// Sees `span`, or something in its name.
+    pub(super) fn see(&mut self, span: &Span) {
+        self.see_during(span, span.weight, (span.start, span.end));
+    }
+
+    /// Sees something of `span`'s trace from `start` to `end`.
+    pub(super) fn see_during(&mut self, span: &Span, weight: u64, (start, end): (i64, i64)) {
+        self.count.count(weight);
+        self.extent.see(start, end);
+        self.exemplars.see(span.trace_id, end - start, span.outcome.is_failure());
+    }
+
+    /// Whether it was seen in as many different traces as every finding needs.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.exemplars.distinct() >= MIN_TRACES
+    }
+
+    /// This as a part of `whole`.
+    pub(super) fn share_of(&self, whole: &Weighted) -> Share {
+        Share {
+            value: whole.share(self.count.weight),
+            interval: whole.interval(self.count.weight),
+            observations: whole.effective(),
+        }
+    }
+}
+
+impl Additive for Seen {
+    fn add(&mut self, other: &Self) {
+        self.count.add(&other.count);
+        self.extent.add(&other.extent);
+        self.exemplars.add(&other.exemplars);
+    }
+
+    fn extra_size(&self) -> usize {
+        self.exemplars.extra_size()
+    }
+}
+
+/// A part of a whole, judged by the lower end of the range that it lies in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) value: f64,
+    pub(super) interval: (f64, f64),
+    observations: f64,
+}
+
+impl Share {
+    /// Whether it was seen often enough and is surely at least `threshold`.
+    pub(super) fn passes(&self, threshold: f64) -> bool {
+        self.observations >= MIN_OBSERVATIONS && self.interval.0 >= threshold
+    }
+}
+
+/// Requests from outside in all, and those that touch a service.
+#[derive(Debug)]
+pub(super) struct Presence {
+    all: PerMinute<(), Weighted>,
+    by_service: PerMinute<ServiceId, Touching>,
+}
+
+/// Requests that touch a service: how many, and their weight by priority.
+#[derive(Debug, Clone, Default)]
+struct Touching {
+    requests: Weighted,
+    priority: u64,
+}
+
+impl Additive for Touching {
+    fn add(&mut self, other: &Self) {
+        self.requests.add(&other.requests);
+        self.priority = self.priority.saturating_add(other.priority);
+    }
+}
+
+impl Presence {
+    pub(super) fn new() -> Self {
+        Self { all: PerMinute::new(1), by_service: PerMinute::new(MAX_KEYS) }
+    }
+
+    pub(super) fn observe(&mut self, analysed: &Analysed<'_>) {
+        for entry in requests(analysed) {
+            let span = analysed.span(entry.span);
+            if let Some(all) = self.all.at(minute_of(span.start), ()) {
+                all.count(span.weight);
+            }
+        }
+        for (entry, service) in services_of_entries(analysed) {
+            let entry = &analysed.entries[entry as usize];
+            let span = analysed.span(entry.span);
+            if let Some(touching) = self.by_service.at(minute_of(span.start), service) {
+                touching.requests.count(span.weight);
+                touching.priority = touching.priority.saturating_add(priority(analysed, entry));
+            }
+        }
+    }
+
+    /// All requests.
+    pub(super) fn all(&self, window: Window) -> Weighted {
+        self.all.sum(window, &())
+    }
+
+    /// Share of the requests, by their priority, that touch one of `services`: of the one that most of them touch, so
+    /// at least this much.
+    pub(super) fn impact<'a>(&self, window: Window, services: impl IntoIterator<Item = &'a ServiceId>) -> f64 {
+        let all = self.all(window);
+        let touching = services.into_iter().map(|service| self.by_service.sum(window, service));
+        touching.map(|touching| all.share(touching.priority)).fold(0.0, f64::max)
+    }
+
+    pub(super) fn forget_before(&mut self, minute: i64) {
+        self.all.forget_before(minute);
+        self.by_service.forget_before(minute);
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.all.size() + self.by_service.size()
+    }
+}
+
+/// Index of each entry that is a request from outside, with each service that has a span in it.
+pub(super) fn services_of_entries(analysed: &Analysed<'_>) -> BTreeSet<(u32, ServiceId)> {
+    let spans = 0..analysed.trace.len() as u32;
+    let all = spans.map(|span| (analysed.entry_of[span as usize], analysed.service(span)));
+    let is_request = |entry: u32| {
+        let entry = &analysed.entries[entry as usize];
+        !entry.is_fragment && !entry.is_message
+    };
+    all.filter(|(entry, _)| is_request(*entry)).collect()
+}
+
+/// A candidate of which nothing is known but what was seen; the caller fills in the rest.
+pub(super) fn candidate(kind: FindingKind, subject: Subject, window: Window, seen: &Seen) -> Candidate {
+    let Extent { first, last } = seen.extent;
+    Candidate {
+        kind,
+        subkind: None,
+        subject,
+        method: Method::Measured,
+        impact: 0.0,
+        magnitude: 0.0,
+        completeness: 1.0,
+        at_most: Severity::Critical,
+        fires: true,
+        since: first.clamp(window.from, window.to),
+        until: last.clamp(window.from, window.to),
+        evidence: Evidence {
+            samples: seen.count.effective().round() as u64,
+            examples: seen.exemplars.traces(),
+            ..Evidence::default()
+        },
+        sql: String::new(),
+        remedy: String::new(),
+    }
+}
+
+/// The candidates in an order that does not depend on how things are numbered.
+pub(super) fn sorted(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by(|a, b| (&a.subject, a.kind, a.subkind).cmp(&(&b.subject, b.kind, b.subkind)));
+    candidates
+}
+
+/// Notes in the evidence that something was not counted for want of room.
+pub(super) fn note_overflow(candidate: &mut Candidate, overflowed: u64) {
+    if overflowed > 0 {
+        let caveat = "There were more different things than are counted per minute; shares may be too small.";
+        candidate.evidence.caveats.push(caveat.to_owned());
+    }
+}
+
+/// A finding about one service.
+pub(super) fn service_subject(evaluation: &Evaluation<'_>, service: ServiceId) -> Subject {
+    let name = names::service(evaluation, service);
+    let environment = names::environment(evaluation, service);
+    Subject { text: name.clone(), service: name, environment, ..Subject::default() }
+}
+
+/// A finding about the calls of a service to a node.
+pub(super) fn edge_subject(evaluation: &Evaluation<'_>, caller: ServiceId, callee: NodeId) -> Subject {
+    let target = names::node(evaluation, callee);
+    let subject = service_subject(evaluation, caller);
+    Subject { text: format!("{} -> {target}", subject.service), target: Some(target), ..subject }
+}
+
+/// A finding about the calls of an operation to a node.
+pub(super) fn operation_subject(
+    evaluation: &Evaluation<'_>,
+    (caller, operation): (ServiceId, Text),
+    callee: NodeId,
+) -> Subject {
+    let target = names::node(evaluation, callee);
+    let operation = evaluation.context.texts.get(operation).to_owned();
+    let subject = service_subject(evaluation, caller);
+    let text = format!("{} {operation} -> {target}", subject.service);
+    Subject { text, operation: Some(operation), target: Some(target), ..subject }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::WEIGHT_ONE;
+
+    #[test]
+    fn a_share_passes_by_its_lower_end_and_with_enough_observations() {
+        let whole = |count: u64| {
+            let mut whole = Weighted::default();
+            (0..count).for_each(|_| whole.count(WEIGHT_ONE));
+            whole
+        };
+        for (part, count, threshold, expected) in [
+            (10, 29, 0.1, false),
+            (10, 30, 0.1, true),
+            (7, 30, 0.2, false),
+            (40, 100, 0.3, true),
+            (38, 100, 0.3, false),
+        ] {
+            let seen = Seen { count: whole(part), ..Seen::default() };
+            assert_eq!(seen.share_of(&whole(count)).passes(threshold), expected, "{part} of {count}");
+        }
+    }
+}

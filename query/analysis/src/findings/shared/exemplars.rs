@@ -1,0 +1,145 @@
+//! Traces to look at, and from when to when something was seen.
+
+use std::collections::BTreeSet;
+
+use super::Additive;
+
+/// How many of each sort are kept.
+const EACH: usize = 3;
+
+/// The slowest traces, failed ones and any: the latter two those with the smallest hash of their id, so that the choice
+/// is the same in whatever order and parts they come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Exemplars {
+    /// Negated nanoseconds, trace.
+    slow: BTreeSet<(i64, u128)>,
+    failed: BTreeSet<(u64, u128)>,
+    any: BTreeSet<(u64, u128)>,
+}
+
+impl Exemplars {
+    pub(crate) fn see(&mut self, trace: u128, duration_ns: i64, has_failed: bool) {
+        keep(&mut self.slow, (-duration_ns, trace));
+        if has_failed {
+            keep(&mut self.failed, (mixed(trace), trace));
+        }
+        keep(&mut self.any, (mixed(trace), trace));
+    }
+
+    /// Each trace once: slow ones, failed ones, others.
+    pub(crate) fn traces(&self) -> Vec<u128> {
+        let all = self.slow.iter().map(|(_, trace)| *trace);
+        let all = all.chain(self.failed.iter().chain(&self.any).map(|(_, trace)| *trace));
+        let mut traces = Vec::new();
+        for trace in all {
+            if !traces.contains(&trace) {
+                traces.push(trace);
+            }
+        }
+        traces
+    }
+
+    /// At least this many different traces were seen, counting no further than is kept.
+    pub(crate) fn distinct(&self) -> usize {
+        self.any.len()
+    }
+}
+
+impl Additive for Exemplars {
+    fn add(&mut self, other: &Self) {
+        for one in &other.slow {
+            keep(&mut self.slow, *one);
+        }
+        for one in &other.failed {
+            keep(&mut self.failed, *one);
+        }
+        for one in &other.any {
+            keep(&mut self.any, *one);
+        }
+    }
+
+    fn extra_size(&self) -> usize {
+        (self.slow.len() + self.failed.len() + self.any.len()) * 48
+    }
+}
+
+fn keep<T: Ord>(set: &mut BTreeSet<T>, one: T) {
+    set.insert(one);
+    if set.len() > EACH {
+        set.pop_last();
+    }
+}
+
+/// A hash of a trace id (the finalizer of SplitMix64 over both halves): trace ids may begin with a time.
+pub(super) fn mixed(trace: u128) -> u64 {
+    let mut hash = (trace as u64) ^ ((trace >> 64) as u64).rotate_left(32);
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+/// From when to when something was seen, nanoseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+}
+
+impl Default for Extent {
+    fn default() -> Self {
+        Self { first: i64::MAX, last: i64::MIN }
+    }
+}
+
+impl Extent {
+    pub(crate) fn see(&mut self, start: i64, end: i64) {
+        self.first = self.first.min(start);
+        self.last = self.last.max(end);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first > self.last
+    }
+}
+
+impl Additive for Extent {
+    fn add(&mut self, other: &Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn exemplars_are_the_same_in_any_order_and_parts(
+            traces in proptest::collection::vec((1_u128..50, 0_i64..5, any::<bool>()), 0..40),
+            split in 0_usize..40,
+        ) {
+            let mut whole = Exemplars::default();
+            let (mut left, mut right) = (Exemplars::default(), Exemplars::default());
+            for (index, (trace, duration, failed)) in traces.iter().enumerate() {
+                whole.see(*trace, *duration, *failed);
+                let part = if index < split { &mut right } else { &mut left };
+                part.see(*trace, *duration, *failed);
+            }
+            left.add(&right);
+            prop_assert_eq!(&left, &whole);
+            prop_assert!(whole.traces().len() <= 3 * EACH);
+        }
+    }
+
+    #[test]
+    fn an_extent_is_empty_until_something_is_seen() {
+        let mut extent = Extent::default();
+        assert!(extent.is_empty());
+        extent.see(5, 7);
+        extent.add(&Extent { first: 2, last: 3 });
+        assert_eq!(extent, Extent { first: 2, last: 7 });
+    }
+}

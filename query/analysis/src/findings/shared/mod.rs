@@ -1,0 +1,28 @@
+//! What detectors have in common.
+//!
+//! | item | what |
+//! |---|---|
+//! | [`PerMinute`] | values by key for each minute, of bounded size, forgotten minute by minute |
+//! | [`Weighted`], [`wilson`] | weighted counts, and the range that a share lies in |
+//! | [`Entries`], [`requests`], [`priority`] | requests from outside per minute, and how much each matters |
+//! | [`Baseline`] | what a measure usually is |
+//! | [`Exemplars`], [`Extent`] | traces to look at; from when to when something was seen |
+//! | [`Window`] | the minutes an evaluation looks at |
+//! | [`sql`] | statements that show the rows behind a finding |
+//! | [`names`] | texts of services, nodes and environments; completeness of data |
+
+mod baseline;
+mod entries;
+mod exemplars;
+pub(crate) mod names;
+mod per_minute;
+pub(crate) mod sql;
+mod weighted;
+mod window;
+
+pub(crate) use baseline::Baseline;
+pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
+pub(crate) use exemplars::{Exemplars, Extent};
+pub(crate) use per_minute::{Additive, PerMinute};
+pub(crate) use weighted::{Weighted, number, wilson};
+pub(crate) use window::{BASELINE_MINUTES, Window};

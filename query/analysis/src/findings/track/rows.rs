@@ -1,0 +1,63 @@
+//! Changes of findings as rows of `findings`.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder},
+    datatypes::{DataType, Schema},
+    record_batch::RecordBatch,
+};
+use spandrel_proto::model::Table;
+
+use super::{Change, Finding, json};
+
+/// The changes as rows of `findings`, written at `time` (nanoseconds since the epoch).
+pub fn rows(changes: &[Change], time: i64) -> RecordBatch {
+    let schema = Table::Findings.schema();
+    let texts = |text: &dyn Fn(&Finding) -> Option<String>| -> ArrayRef {
+        Arc::new(changes.iter().map(|change| text(&change.finding)).collect::<StringArray>())
+    };
+    let times = |time: &dyn Fn(&Finding) -> Option<i64>| -> ArrayRef {
+        Arc::new(changes.iter().map(|change| time(&change.finding)).collect::<Int64Array>())
+    };
+    let states = changes.iter().map(|change| Some(change.state.as_str()));
+    let scores = changes.iter().map(|change| change.finding.score as i32);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![time; changes.len()])),
+        texts(&|finding| Some(finding.id.clone())),
+        texts(&|finding| Some(finding.kind.as_str().to_owned())),
+        texts(&|finding| finding.subkind.map(str::to_owned)),
+        Arc::new(states.collect::<StringArray>()),
+        texts(&|finding| Some(finding.severity.as_str().to_owned())),
+        Arc::new(Int32Array::from_iter_values(scores)),
+        texts(&|finding| Some(finding.method.as_str().to_owned())),
+        texts(&|finding| Some(finding.subject.text.clone())),
+        texts(&|finding| Some(finding.subject.service.clone())),
+        texts(&|finding| finding.subject.operation.clone()),
+        texts(&|finding| finding.subject.target.clone()),
+        texts(&|finding| finding.subject.environment.clone()),
+        times(&|finding| Some(finding.opened)),
+        times(&|finding| finding.closed),
+        texts(&|finding| Some(json::evidence(&finding.evidence))),
+        examples(&schema, changes),
+        texts(&|finding| Some(finding.sql.clone())),
+        texts(&|finding| Some(finding.remedy.clone())),
+    ];
+    RecordBatch::try_new(schema, columns).expect("the columns are those of the schema, in its order")
+}
+
+/// Trace ids as hex text.
+fn examples(schema: &Schema, changes: &[Change]) -> ArrayRef {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    let field = schema.field_with_name("examples").map(|field| field.data_type().clone());
+    if let Ok(DataType::List(item)) = field {
+        lists = lists.with_field(item);
+    }
+    for change in changes {
+        for trace in &change.finding.evidence.examples {
+            lists.values().append_value(format!("{trace:032x}"));
+        }
+        lists.append(true);
+    }
+    Arc::new(lists.finish())
+}

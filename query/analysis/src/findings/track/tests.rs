@@ -1,0 +1,132 @@
+use arrow::array::{Array, AsArray};
+use spandrel_proto::model::Table;
+
+use super::*;
+
+fn candidate(target: &str, score: f64, fires: bool, minute: i64) -> Candidate {
+    Candidate {
+        kind: FindingKind::RetryStorm,
+        subkind: None,
+        subject: Subject {
+            text: format!("cart -> {target}"),
+            service: "cart".to_owned(),
+            target: Some(target.to_owned()),
+            ..Subject::default()
+        },
+        method: Method::Explicit,
+        impact: score,
+        magnitude: score,
+        completeness: 1.0,
+        at_most: Severity::Critical,
+        fires,
+        since: minute + 7,
+        until: minute + MINUTE - 9,
+        evidence: Evidence { samples: 1000, examples: vec![0xab], ..Evidence::default() },
+        sql: "SELECT 1".to_owned(),
+        remedy: "Do less.".to_owned(),
+    }
+}
+
+/// One step per minute: the score and whether it fires, and what is expected to change.
+fn run(steps: &[(Option<(f64, bool)>, &[State])]) -> Vec<Change> {
+    let mut tracker = Tracker::default();
+    let mut all = Vec::new();
+    for (index, (step, expected)) in steps.iter().enumerate() {
+        let minute = index as i64 * MINUTE;
+        let candidates = step.map(|(score, fires)| candidate("stock", score, fires, minute));
+        let changes = tracker.step(minute, candidates.into_iter().collect());
+        assert_eq!(changes.iter().map(|change| change.state).collect::<Vec<_>>(), *expected, "minute {index}");
+        all.extend(changes);
+    }
+    all
+}
+
+#[test]
+fn a_finding_opens_stays_while_it_nearly_holds_and_closes_after_three_minutes() {
+    let changes = run(&[
+        (Some((0.8, false)), &[]),
+        (Some((0.8, true)), &[State::Opened]),
+        (Some((0.8, true)), &[]),
+        (None, &[]),
+        (None, &[]),
+        (Some((0.8, false)), &[]),
+        (None, &[]),
+        (None, &[]),
+        (None, &[State::Closed]),
+        (None, &[]),
+    ]);
+    assert_eq!((changes[0].finding.opened, changes[0].finding.closed), (MINUTE + 7, None));
+    assert_eq!((changes[1].finding.opened, changes[1].finding.closed), (MINUTE + 7, Some(6 * MINUTE - 9)));
+    assert_eq!(changes[0].finding.id, changes[1].finding.id);
+}
+
+#[test]
+fn it_is_told_again_when_its_severity_changes_or_its_evidence_is_ten_minutes_old() {
+    let steady = (Some((0.8, true)), &[] as &[State]);
+    let mut steps = vec![(Some((0.8, true)), &[State::Opened] as &[State])];
+    steps.extend([steady; 3]);
+    steps.push((Some((0.3, true)), &[State::Updated]));
+    steps.push((Some((0.8, true)), &[State::Updated]));
+    steps.extend([steady; 9]);
+    steps.push((Some((0.8, true)), &[State::Updated]));
+    let changes = run(&steps);
+    let severities: Vec<Severity> = changes.iter().map(|change| change.finding.severity).collect();
+    assert_eq!(severities, [Severity::Critical, Severity::Medium, Severity::Critical, Severity::Critical]);
+    assert!(changes.iter().all(|change| change.finding.opened == 7));
+}
+
+#[test]
+fn minutes_left_out_count_as_minutes_in_which_nothing_held() {
+    let mut tracker = Tracker::default();
+    assert_eq!(tracker.step(0, vec![candidate("stock", 0.5, true, 0)]).len(), 1);
+    let changes = tracker.step(5 * MINUTE, Vec::new());
+    assert_eq!(changes[0].state, State::Closed);
+    assert_eq!(changes[0].finding.closed, Some(MINUTE - 9));
+    assert_eq!(tracker.open().count(), 0);
+}
+
+#[test]
+fn the_order_of_candidates_does_not_matter_and_the_strongest_of_one_subject_counts() {
+    let candidates =
+        vec![candidate("stock", 0.3, true, 0), candidate("payment", 0.5, true, 0), candidate("stock", 0.8, true, 0)];
+    let reversed = candidates.iter().rev().cloned().collect();
+    let changes = Tracker::default().step(0, candidates);
+    assert_eq!(changes, Tracker::default().step(0, reversed));
+    let mut scores: Vec<u32> = changes.iter().map(|change| change.finding.score).collect();
+    scores.sort_unstable();
+    assert_eq!(scores, [50, 80]);
+}
+
+#[test]
+fn identity_is_kind_subject_and_environment() {
+    let subject = candidate("stock", 0.5, true, 0).subject;
+    let id = identity(FindingKind::RetryStorm, &subject);
+    assert_eq!(id.len(), 16);
+    assert_eq!(
+        id,
+        identity(FindingKind::RetryStorm, &Subject { operation: Some("GET /".to_owned()), ..subject.clone() })
+    );
+    let other_environment = Subject { environment: Some("staging".to_owned()), ..subject.clone() };
+    let other_text = Subject { text: "cart -> stocks".to_owned(), ..subject.clone() };
+    assert_ne!(id, identity(FindingKind::Chatty, &subject));
+    assert_ne!(id, identity(FindingKind::RetryStorm, &other_environment));
+    assert_ne!(id, identity(FindingKind::RetryStorm, &other_text));
+}
+
+#[test]
+fn rows_have_the_schema_of_findings() {
+    let mut tracker = Tracker::default();
+    let mut changes = tracker.step(0, vec![candidate("stock", 0.5, true, 0)]);
+    changes.extend(tracker.step(3 * MINUTE, Vec::new()));
+    let batch = rows(&changes, 99);
+    assert_eq!(batch.schema(), Table::Findings.schema());
+    let text = |column: &str, row: usize| batch[column].as_string::<i32>().value(row).to_owned();
+    assert_eq!(
+        (text("kind", 0), text("state", 0), text("state", 1)),
+        ("RETRY_STORM".into(), "opened".into(), "closed".into())
+    );
+    assert_eq!(text("evidence", 0), "{\"measure\":0,\"threshold\":0,\"samples\":1000}");
+    assert_eq!(batch["examples"].as_list::<i32>().value(0).as_string::<i32>().value(0), format!("{:032x}", 0xab));
+    assert!(batch["closed"].is_null(0) && !batch["closed"].is_null(1));
+    assert_eq!(rows(&[], 0).num_rows(), 0);
+}
