@@ -7,8 +7,12 @@
 //! | [`record`] | telemetry through the readers |
 //! | [`observed`] | what the analysis says, under comparable names |
 //! | [`compare`] | comparisons with the truth |
+//! | [`analyse`] | what arrived, through the analysis |
+//! | [`results`] | all scores of a system |
 
+pub mod analyse;
 pub mod cases;
 pub mod compare;
 pub mod observed;
 pub mod record;
+pub mod results;

@@ -42,8 +42,11 @@ pub struct EdgeSeen {
     pub duration_sum: i128,
 }
 
-/// Nanoseconds of an entry's critical path, by service and operation.
-pub type PathSeen = BTreeMap<(String, String), i64>;
+/// An entry: the low half of its trace id, which is all that is left of some, and its service.
+pub type EntryKey = (u64, String);
+
+/// Nanoseconds of an entry's critical path, by service.
+pub type PathSeen = BTreeMap<String, i64>;
 
 /// A finding and how long it held.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,9 +69,10 @@ pub struct Observed {
     pub operations: BTreeMap<OperationAt, OperationSeen>,
     /// By minute and edge.
     pub edges: BTreeMap<(i64, Edge), EdgeSeen>,
-    /// By trace and the service of the entry.
-    pub paths: BTreeMap<(u128, String), PathSeen>,
-    /// Nodes in which the failure of an entry began, by trace and the service of the entry.
-    pub origins: BTreeMap<(u128, String), String>,
+    pub paths: BTreeMap<EntryKey, PathSeen>,
+    /// Nanoseconds that the root span of an entry lasted.
+    pub durations: BTreeMap<EntryKey, i64>,
+    /// Nodes in which the failure of an entry began.
+    pub origins: BTreeMap<EntryKey, String>,
     pub findings: Vec<FindingSeen>,
 }

@@ -23,6 +23,8 @@ pub struct Expected {
     pub impact: f64,
     /// It stays just below its threshold and must not be found.
     pub is_near_miss: bool,
+    /// Another condition brings it about: it may be found, and need not be.
+    pub is_side_effect: bool,
 }
 
 /// How well findings agree with what was to be found.
@@ -45,7 +47,7 @@ impl Score {
             of_kind.precision.count(right.is_some(), || describe("not there", finding));
             score.ranks.extend(right.map(|right| (f64::from(finding.score), right.impact)));
         }
-        for expected in expected {
+        for expected in expected.iter().filter(|expected| !expected.is_side_effect) {
             let found = seen.iter().any(|finding| matches(expected, finding));
             let of_kind = score.by_kind.entry(expected.kind.clone()).or_default();
             of_kind.recall.count(found, || format!("not found: {expected:?}"));
@@ -108,7 +110,7 @@ mod tests {
 
     fn expected(kind: &str, service: &str, (since, until): (i64, i64)) -> Expected {
         let (kind, service) = (kind.to_owned(), service.to_owned());
-        Expected { kind, service, target: None, since, until, impact: 0.5, is_near_miss: false }
+        Expected { kind, service, target: None, since, until, impact: 0.5, is_near_miss: false, is_side_effect: false }
     }
 
     fn seen(kind: &'static str, service: &str, (since, until): (i64, i64)) -> FindingSeen {
@@ -145,6 +147,13 @@ mod tests {
             let score = Score::of(&[expected("BREAKER", "a", (0, 100))], &[seen("BREAKER", "a", time)]);
             assert_eq!(score.total().recall.value(), Some(expected_recall), "{time:?}");
         }
+    }
+
+    #[test]
+    fn side_effects_may_be_found() {
+        let effect = Expected { is_side_effect: true, ..expected("SPOF", "a", (0, 100)) };
+        let score = Score::of(&[effect], &[seen("SPOF", "a", (0, 100))]);
+        assert_eq!((score.total().precision.value(), score.total().recall.value()), (Some(1.0), None));
     }
 
     #[test]

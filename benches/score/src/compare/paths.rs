@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Ratio;
-use crate::observed::PathSeen;
+use crate::observed::{EntryKey, PathSeen};
 
-type Paths = BTreeMap<(u128, String), PathSeen>;
+type Paths = BTreeMap<EntryKey, PathSeen>;
 
-/// Share of the time of all entries that is given to the right service and operation.
+/// Share of the time of all entries that is given to the right service.
 pub fn overlap(truth: &Paths, seen: &Paths) -> Ratio {
     let mut ratio = Ratio::default();
     let none = PathSeen::new();
@@ -16,23 +16,23 @@ pub fn overlap(truth: &Paths, seen: &Paths) -> Ratio {
         let right: i64 = truth.iter().map(|(key, time)| seen.get(key).map_or(0, |seen| (*seen).min(*time))).sum();
         let whole: i64 = truth.values().sum();
         ratio.add(right as f64, whole as f64, || {
-            let wrong = |(key, time): (&(String, String), &i64)| {
-                let seen = seen.get(key).copied().unwrap_or_default();
-                (seen != *time).then(|| format!("{} {}: {seen} of {time} ns", key.0, key.1))
+            let wrong = |(service, time): (&String, &i64)| {
+                let seen = seen.get(service).copied().unwrap_or_default();
+                (seen != *time).then(|| format!("{service} {seen} of {time} ns"))
             };
             let wrong: Vec<String> = truth.iter().filter_map(wrong).take(3).collect();
-            format!("{:032x} of {}: {}", entry.0, entry.1, wrong.join(", "))
+            format!("{:016x} of {}: {}", entry.0, entry.1, wrong.join(", "))
         });
     }
     ratio
 }
 
 /// Share of entries whose time is shared out exactly, whatever to whom.
-pub fn partition(durations: &BTreeMap<(u128, String), i64>, seen: &Paths) -> Ratio {
+pub fn partition(durations: &BTreeMap<EntryKey, i64>, seen: &Paths) -> Ratio {
     let mut ratio = Ratio::default();
     for (entry, duration) in durations {
         let sum: i64 = seen.get(entry).map_or(0, |path| path.values().sum());
-        ratio.count(sum == *duration, || format!("{:032x} of {}: {sum} of {duration} ns", entry.0, entry.1));
+        ratio.count(sum == *duration, || format!("{:016x} of {}: {sum} of {duration} ns", entry.0, entry.1));
     }
     ratio
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     fn paths(times: &[(&str, i64)]) -> Paths {
-        let path = times.iter().map(|(service, time)| (((*service).to_owned(), "op".to_owned()), *time)).collect();
+        let path = times.iter().map(|(service, time)| ((*service).to_owned(), *time)).collect();
         BTreeMap::from([((1, "shop".to_owned()), path)])
     }
 

@@ -1,0 +1,161 @@
+//! What arrived, through the analysis, under comparable names.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use spandrel_analysis::{
+    analysed::{Analysed, MINUTE},
+    context::{Context, NodeKind},
+    findings::{
+        Candidate, Detector, Evaluation,
+        track::{Change, State},
+    },
+    hops::HopKind,
+    rollup::{EdgeKey, Minutes, View},
+};
+use spandrel_shop::engine::EdgeKind;
+
+use crate::observed::{Edge, EdgeSeen, EntryKey, FindingSeen, Observed, OperationAt, OperationSeen, PathSeen};
+
+/// Adds the counts of all minutes.
+pub fn count(observed: &mut Observed, minutes: &Minutes, context: &Context) {
+    for (minute, counts) in minutes {
+        for (key, stats) in counts.operations.iter().filter(|(key, _)| key.view == View::Server) {
+            let at = OperationAt {
+                minute: *minute,
+                service: context.service_name(key.service).to_owned(),
+                operation: context.texts.get(key.operation).to_owned(),
+            };
+            let calls = &stats.calls;
+            let mut latency = calls.latency.clone();
+            latency.merge(&calls.failure_latency);
+            latency.merge(&calls.other_latency);
+            let seen = OperationSeen {
+                requests: calls.weight(),
+                failures: calls.failed(),
+                duration_sum: calls.duration,
+                weight_squares: calls.weight_squares,
+                latency,
+            };
+            // Counts of a minute in which the operation was only busy are none of its requests.
+            if seen.requests > 0 {
+                observed.operations.insert(at, seen);
+            }
+        }
+        for (key, stats) in &counts.edges {
+            let Some(edge) = edge(key, context).filter(|_| stats.calls.weight() > 0) else { continue };
+            let seen = observed.edges.entry((*minute, edge)).or_default();
+            *seen = EdgeSeen {
+                requests: seen.requests + stats.calls.weight(),
+                attempts: seen.attempts + stats.attempts,
+                failures: seen.failures + stats.calls.failed(),
+                duration_sum: seen.duration_sum + stats.calls.duration,
+            };
+        }
+    }
+}
+
+/// An edge between two ends that do something, seen by the one who knows best: its caller, or who gets a message. Where
+/// the caller has no client span, only the callee knows.
+fn edge(key: &EdgeKey, context: &Context) -> Option<Edge> {
+    let (source, target) = (context.node(key.source), context.node(key.target));
+    let (kind, view) = match key.kind {
+        HopKind::Request | HopKind::External => (EdgeKind::Sync, View::Client),
+        HopKind::Database | HopKind::Cache => (EdgeKind::Data, View::Client),
+        HopKind::Deliver if source.kind == NodeKind::Service => (EdgeKind::Async, View::Server),
+        HopKind::Deliver | HopKind::Publish | HopKind::Entry => return None,
+    };
+    let name = |text| context.texts.get(text).to_owned();
+    (key.view == view).then(|| Edge { source: name(source.name), target: name(target.name), kind })
+}
+
+/// Adds findings from the changes of a tracker, which come in order of time. `end` is when the last minute is over.
+pub fn track(observed: &mut Observed, changes: &[Change], end: i64) {
+    let mut open: BTreeMap<&str, FindingSeen> = BTreeMap::new();
+    for Change { finding, state } in changes {
+        let seen = open.entry(&finding.id).or_insert_with(|| FindingSeen {
+            kind: finding.kind.as_str(),
+            service: finding.subject.service.clone(),
+            target: finding.subject.target.clone(),
+            operation: finding.subject.operation.clone(),
+            text: finding.subject.text.clone(),
+            since: finding.opened,
+            until: end,
+            score: 0,
+        });
+        seen.score = seen.score.max(finding.score);
+        seen.until = finding.closed.unwrap_or(end);
+        if *state == State::Closed {
+            observed.findings.extend(open.remove(finding.id.as_str()));
+        }
+    }
+    observed.findings.extend(open.into_values());
+    observed.findings.sort_by(|a, b| (a.since, a.kind, &a.text).cmp(&(b.since, b.kind, &b.text)));
+}
+
+/// A detector that finds nothing: it takes down what is known of each entry.
+#[derive(Debug, Clone, Default)]
+pub struct Probe(Arc<Mutex<Probed>>);
+
+/// What a [`Probe`] took down.
+#[derive(Debug, Clone, Default)]
+pub struct Probed {
+    pub paths: BTreeMap<EntryKey, PathSeen>,
+    pub durations: BTreeMap<EntryKey, i64>,
+    pub origins: BTreeMap<EntryKey, String>,
+}
+
+impl Probe {
+    /// Moves what was taken down into `observed`.
+    pub fn give(&self, observed: &mut Observed) {
+        let probed = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        observed.paths.extend(probed.paths);
+        observed.durations.extend(probed.durations);
+        observed.origins.extend(probed.origins);
+    }
+}
+
+impl Detector for Probe {
+    fn observe(&mut self, analysed: &Analysed<'_>) {
+        let mut probed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let context = analysed.context;
+        let keys: Vec<Option<EntryKey>> = analysed
+            .entries
+            .iter()
+            .map(|entry| {
+                let key = (analysed.trace.id as u64, context.service_name(entry.service).to_owned());
+                (!entry.is_fragment && !entry.is_message).then_some(key)
+            })
+            .collect();
+        for (span, exclusive) in analysed.paths.exclusive.iter().enumerate().filter(|(_, time)| **time > 0) {
+            if let Some(key) = &keys[analysed.entry_of[span] as usize] {
+                let service = context.service_name(analysed.service(span as u32)).to_owned();
+                *probed.paths.entry(key.clone()).or_default().entry(service).or_default() += exclusive;
+            }
+        }
+        for (entry, key) in analysed.entries.iter().zip(keys) {
+            let Some(key) = key else { continue };
+            if let Some(Some(origin)) = analysed.errors.origins.get(entry.span as usize) {
+                probed.origins.insert(key.clone(), context.node_name(origin.node).to_owned());
+            }
+            probed.durations.insert(key, analysed.span(entry.span).duration());
+        }
+    }
+
+    fn evaluate(&self, _evaluation: &Evaluation<'_>) -> Vec<Candidate> {
+        Vec::new()
+    }
+
+    fn forget_before(&mut self, _minute: i64) {}
+
+    fn size(&self) -> usize {
+        0
+    }
+}
+
+/// First nanosecond after the minute that begins at `minute`.
+pub fn minute_end(minute: i64) -> i64 {
+    minute + MINUTE
+}
