@@ -197,7 +197,7 @@ impl Context {
         self.texts.get(self.service(service).name)
     }
 
-    pub fn services(&self) -> impl Iterator<Item = ServiceId> + use<> {
+    pub fn services(&self) -> impl ExactSizeIterator<Item = ServiceId> + use<> {
         (0..self.services.len() as u32).map(ServiceId)
     }
 

@@ -7,7 +7,7 @@
 //! | [`sketch`], [`red`] | latency percentiles that merge exactly; requests, failures, durations |
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
-//! | [`hops`] | logical calls between nodes |
+//! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
 //! | [`skew`] | how far the clocks of hosts are apart |
 //! | [`paths`] | critical path, slack, who waits for whom |
 //! | [`errors`] | where failures come from |
@@ -24,6 +24,7 @@ pub mod hops;
 pub mod operation;
 mod path_template;
 pub mod paths;
+pub mod peers;
 pub mod red;
 pub mod rollup;
 pub mod sketch;

@@ -111,6 +111,33 @@ pub enum Access {
     Write,
 }
 
+/// Who called from outside, as far as the span of an entry tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Visitor {
+    /// Nothing more is known.
+    #[default]
+    User,
+    Browser,
+    Mobile,
+    /// A program: scripts, probes, schedulers.
+    Job,
+    /// Somebody with a public address.
+    Internet,
+}
+
+impl Visitor {
+    /// The name of its node.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Visitor::User => "user",
+            Visitor::Browser => "browser",
+            Visitor::Mobile => "mobile",
+            Visitor::Job => "job",
+            Visitor::Internet => "internet",
+        }
+    }
+}
+
 /// What a span says about who is on the other side. Of low cardinality: no ids, no paths, no parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Peer {
@@ -121,7 +148,9 @@ pub struct Peer {
     pub service: Text,
     /// `service.peer.namespace`.
     pub service_namespace: Text,
-    /// `server.address`, else the host of `url.full`; for the server side, the client's address.
+    /// Of a span that serves: who called, should it be an entry.
+    pub visitor: Visitor,
+    /// `server.address`, else the host of `url.full`; none of a span that serves.
     pub address: Text,
     pub port: u16,
     /// `network.peer.address`.

@@ -3,13 +3,20 @@
 //! A hop holds a client side (none if the caller is not instrumented), any number of server sides, and one or more
 //! attempts. Nested client spans of one service are one hop; retries are attempts of one hop.
 
+mod build;
+mod calls;
+mod messages;
+mod retries;
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use spandrel_proto::model::Outcome;
 
 use crate::{
     context::NodeId,
-    span::{Access, Protocol},
+    span::{Access, Link, Protocol},
     text::Text,
 };
 
@@ -110,6 +117,8 @@ pub struct Hop {
     pub weight: u64,
     /// Of a delivery: from the end of sending to the start of handling, nanoseconds.
     pub queue_delay: Option<i64>,
+    /// Of a delivery: the service that published the message, where that is known.
+    pub producer: Option<NodeId>,
     pub flags: HopFlags,
 }
 
@@ -138,6 +147,8 @@ pub struct Hops {
     servers: Vec<u32>,
     /// Per span, the hop that it is a server side of, or `u32::MAX`.
     into: Vec<u32>,
+    /// Where messages came from whose creation is not in this trace, with the index of the span that handles them.
+    pub links: Vec<(u32, Link)>,
 }
 
 impl Hops {

@@ -1,9 +1,9 @@
 //! Columns of a batch by name, in the types that tables are stored in.
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int32Array, Int64Array, ListArray, StringArray},
+    array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, ListArray, StringArray},
     compute::cast,
-    datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type},
+    datatypes::{DataType, Field, Float64Type, Int64Type},
     record_batch::RecordBatch,
 };
 use spandrel_proto::model::Table;
@@ -43,10 +43,6 @@ impl Columns<'_> {
         Ok(self.typed(column)?.as_primitive::<Int64Type>().clone())
     }
 
-    pub(crate) fn ints(&self, column: &'static str) -> Result<Int32Array, ReadError> {
-        Ok(self.typed(column)?.as_primitive::<Int32Type>().clone())
-    }
-
     pub(crate) fn doubles(&self, column: &'static str) -> Result<Float64Array, ReadError> {
         Ok(self.typed(column)?.as_primitive::<Float64Type>().clone())
     }
@@ -64,7 +60,7 @@ impl Columns<'_> {
         let table = self.table;
         let found = self.batch.column_by_name(column).ok_or(ReadError::Missing { table, column })?;
         let stored = table.schema();
-        let stored = stored.field_with_name(column).map(Field::data_type).unwrap_or(found.data_type());
+        let stored = stored.field_with_name(column).map_or(found.data_type(), Field::data_type);
         if found.data_type() == stored {
             return Ok(found.clone());
         }

@@ -1,7 +1,7 @@
 //! A few traces to look at, chosen in a way that does not depend on the order they come in.
 
 /// How many of a kind are stored and shown.
-pub const SHOWN: usize = 3;
+const SHOWN: usize = 3;
 /// How many of a kind are kept, in case that some are taken away.
 const KEPT: usize = 2 * SHOWN;
 

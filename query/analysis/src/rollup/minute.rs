@@ -272,7 +272,8 @@ impl EdgeStats {
         let is_new = self.calls.is_empty();
         see(&mut self.first_seen, &mut self.last_seen, is_new, other.first_seen, other.last_seen);
         self.calls.merge(&other.calls);
-        let sums = [&mut self.attempts, &mut self.sync, &mut self.blocking, &mut self.paired, &mut self.negative_delays];
+        let sums =
+            [&mut self.attempts, &mut self.sync, &mut self.blocking, &mut self.paired, &mut self.negative_delays];
         let others = [other.attempts, other.sync, other.blocking, other.paired, other.negative_delays];
         for (sum, other) in sums.into_iter().zip(others) {
             *sum = sum.saturating_add(other);

@@ -7,15 +7,16 @@ mod examples;
 mod minute;
 mod observe;
 mod read;
+mod requests;
 mod rows;
 
 pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
 pub use columns::ReadError;
 pub use examples::Examples;
-pub(crate) use examples::hash;
 pub use minute::{
     CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };
 pub use observe::observe;
 pub use read::read;
+pub use requests::observe_requests;
 pub use rows::{edge_kind, hourly_rows, rows};

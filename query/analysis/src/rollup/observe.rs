@@ -199,14 +199,16 @@ impl Tally<'_> {
             return Some(duration(client).saturating_sub(duration(*server)).max(0));
         }
         let pairs = attempts.iter().filter_map(|attempt| attempt.client.zip(attempt.server));
-        Some(pairs
-            .map(|(client, server)| duration(client).saturating_sub(duration(server)).max(0))
-            .fold(0, i64::saturating_add))
+        Some(
+            pairs
+                .map(|(client, server)| duration(client).saturating_sub(duration(server)).max(0))
+                .fold(0, i64::saturating_add),
+        )
     }
 
     fn critical_paths(&mut self) {
         let analysed = self.analysed;
-        let mut owned: Vec<Owned> = (analysed.paths.exclusive.iter().zip(&analysed.entry_of).enumerate())
+        let mut owned: Vec<Owned> = (analysed.paths.exclusive.iter().zip(analysed.entry_of).enumerate())
             .filter(|(_, (nanos, _))| **nanos > 0)
             .map(|(span, (nanos, entry))| {
                 let (service, operation) = (analysed.service(span as u32), analysed.trace.spans[span].operation);

@@ -112,7 +112,9 @@ fn critical_paths(columns: &Columns<'_>, context: &mut Context, minute: &mut Min
         let environment = context.texts.intern(text(&environments, row));
         let mut service = |column: &StringArray| {
             let name = context.texts.intern(text(column, row));
-            *named.entry((name, environment)).or_insert_with(|| context.add_service(service_of([name, Text::NONE, environment])))
+            *named
+                .entry((name, environment))
+                .or_insert_with(|| context.add_service(service_of([name, Text::NONE, environment])))
         };
         let (entry_service, service) = (service(&entries), service(&names));
         let key = PathKey {
@@ -219,7 +221,8 @@ impl EdgeColumns {
         let kind = hop_kind(text(&self.kinds, row), target_kind)?;
         // The evidence is that of the end that is known less well. Of two services, that is the one that is called.
         let is_caller_known = source_kind == NodeKind::Service;
-        let is_callee_known = target_kind == NodeKind::Service && !matches!(source_kind, NodeKind::Service | NodeKind::Gateway);
+        let is_callee_known =
+            target_kind == NodeKind::Service && !matches!(source_kind, NodeKind::Service | NodeKind::Gateway);
         let of = |is_known: bool| if is_known { Evidence::Spans } else { evidence };
         let source = self.node(&self.source, source_kind, of(is_caller_known), row, context);
         let target = self.node(&self.target, target_kind, of(is_callee_known), row, context);

@@ -6,14 +6,12 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{
-        ArrayRef, BinaryBuilder, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
-    },
+    array::{ArrayRef, BinaryBuilder, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder},
     datatypes::{DataType, Field},
 };
 use spandrel_proto::model::Table;
 
-use super::{Calls, CoverageStats, EdgeKey, EdgeStats, Examples, Minute, OperationStats, OUTCOMES, PathStats};
+use super::{Calls, CoverageStats, EdgeKey, EdgeStats, Examples, Minute, OUTCOMES, OperationStats, PathStats};
 use crate::{
     context::{Context, Node, NodeKind},
     hops::HopKind,
@@ -82,7 +80,8 @@ impl<'a> Bucket<'a> {
             .collect();
         rows.sort_unstable_by_key(|(key, _)| *key);
         let stats: Vec<&OperationStats> = rows.iter().map(|(_, stats)| *stats).collect();
-        let seen: Vec<Seen<'_>> = stats.iter().map(|stats| (stats.first_seen, stats.last_seen, &stats.examples)).collect();
+        let seen: Vec<Seen<'_>> =
+            stats.iter().map(|stats| (stats.first_seen, stats.last_seen, &stats.examples)).collect();
         let columns = [
             vec![
                 self.times(rows.len()),
@@ -104,7 +103,8 @@ impl<'a> Bucket<'a> {
             minute.edges.iter().map(|(key, stats)| (EdgeTexts::of(key, self.context), stats)).collect();
         rows.sort_unstable_by_key(|(key, _)| *key);
         let stats: Vec<&EdgeStats> = rows.iter().map(|(_, stats)| *stats).collect();
-        let seen: Vec<Seen<'_>> = stats.iter().map(|stats| (stats.first_seen, stats.last_seen, &stats.examples)).collect();
+        let seen: Vec<Seen<'_>> =
+            stats.iter().map(|stats| (stats.first_seen, stats.last_seen, &stats.examples)).collect();
         let key = |text: fn(&EdgeTexts<'a>) -> &'a str| texts(rows.iter().map(|(key, _)| text(key)));
         let optional_key = |text: fn(&EdgeTexts<'a>) -> &'a str| optional(rows.iter().map(|(key, _)| text(key)));
         let columns = [
@@ -165,8 +165,11 @@ impl<'a> Bucket<'a> {
     }
 
     fn coverage(&self, minute: &Minute) -> RecordBatch {
-        let mut rows: Vec<([&str; 3], [u64; 11])> =
-            minute.coverage.iter().map(|(service, stats)| (self.service(*service), CoverageStats::counts(stats))).collect();
+        let mut rows: Vec<([&str; 3], [u64; 11])> = minute
+            .coverage
+            .iter()
+            .map(|(service, stats)| (self.service(*service), CoverageStats::counts(stats)))
+            .collect();
         rows.sort_unstable();
         let keys = vec![
             self.times(rows.len()),

@@ -2,54 +2,93 @@
 
 use std::collections::HashMap;
 
-use super::{NONE, Repairs, Trace};
-use crate::{context::Context, span::Span};
+use super::{Groups, NONE, Repairs, Role, Trace};
+use crate::{
+    context::Context,
+    span::{Kind, Span},
+};
 
 impl Trace {
     /// The trace of these spans, which all have the same trace id. Whatever they are, in time linear in their number but
     /// for sorting them.
-    pub fn build(mut spans: Vec<Span>, _context: &Context) -> Trace {
+    pub fn build(mut spans: Vec<Span>, context: &Context) -> Trace {
         spans.sort_by(|a, b| (a.start, b.end, a.span_id).cmp(&(b.start, a.end, b.span_id)));
         let by_id: HashMap<u64, u32> =
             spans.iter().enumerate().map(|(index, span)| (span.span_id, index as u32)).collect();
         let parents: Vec<u32> = spans.iter().map(|span| by_id.get(&span.parent_id).copied().unwrap_or(NONE)).collect();
-        let (offsets, children) = children_of(&parents);
-        let order = top_down(&parents, &offsets, &children);
-        let mut serving = vec![NONE; spans.len()];
-        for span in order.iter().map(|span| *span as usize) {
-            let own = spans[span].kind.serves() || parents[span] == NONE;
-            serving[span] = if own { span as u32 } else { serving[parents[span] as usize] };
+        let children = Groups::by_owner(&parents);
+        let order = top_down(&parents, &children);
+        let mut trace = Trace {
+            id: spans.first().map_or(0, |span| span.trace_id),
+            roles: spans.iter().map(|span| Role::of(span, context.peer(span.peer))).collect(),
+            serving: Vec::new(),
+            spans,
+            repairs: Repairs::default(),
+            parents,
+            children,
+            order,
+        };
+        trace.judge_receivers(context);
+        trace.serving = trace.find_serving(context);
+        trace
+    }
+
+    /// A span that fetches messages handles them too if no other span does.
+    fn judge_receivers(&mut self, context: &Context) {
+        if !self.roles.contains(&Role::Receive) {
+            return;
         }
-        let id = spans.first().map_or(0, |span| span.trace_id);
-        Trace { id, spans, repairs: Repairs::default(), parents, offsets, children, order, serving }
+        let service = |span: &Span| context.resource(span.resource).service;
+        let mut handled = vec![false; self.len()];
+        for span in self.order.iter().rev().map(|span| *span as usize) {
+            let has_handler = matches!(self.roles[span], Role::Handle) || handled[span];
+            if has_handler
+                && let Some(parent) = self.parent(span)
+                && service(&self.spans[parent]) == service(&self.spans[span])
+            {
+                handled[parent] = true;
+            }
+        }
+        for (index, span) in self.spans.iter().enumerate() {
+            let fetched = span.kind == Kind::Consumer || span.links.is_some() || span.messages > 0;
+            if self.roles[index] == Role::Receive && fetched && !handled[index] {
+                self.roles[index] = Role::Handle;
+            }
+        }
+    }
+
+    fn find_serving(&self, context: &Context) -> Vec<u32> {
+        let mut serving = vec![NONE; self.len()];
+        // Per span, the part of the nearest span at or above it in its process that is not local.
+        let mut nearest = vec![Role::Local; self.len()];
+        for span in self.order() {
+            let Some(parent) = self.parent(span) else {
+                serving[span] = span as u32;
+                nearest[span] = self.roles[span];
+                continue;
+            };
+            let (own, above) =
+                (context.resource(self.spans[span].resource), context.resource(self.spans[parent].resource));
+            let elsewhere = own.instance != above.instance && !own.instance.is_none() && !above.instance.is_none();
+            let came_in = own.service != above.service
+                || match self.roles[span] {
+                    Role::Handle => true,
+                    Role::Serve => elsewhere || matches!(nearest[parent], Role::Call | Role::Publish),
+                    _ => false,
+                };
+            serving[span] = if came_in { span as u32 } else { serving[parent] };
+            nearest[span] =
+                if self.roles[span] == Role::Local && !came_in { nearest[parent] } else { self.roles[span] };
+        }
+        serving
     }
 }
 
-/// The children of each span, as ranges of one list.
-fn children_of(parents: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    let mut offsets = vec![0_u32; parents.len() + 1];
-    for parent in parents.iter().filter(|parent| **parent != NONE) {
-        offsets[*parent as usize + 1] += 1;
-    }
-    for index in 1..offsets.len() {
-        offsets[index] += offsets[index - 1];
-    }
-    let mut next = offsets.clone();
-    let mut children = vec![0; offsets.last().map_or(0, |count| *count as usize)];
-    for (child, parent) in parents.iter().enumerate().filter(|(_, parent)| **parent != NONE) {
-        let slot = &mut next[*parent as usize];
-        children[*slot as usize] = child as u32;
-        *slot += 1;
-    }
-    (offsets, children)
-}
-
-fn top_down(parents: &[u32], offsets: &[u32], children: &[u32]) -> Vec<u32> {
+fn top_down(parents: &[u32], children: &Groups) -> Vec<u32> {
     let mut order: Vec<u32> = (0..parents.len() as u32).filter(|span| parents[*span as usize] == NONE).collect();
     let mut next = 0;
     while next < order.len() {
-        let span = order[next] as usize;
-        order.extend_from_slice(&children[offsets[span] as usize..offsets[span + 1] as usize]);
+        order.extend_from_slice(children.of(order[next] as usize));
         next += 1;
     }
     order

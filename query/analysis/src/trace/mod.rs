@@ -1,6 +1,11 @@
 //! The spans of one trace as a forest.
 
 mod build;
+mod groups;
+mod role;
+
+pub(crate) use groups::Groups;
+pub(crate) use role::Role;
 
 use crate::span::{Kind, Span};
 
@@ -31,12 +36,11 @@ pub struct Trace {
     pub spans: Vec<Span>,
     pub repairs: Repairs,
     parents: Vec<u32>,
-    /// Children of span `i` are `children[offsets[i]..offsets[i + 1]]`, in the order of `spans`.
-    offsets: Vec<u32>,
-    children: Vec<u32>,
+    children: Groups,
+    roles: Vec<Role>,
     /// Parents before their children.
     order: Vec<u32>,
-    /// The nearest span at or above each that serves (kind `SERVER` or `CONSUMER`) or is a root.
+    /// The nearest span at or above each by which a request or message came into its process.
     serving: Vec<u32>,
 }
 
@@ -55,8 +59,7 @@ impl Trace {
     }
 
     pub fn children(&self, span: usize) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator + '_ {
-        let range = self.offsets[span] as usize..self.offsets[span + 1] as usize;
-        self.children[range].iter().map(|child| *child as usize)
+        self.children.of(span).iter().map(|child| *child as usize)
     }
 
     /// All spans, parents before their children.
@@ -74,12 +77,14 @@ impl Trace {
         self.parents[span] == NONE && self.spans[span].parent_id != 0
     }
 
-    /// The nearest span at or above `span` that serves, or its root: in whose name `span` works.
+    /// The nearest span at or above `span` that serves, or its root: in whose name `span` works. Frameworks that write a
+    /// server span below a server span of the same process serve once.
     pub fn serving(&self, span: usize) -> usize {
         self.serving[span] as usize
     }
 
-    /// Whether requests are counted by this span: it serves, or it is a root of its trace.
+    /// Whether requests are counted by this span: a request or message came into a service with it, of whichever kind it
+    /// is, or it is a root of its trace.
     pub fn is_serving(&self, span: usize) -> bool {
         self.serving[span] as usize == span
     }
@@ -89,12 +94,16 @@ impl Trace {
         self.spans.iter().position(|span| span.span_id == span_id)
     }
 
+    pub(crate) fn role(&self, span: usize) -> Role {
+        self.roles[span]
+    }
+
     pub fn kind(&self, span: usize) -> Kind {
         self.spans[span].kind
     }
 
     /// Bytes of memory held.
     pub fn size(&self) -> usize {
-        self.spans.iter().map(Span::size).sum::<usize>() + self.len() * 20
+        self.spans.iter().map(Span::size).sum::<usize>() + self.len() * 21
     }
 }

@@ -1,0 +1,119 @@
+//! Tries of one call that no span stands around: siblings, each sent because the one before failed.
+
+use std::collections::HashMap;
+
+use super::{
+    HopFlags,
+    build::Builder,
+    calls::{Said, TOLERANCE, Target, is_another, is_turned_away},
+};
+use crate::{span::ServiceId, text::Text};
+
+/// A call this much later than the one before is a call of its own, nanoseconds.
+const MAX_GAP: i64 = 60_000_000_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Whom {
+    Service(ServiceId),
+    Said(Said),
+}
+
+/// What tries of one call have in common. A call that says it was sent again may be named otherwise (redirects).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    parent: u32,
+    operation: Option<Text>,
+    whom: Whom,
+}
+
+/// A call that may be sent again.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    hop: u32,
+    end: i64,
+    target: Target,
+    failed: bool,
+}
+
+/// The calls so far that may be sent again.
+#[derive(Debug, Default)]
+pub(super) struct Retries {
+    open: Vec<Option<Open>>,
+    by_key: HashMap<Key, u32>,
+}
+
+impl Retries {
+    /// Makes the hop `index`, which is the last one and that of `call`, tries of an earlier one if it is.
+    pub(super) fn join(&mut self, builder: &mut Builder<'_>, call: usize, index: u32) {
+        let hop = &builder.hops[index as usize];
+        let (start, end, failed) = (hop.start, hop.end, hop.outcome.is_failure());
+        let spans = &builder.trace.spans;
+        let again = failed || is_turned_away(&spans[call]) || is_turned_away(&spans[builder.calls.wire(call)]);
+        // Hops of mirrored traffic may stand behind it.
+        let Some(parent) = builder.trace.parent(call).filter(|_| builder.hops.len() == index as usize + 1) else {
+            return;
+        };
+        if self.by_key.is_empty() && !again {
+            return;
+        }
+        let target = builder.calls.target(call, builder.trace, builder.context);
+        let keys = keys(parent as u32, spans[call].operation, &target);
+        let lookup = if is_another(&spans[call]) { &keys[..] } else { &keys[..2] };
+        let found = lookup.iter().flatten().find_map(|key| self.find(key, &target));
+        let mut hop = index;
+        if let Some((slot, before)) = found {
+            self.open[slot as usize] = None;
+            if start >= before.end - TOLERANCE && start <= before.end.saturating_add(MAX_GAP) {
+                hop = before.hop;
+                merge(builder, hop, before.failed);
+            }
+        }
+        if again {
+            let slot = self.open.len() as u32;
+            self.open.push(Some(Open { hop, end, target, failed }));
+            self.by_key.extend(keys.into_iter().flatten().map(|key| (key, slot)));
+        }
+    }
+
+    fn find(&self, key: &Key, target: &Target) -> Option<(u32, Open)> {
+        let slot = *self.by_key.get(key)?;
+        let open = self.open[slot as usize].filter(|open| open.target.fits(target))?;
+        Some((slot, open))
+    }
+}
+
+/// First the keys with the operation.
+fn keys(parent: u32, operation: Text, target: &Target) -> [Option<Key>; 4] {
+    let service = target.service.map(Whom::Service);
+    let said = (!target.said.is_nothing()).then_some(Whom::Said(target.said));
+    let key = |operation, whom: Option<Whom>| whom.map(|whom| Key { parent, operation, whom });
+    [key(Some(operation), service), key(Some(operation), said), key(None, service), key(None, said)]
+}
+
+/// Makes the last hop tries of the hop `into`.
+fn merge(builder: &mut Builder<'_>, into: u32, before_failed: bool) {
+    let Some(last) = builder.hops.pop() else { return };
+    let index = builder.hops.len() as u32;
+    let had_server = builder.servers.iter().rev().any(|(hop, _)| *hop == into);
+    let mut has_server = false;
+    for (hop, _) in builder.attempts.iter_mut().rev().take_while(|(hop, _)| *hop == index) {
+        *hop = into;
+    }
+    for (hop, _) in builder.servers.iter_mut().rev().take_while(|(hop, _)| *hop == index) {
+        *hop = into;
+        has_server = true;
+    }
+    let hop = &mut builder.hops[into as usize];
+    if has_server && !had_server {
+        (hop.callee, hop.kind, hop.operation) = (last.callee, last.kind, last.operation);
+        hop.flags = last.flags;
+    }
+    hop.end = hop.end.max(last.end);
+    hop.outcome = last.outcome;
+    hop.weight = hop.weight.max(last.weight);
+    hop.flags.insert(HopFlags(last.flags.0 & HopFlags::MULTI_SERVER.0));
+    hop.flags.insert(HopFlags::ATTEMPTS_INFERRED);
+    if !before_failed {
+        hop.flags.insert(HopFlags::RESENT);
+    }
+}
