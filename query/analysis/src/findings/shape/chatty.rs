@@ -112,6 +112,9 @@ fn conversations(analysed: &Analysed<'_>) -> BTreeMap<(u32, NodeId), Conversatio
     for hop in repeated.chain(bursting).flat_map(|group| group.hops) {
         excluded[hop as usize] = true;
     }
+    // Critical time matters of those that talk much only, which need as many hops.
+    let is_long = analysed.hops.hops.len() as f64 >= CLOSING * MEAN;
+    let times = if is_long { critical_time(analysed) } else { Vec::new() };
     let mut conversations: BTreeMap<(u32, NodeId), Conversation> = BTreeMap::new();
     for (index, serving, hop) in calls(analysed) {
         if excluded[index as usize] || is_probe(analysed.context, hop.operation) {
@@ -122,6 +125,9 @@ fn conversations(analysed: &Analysed<'_>) -> BTreeMap<(u32, NodeId), Conversatio
         conversation.busy_until = conversation.busy_until.max(Some(hop.end));
         conversation.calls += u64::from(!is_pipelined);
         conversation.sorts.insert(hop.operation);
+        if is_long {
+            conversation.critical += critical_time_of(analysed, &times, hop);
+        }
     }
     conversations
 }
@@ -129,15 +135,7 @@ fn conversations(analysed: &Analysed<'_>) -> BTreeMap<(u32, NodeId), Conversatio
 impl Detector for Chatty {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         self.entries.observe(analysed);
-        let mut conversations = conversations(analysed);
-        if conversations.values().any(|conversation| conversation.calls as f64 >= CLOSING * MEAN) {
-            let times = critical_time(analysed);
-            for (_, serving, hop) in calls(analysed) {
-                if let Some(conversation) = conversations.get_mut(&(serving, hop.callee)) {
-                    conversation.critical += critical_time_of(analysed, &times, hop);
-                }
-            }
-        }
+        let conversations = conversations(analysed);
         for ((serving, callee), conversation) in &conversations {
             self.count(analysed, *serving, *callee, conversation);
         }

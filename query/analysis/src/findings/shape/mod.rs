@@ -2,11 +2,14 @@
 
 mod calls;
 mod chatty;
+mod cycle;
 mod fanout_burst;
 mod graph;
 mod n_plus_one;
+mod reentrance;
 mod roles;
 mod seen;
+mod shared_db;
 
 use super::Detector;
 
@@ -15,6 +18,8 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(n_plus_one::NPlusOne::new()),
         Box::new(chatty::Chatty::new()),
+        Box::new(shared_db::SharedDb::new()),
+        Box::new(cycle::Cycles::new()),
         Box::new(fanout_burst::FanoutBurst::new()),
     ]
 }

@@ -118,6 +118,48 @@ pub(super) fn is_probe(context: &Context, operation: Text) -> bool {
     has_word(context.texts.get(operation), PROBE_WORDS)
 }
 
+const MAINTENANCE_WORDS: &[&str] = &[
+    "migration",
+    "migrations",
+    "migrate",
+    "migrator",
+    "flyway",
+    "liquibase",
+    "backup",
+    "backups",
+    "admin",
+    "dba",
+    "exporter",
+    "etl",
+];
+
+/// Whether a service works on other services' data by design: migrations, backups, administration.
+pub(super) fn is_maintenance(context: &Context, service: ServiceId) -> bool {
+    has_word(context.service_name(service), MAINTENANCE_WORDS)
+}
+
+const SHARING_WORDS: &[&str] = &[
+    "outbox",
+    "inbox",
+    "queue",
+    "jobs",
+    "locks",
+    "lock",
+    "cache",
+    "session",
+    "sessions",
+    "migrations",
+    "flyway",
+    "databasechangelog",
+    "leader",
+    "shedlock",
+];
+
+/// Whether a collection is there to pass things between services: queues, locks and caches kept in a database.
+pub(super) fn is_meant_for_sharing(collection: &str) -> bool {
+    has_word(collection, SHARING_WORDS)
+}
+
 const CURSOR_WORDS: &[&str] = &["getmore", "scroll", "cursor", "fetch"];
 
 /// Whether an operation goes on reading where the one before it stopped.
