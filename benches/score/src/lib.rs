@@ -13,6 +13,8 @@
 pub mod analyse;
 pub mod cases;
 pub mod compare;
+pub mod gates;
 pub mod observed;
 pub mod record;
+pub mod report;
 pub mod results;
