@@ -5,6 +5,8 @@ use crate::{
     errors::Errors,
     hops::Hops,
     paths::Paths,
+    peers::PeerMap,
+    skew::Skew,
     span::{Resource, ServiceId, Span},
     text::Text,
     trace::Trace,
@@ -21,6 +23,36 @@ pub struct Entry {
     pub is_fragment: bool,
     /// It handles a message.
     pub is_message: bool,
+}
+
+/// Everything that follows from the spans of one trace.
+#[derive(Debug)]
+pub struct Analysis {
+    pub trace: Trace,
+    pub hops: Hops,
+    pub paths: Paths,
+    pub errors: Errors,
+    pub entries: Vec<Entry>,
+    /// Per span, index into `entries` of the entry it belongs to.
+    pub entry_of: Vec<u32>,
+}
+
+impl Analysis {
+    /// Analyses `spans`, which all have the same trace id.
+    pub fn of(spans: Vec<Span>, context: &mut Context, peers: &mut PeerMap, skew: &Skew) -> Analysis {
+        let trace = Trace::build(spans, context);
+        let hops = Hops::build(&trace, context, peers);
+        let paths = Paths::build(&trace, &hops, context, skew);
+        let errors = Errors::build(&trace, &hops, &paths, context);
+        let (entries, entry_of) = entries(&trace, context);
+        Analysis { trace, hops, paths, errors, entries, entry_of }
+    }
+
+    /// The analysis as detectors and roll-ups read it. `context` is the one that it was made with.
+    pub fn analysed<'a>(&'a self, context: &'a Context) -> Analysed<'a> {
+        let Analysis { trace, hops, paths, errors, entries, entry_of } = self;
+        Analysed { context, trace, hops, paths, errors, entries, entry_of }
+    }
 }
 
 /// One trace with everything that follows from it.

@@ -1,5 +1,10 @@
 //! Where failures come from and how far they go.
 
+mod build;
+mod slow;
+#[cfg(test)]
+mod tests;
+
 use spandrel_proto::model::Outcome;
 
 use crate::{context::NodeId, text::Text};
@@ -14,7 +19,7 @@ pub struct Origin {
     /// The span that failed first; `None` if it sent none.
     pub span: Option<u32>,
     pub outcome: Outcome,
-    /// `error.type` of what failed first.
+    /// `error.type` of what failed first. Of something slow, that of the caller that did not wait.
     pub cause: Text,
     /// It did not fail but took longer than its caller waited.
     pub is_slow: bool,
@@ -27,6 +32,8 @@ pub struct Origin {
 pub struct Errors {
     /// Per span: where its failure began, if it serves (or is a root) and failed.
     pub origins: Vec<Option<Origin>>,
-    /// Hops of [`crate::hops::Hops`] that failed for good and whose caller answered all the same.
+    /// Hops of [`crate::hops::Hops`] that failed for good and whose caller answered all the same, ascending.
     pub absorbed: Vec<u32>,
+    /// Timeouts for which the slow span was not looked for, because they nest too deeply; the callee stands for it.
+    pub not_searched: u32,
 }

@@ -34,18 +34,20 @@ pub(super) fn partition(timeline: Timeline<'_>, overlap_percent: i64) -> Partiti
     partition
 }
 
-/// Adds what `top` and the spans below it own of a stretch of time, in no order.
+/// Adds what `top` and the spans below it own of a stretch of time, in no order. Returns how many spans it looked at.
 pub(super) fn descend(
     timeline: Timeline<'_>,
     top: usize,
     window: (i64, i64),
     overlap_percent: i64,
     segments: &mut Vec<Segment>,
-) {
+) -> usize {
+    let mut looked_at = 1;
     let mut steps = Vec::new();
     let mut stack = vec![(top as u32, window)];
     while let Some((span, (start, end))) = stack.pop() {
         timeline.steps(span as usize, (start, end), overlap_percent, &mut steps);
+        looked_at += timeline.trace.children(span as usize).len();
         let mut reached = end;
         for step in &steps {
             segments.push(Segment { span, start: step.end, end: reached });
@@ -55,4 +57,5 @@ pub(super) fn descend(
         segments.push(Segment { span, start, end: reached });
     }
     segments.retain(|segment| segment.start < segment.end);
+    looked_at
 }

@@ -7,6 +7,8 @@ mod slack;
 mod tests;
 mod timeline;
 mod waiting;
+#[cfg(test)]
+mod waiting_tests;
 
 use std::{collections::HashMap, ops::Range};
 
@@ -108,6 +110,17 @@ impl Paths {
             .collect();
         shares.sort_unstable_by_key(|share| (share.service, share.operation));
         shares
+    }
+
+    /// What `top` and the spans below it own of a stretch of time, in no order, and how many spans were looked at.
+    pub(crate) fn owned_below(&self, trace: &Trace, top: usize, window: (i64, i64)) -> (HashMap<u32, i64>, usize) {
+        let mut segments = Vec::new();
+        let looked_at = critical_path::descend(self.timeline(trace), top, window, 0, &mut segments);
+        let mut owned: HashMap<u32, i64> = HashMap::new();
+        for segment in segments {
+            *owned.entry(segment.span).or_default() += segment.end - segment.start;
+        }
+        (owned, looked_at)
     }
 
     fn timeline<'a>(&'a self, trace: &'a Trace) -> Timeline<'a> {

@@ -207,7 +207,8 @@ fn slack_is_how_much_later_and_drag_how_much_earlier() {
         ((3, 1), Internal, "p", (40, 90)),
         ((4, 1), Server, "q", (60, 70)),
     ];
-    let vectors: [(&str, &[Row], [Option<i64>; 4], [i64; 4]); 3] = [
+    type Vector<'a> = (&'a str, &'a [Row], [Option<i64>; 4], [i64; 4]);
+    let vectors: [Vector<'_>; 3] = [
         ("three sequential leaves", &leaves, [None, Some(0), Some(0), Some(0)], [100, 20, 40, 30]),
         ("TC6, with a callee below the longer", &parallel, [None, Some(20), Some(0), Some(0)], [70, 0, 20, 20]),
         ("nobody waits", &unwaited, [None; 4], [50, 0, 0, 0]),
@@ -286,9 +287,9 @@ proptest! {
             let shares = paths.shares(&trace, &fixture.context, root);
             prop_assert_eq!(shares.iter().map(|share| share.exclusive_ns).sum::<i64>(), below[root]);
         }
-        for span in 0..trace.len() {
+        for (span, root) in roots.into_iter().enumerate() {
             let drag = drag(&trace, &paths, span);
-            prop_assert!(drag >= 0 && drag <= trace.spans[roots[span]].duration());
+            prop_assert!(drag >= 0 && drag <= trace.spans[root].duration());
             prop_assert!(slack(&trace, &paths, span).is_none_or(|slack| slack >= 0));
         }
     }

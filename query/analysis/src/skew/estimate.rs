@@ -31,8 +31,9 @@ pub(super) fn estimates(bounds: &[Bounds; BINS]) -> [Option<Estimate>; BINS] {
 /// The longest ranges of bins that have one offset, in order of time; single bins where there is none.
 fn leaves(bounds: &[Bounds; BINS]) -> Vec<(Range<usize>, Estimate)> {
     let mut leaves = Vec::new();
-    let mut ranges = vec![0..BINS];
-    while let Some(range) = ranges.pop() {
+    let mut ranges = vec![(0, BINS)];
+    while let Some((start, end)) = ranges.pop() {
+        let range = start..end;
         let mut merged = Bounds::default();
         bounds[range.clone()].iter().for_each(|bounds| merged.merge(bounds));
         let Some((least, most)) = merged.interval() else { continue };
@@ -40,9 +41,8 @@ fn leaves(bounds: &[Bounds; BINS]) -> Vec<(Range<usize>, Estimate)> {
         if estimate.is_consistent || range.len() == 1 {
             leaves.push((range, estimate));
         } else {
-            let middle = range.start + range.len() / 2;
-            ranges.push(middle..range.end);
-            ranges.push(range.start..middle);
+            let middle = usize::midpoint(start, end);
+            ranges.extend([(middle, end), (start, middle)]);
         }
     }
     leaves
