@@ -26,3 +26,10 @@ pub(crate) use exemplars::{Exemplars, Extent};
 pub(crate) use per_minute::{Additive, PerMinute};
 pub(crate) use weighted::{Weighted, number, wilson};
 pub(crate) use window::{BASELINE_MINUTES, Window};
+
+/// Fewer observations than this say nothing of shares.
+pub(crate) const MIN_SAMPLES: f64 = 30.0;
+/// Fewer different traces than this are no finding.
+pub(crate) const MIN_TRACES: usize = 3;
+/// A finding that is open stays open while its measure is above this share of its threshold.
+pub(crate) const STAYS: f64 = 0.8;
