@@ -3,12 +3,14 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`systems`] | the systems |
 //! | [`cases`] | degradations by name |
 //! | [`record`] | telemetry through the readers |
 //! | [`observed`] | what the analysis says, under comparable names |
 //! | [`compare`] | comparisons with the truth |
 //! | [`analyse`] | what arrived, through the analysis |
 //! | [`results`] | all scores of a system |
+//! | [`gates`], [`report`] | what they must be, and the page |
 
 pub mod analyse;
 pub mod cases;
@@ -18,3 +20,4 @@ pub mod observed;
 pub mod record;
 pub mod report;
 pub mod results;
+pub mod systems;
