@@ -7,9 +7,9 @@ use crate::{
     paths::Paths,
     peers::PeerMap,
     skew::Skew,
-    span::{Resource, ServiceId, Span},
+    span::{Kind, Resource, ServiceId, Span},
     text::Text,
-    trace::Trace,
+    trace::{Role, Trace},
 };
 
 /// A request from outside, or a fragment of one.
@@ -110,7 +110,7 @@ pub fn entries(trace: &Trace, context: &Context) -> (Vec<Entry>, Vec<u32>) {
                     service: context.resource(found.resource).service,
                     operation: found.operation,
                     is_fragment: trace.is_orphan(span),
-                    is_message: found.kind == crate::span::Kind::Consumer,
+                    is_message: found.kind == Kind::Consumer || trace.role(span) == Role::Handle,
                 });
             }
         }

@@ -1,10 +1,11 @@
 //! Traces for tests.
 
+use proptest::prelude::*;
 use spandrel_proto::model::Outcome;
 
 use crate::{
     context::Context,
-    span::{Kind, Peer, Resource, Service, Span, SpanFlags, WEIGHT_ONE},
+    span::{Kind, Link, Peer, Protocol, Resource, Service, Span, SpanFlags, WEIGHT_ONE},
     text::Text,
     trace::Trace,
 };
@@ -69,6 +70,96 @@ impl Fixture {
     /// The trace of all spans.
     pub(crate) fn trace(&self) -> Trace {
         Trace::build(self.spans.clone(), &self.context)
+    }
+}
+
+/// Spans of any shape: lost parents, links to anything, weights, outcomes.
+#[derive(Debug, Clone)]
+pub(crate) struct AnySpans {
+    spans: Vec<AnySpan>,
+}
+
+#[derive(Debug, Clone)]
+struct AnySpan {
+    trace: u128,
+    id: u64,
+    parent: u64,
+    kind: usize,
+    service: usize,
+    start: i64,
+    duration: i64,
+    weight: u64,
+    outcome: usize,
+    link: u64,
+}
+
+const KINDS: [Kind; 5] = [Kind::Internal, Kind::Server, Kind::Client, Kind::Producer, Kind::Consumer];
+
+/// Up to `spans` spans of up to `traces` traces within a few minutes.
+pub(crate) fn any_spans(traces: u128, spans: usize) -> impl Strategy<Value = AnySpans> {
+    let times = (0_i64..200_000, prop_oneof![0_i64..500, 0_i64..150_000]);
+    let shape = (0_usize..5, 0_usize..5, 0_usize..8);
+    let numbers = (prop_oneof![Just(WEIGHT_ONE), Just(3 * WEIGHT_ONE), 0..WEIGHT_ONE], 0_u64..20);
+    let span = (1..=traces, 1_u64..20, 0_u64..20, shape, times, numbers);
+    prop::collection::vec(span, 0..spans).prop_map(|mut spans| {
+        spans.sort_unstable();
+        spans.dedup_by_key(|span| (span.0, span.1));
+        AnySpans {
+            spans: (spans.into_iter())
+                .map(|(trace, id, parent, (kind, service, outcome), (start, duration), (weight, link))| AnySpan {
+                    trace,
+                    id,
+                    parent: if parent < id { parent } else { 0 },
+                    kind,
+                    service,
+                    start,
+                    duration,
+                    weight,
+                    outcome,
+                    link,
+                })
+                .collect(),
+        }
+    })
+}
+
+impl AnySpans {
+    pub(crate) fn fixture(&self) -> Fixture {
+        let mut fixture = Fixture::default();
+        fixture.spans = self.add_to(&mut fixture, 0);
+        fixture
+    }
+
+    /// The spans by the numbers of a fixture's context, with `base` added to their trace ids.
+    pub(crate) fn add_to(&self, fixture: &mut Fixture, base: u128) -> Vec<Span> {
+        let before = std::mem::take(&mut fixture.spans);
+        let orders = fixture.context.texts.intern("orders");
+        let message = Peer { protocol: Protocol::Messaging, collection: orders, ..Peer::default() };
+        let message = fixture.context.add_peer(message);
+        for span in &self.spans {
+            let service = ["shop", "shop/1", "cart", "mail", "stock"][span.service];
+            let times = (span.start, span.start + span.duration);
+            let made = fixture.span((span.id, span.parent), KINDS[span.kind], service, times);
+            made.trace_id = base + span.trace;
+            made.weight = span.weight;
+            made.outcome = crate::rollup::OUTCOMES[span.outcome];
+            if matches!(made.kind, Kind::Producer | Kind::Consumer) {
+                made.peer = message;
+                made.links = Some(Box::new([Link { trace_id: made.trace_id, span_id: span.link }]));
+            }
+        }
+        std::mem::replace(&mut fixture.spans, before)
+    }
+
+    /// The same spans in another order.
+    pub(crate) fn shuffled(&self, seed: u64) -> AnySpans {
+        let mut spans = self.spans.clone();
+        let mut state = seed | 1;
+        for index in (1..spans.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            spans.swap(index, (state >> 33) as usize % (index + 1));
+        }
+        AnySpans { spans }
     }
 }
 

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use crate::{
     context::Context,
     skew::CLOCK_TOLERANCE,
-    span::{Kind, MessageStep},
-    trace::Trace,
+    span::Kind,
+    trace::{Role, Trace},
 };
 
 /// The spans of a trace by the clocks of their roots' hosts.
@@ -97,8 +97,7 @@ pub(super) fn blocks(trace: &Trace, context: &Context, adjusted: &[(i64, i64)]) 
     let blocks = |child: usize| {
         let Some(parent) = trace.parent(child) else { return false };
         let span = &trace.spans[child];
-        let is_message = matches!(span.kind, Kind::Producer | Kind::Consumer)
-            || context.peer(span.peer).step == MessageStep::Process;
+        let is_message = matches!(span.kind, Kind::Producer | Kind::Consumer) || trace.role(child) == Role::Handle;
         let overruns = adjusted[child].1 > adjusted[parent].1.saturating_add(CLOCK_TOLERANCE);
         let is_detached = overruns && span.kind != Kind::Server && process(child) == process(parent);
         !is_message && !is_detached

@@ -9,6 +9,8 @@ mod observe;
 mod read;
 mod requests;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
 pub use columns::ReadError;

@@ -93,6 +93,8 @@ impl Skew {
             return;
         }
         let bin = time.div_euclid(BIN);
+        // What is further apart than that is not corrected anyway.
+        let (least, most) = (least.clamp(-WINDOW, WINDOW), most.clamp(-WINDOW, WINDOW));
         let (pair, least, most) = if one < other { ((one, other), least, most) } else { ((other, one), -most, -least) };
         let bounds = self.bounds.entry(bin).or_default();
         if !bounds.contains_key(&pair) {
