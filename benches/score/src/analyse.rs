@@ -6,21 +6,88 @@ use std::{
 };
 
 use spandrel_analysis::{
-    analysed::{Analysed, MINUTE},
+    analysed::{Analysed, Analysis, MINUTE},
     context::{Context, NodeKind},
     findings::{
-        Candidate, Detector, Evaluation,
-        track::{Change, State},
+        Candidate, Detector, Evaluation, load, shape,
+        track::{Change, State, Tracker},
     },
-    hops::HopKind,
-    rollup::{EdgeKey, Minutes, View},
+    hops::{HopKind, Hops},
+    input::SpanReader,
+    peers::PeerMap,
+    rollup::{self, EdgeKey, Minutes, Sign, View},
+    skew::Skew,
+    span::Span,
+    trace::Trace,
 };
-use spandrel_shop::engine::EdgeKind;
+use spandrel_proto::model::Table;
+use spandrel_shop::{engine::EdgeKind, telemetry::Batch};
 
-use crate::observed::{Edge, EdgeSeen, EntryKey, FindingSeen, Observed, OperationAt, OperationSeen, PathSeen};
+use crate::{
+    observed::{Edge, EdgeSeen, EntryKey, FindingSeen, Observed, OperationAt, OperationSeen, PathSeen},
+    record::Arrived,
+};
+
+/// What the analysis says of requests, in order of their arrival.
+///
+/// # Errors
+/// A reader refuses something.
+pub fn observe(batches: &[Batch]) -> anyhow::Result<Observed> {
+    let arrived = Arrived::read(batches)?;
+    let mut context = Context::new();
+    let mut reader = SpanReader::default();
+    let mut spans = Vec::new();
+    for batch in arrived.of(Table::Spans) {
+        reader.read(batch, &mut context, &mut spans)?;
+    }
+    let mut traces: BTreeMap<u128, Vec<Span>> = BTreeMap::new();
+    for span in spans {
+        traces.entry(span.trace_id).or_default().push(span);
+    }
+    let (mut skew, mut peers) = (Skew::default(), PeerMap::default());
+    for spans in traces.values() {
+        let trace = Trace::build(spans.clone(), &context);
+        Hops::build(&trace, &mut context, &mut peers);
+        skew.observe(&trace, &context);
+    }
+    skew.solve();
+    let probe = Probe::default();
+    let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(probe.clone())];
+    detectors.extend(load::detectors());
+    detectors.extend(shape::detectors());
+    for batch in arrived.of(Table::Breakers) {
+        detectors.iter_mut().for_each(|detector| detector.observe_breakers(batch, &mut context));
+    }
+    let mut minutes = Minutes::new();
+    for spans in traces.into_values() {
+        let analysis = Analysis::of(spans, &mut context, &mut peers, &skew);
+        let analysed = analysis.analysed(&context);
+        rollup::observe(&mut minutes, &analysed, Sign::Add);
+        detectors.iter_mut().for_each(|detector| detector.observe(&analysed));
+    }
+    let mut observed = Observed::default();
+    count(&mut observed, &minutes, &context);
+    probe.give(&mut observed);
+    find(&mut observed, &minutes, &context, &detectors);
+    Ok(observed)
+}
+
+/// Lets the detectors conclude at the end of each minute, and afterwards until every finding is closed.
+fn find(observed: &mut Observed, minutes: &Minutes, context: &Context, detectors: &[Box<dyn Detector>]) {
+    let Some((first, last)) = minutes.keys().next().zip(minutes.keys().next_back()) else { return };
+    let (mut tracker, mut changes) = (Tracker::default(), Vec::new());
+    let mut minute = *first;
+    while minute <= last + 5 * MINUTE {
+        let evaluation = Evaluation { context, minutes, minute };
+        let candidates = detectors.iter().filter(|_| minute <= *last).flat_map(|it| it.evaluate(&evaluation));
+        changes.extend(tracker.step(minute, candidates.collect()));
+        minute += MINUTE;
+    }
+    track(observed, &changes, last + MINUTE);
+}
 
 /// Adds the counts of all minutes.
-pub fn count(observed: &mut Observed, minutes: &Minutes, context: &Context) {
+fn count(observed: &mut Observed, minutes: &Minutes, context: &Context) {
     for (minute, counts) in minutes {
         for (key, stats) in counts.operations.iter().filter(|(key, _)| key.view == View::Server) {
             let at = OperationAt {
@@ -72,7 +139,7 @@ fn edge(key: &EdgeKey, context: &Context) -> Option<Edge> {
 }
 
 /// Adds findings from the changes of a tracker, which come in order of time. `end` is when the last minute is over.
-pub fn track(observed: &mut Observed, changes: &[Change], end: i64) {
+fn track(observed: &mut Observed, changes: &[Change], end: i64) {
     let mut open: BTreeMap<&str, FindingSeen> = BTreeMap::new();
     for Change { finding, state } in changes {
         let seen = open.entry(&finding.id).or_insert_with(|| FindingSeen {
@@ -153,9 +220,4 @@ impl Detector for Probe {
     fn size(&self) -> usize {
         0
     }
-}
-
-/// First nanosecond after the minute that begins at `minute`.
-pub fn minute_end(minute: i64) -> i64 {
-    minute + MINUTE
 }
