@@ -11,7 +11,7 @@ mod weight;
 
 pub use clock::{Clock, SystemClock};
 pub use correlation::{correlation_key, make_correlation_key};
-pub use outcome::{Outcome, Signals, outcome};
+pub use outcome::{Outcome, Signals, is_refusal, outcome};
 pub use schema::{
     ColumnType, attempts_item, attributes_field, column_type, events_item, exemplars_item, links_item, quantiles_item,
 };

@@ -128,6 +128,11 @@ pub fn outcome(signals: &Signals<'_>) -> Outcome {
     if signals.error { Outcome::ServerFault } else { Outcome::Ok }
 }
 
+/// Whether `text`, an error's type or message, says that a circuit breaker, bulkhead or rate limiter refused a call.
+pub fn is_refusal(text: &[u8]) -> bool {
+    contains_any(text, REJECTED_CLASSES)
+}
+
 /// Whether `text` contains one of `needles`, which are in lower case, whatever the case of `text`.
 fn contains_any(text: &[u8], needles: &[&[u8]]) -> bool {
     if text.is_empty() {

@@ -6,6 +6,7 @@
 //! | [`operation`] | the name of an operation |
 //! | [`sketch`], [`red`] | latency percentiles that merge exactly; requests, failures, durations |
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
+//! | [`input`] | from rows of the `spans` table to spans |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
 //! | [`skew`] | how far the clocks of hosts are apart |
@@ -21,6 +22,7 @@ pub mod context;
 pub mod errors;
 pub mod findings;
 pub mod hops;
+pub mod input;
 pub mod operation;
 mod path_template;
 pub mod paths;

@@ -12,25 +12,35 @@ pub struct Operation<'a> {
     pub span_name: &'a str,
     pub http_request_method: Option<&'a str>,
     pub http_route: Option<&'a str>,
+    pub url_template: Option<&'a str>,
     pub url_path: Option<&'a str>,
     pub rpc_method: Option<&'a str>,
     pub messaging_operation_type: Option<&'a str>,
     pub messaging_destination_name: Option<&'a str>,
+    pub messaging_destination_template: Option<&'a str>,
+    /// The destination's name is made up for one use.
+    pub messaging_destination_temporary: bool,
+    pub db_query_summary: Option<&'a str>,
+    pub db_operation_name: Option<&'a str>,
+    pub db_collection_name: Option<&'a str>,
 }
 
 impl<'a> Operation<'a> {
-    /// The first of: `METHOD route`, the RPC method, `operation-type destination` of a message, `METHOD` and the path
-    /// with its identifiers replaced, the span's name.
+    /// The first of: `METHOD route`, `METHOD` and the URL's template, the RPC method, `operation-type destination` of a
+    /// message, the summary of a query or its `operation collection`, `METHOD` and the path with its identifiers
+    /// replaced, the span's name.
     pub fn name(&self) -> Cow<'a, str> {
-        if let Some(route) = present(self.http_route) {
+        if let Some(route) = present(self.http_route).or(present(self.url_template)) {
             return with_method(self.http_request_method, Cow::Borrowed(route));
         }
         if let Some(method) = present(self.rpc_method) {
             return Cow::Borrowed(method);
         }
-        let message = (present(self.messaging_operation_type), present(self.messaging_destination_name));
-        if let (Some(operation_type), Some(destination)) = message {
-            return Cow::Owned(format!("{operation_type} {destination}"));
+        if let (Some(step), Some(destination)) = (present(self.messaging_operation_type), self.destination()) {
+            return Cow::Owned(format!("{step} {destination}"));
+        }
+        if let Some(query) = self.query() {
+            return query;
         }
         if let Some(path) = present(self.url_path)
             && present(self.http_request_method).is_some()
@@ -38,6 +48,25 @@ impl<'a> Operation<'a> {
             return with_method(self.http_request_method, path_template(path));
         }
         Cow::Borrowed(self.span_name)
+    }
+
+    fn destination(&self) -> Option<&'a str> {
+        let name = match self.messaging_destination_temporary {
+            true => Some("(temporary)"),
+            false => present(self.messaging_destination_name),
+        };
+        present(self.messaging_destination_template).or(name)
+    }
+
+    fn query(&self) -> Option<Cow<'a, str>> {
+        if let Some(summary) = present(self.db_query_summary) {
+            return Some(Cow::Borrowed(summary));
+        }
+        let operation = present(self.db_operation_name)?;
+        Some(match present(self.db_collection_name) {
+            Some(collection) => Cow::Owned(format!("{operation} {collection}")),
+            None => Cow::Borrowed(operation),
+        })
     }
 }
 
@@ -66,6 +95,7 @@ pub fn names(columns: &OperationColumns<'_>) -> StringArray {
             rpc_method: text(columns.rpc_method, row),
             messaging_operation_type: text(columns.messaging_operation_type, row),
             messaging_destination_name: text(columns.messaging_destination_name, row),
+            ..Operation::default()
         };
         names.append_value(operation.name());
     }
@@ -95,10 +125,16 @@ mod tests {
         span_name: "handler",
         http_request_method: Some("GET"),
         http_route: Some("/carts/{cart}"),
+        url_template: None,
         url_path: Some("/carts/42"),
         rpc_method: None,
         messaging_operation_type: None,
         messaging_destination_name: None,
+        messaging_destination_template: None,
+        messaging_destination_temporary: false,
+        db_query_summary: None,
+        db_operation_name: None,
+        db_collection_name: None,
     };
 
     #[test]
@@ -116,6 +152,22 @@ mod tests {
         };
         assert_eq!(message.name(), "process orders");
         assert_eq!(Operation { messaging_destination_name: None, ..message }.name(), "orders process");
+        let template = Some("orders-{region}");
+        assert_eq!(Operation { messaging_destination_template: template, ..message }.name(), "process orders-{region}");
+        assert_eq!(Operation { messaging_destination_temporary: true, ..message }.name(), "process (temporary)");
+    }
+
+    #[test]
+    fn templates_and_queries_name_client_operations() {
+        let client = Operation { http_route: None, url_template: Some("/carts/{}"), ..HTTP };
+        assert_eq!(client.name(), "GET /carts/{}");
+        let query =
+            Operation { span_name: "SELECT shop.orders", db_operation_name: Some("SELECT"), ..Operation::default() };
+        assert_eq!(query.name(), "SELECT");
+        let query = Operation { db_collection_name: Some("orders"), ..query };
+        assert_eq!(query.name(), "SELECT orders");
+        assert_eq!(Operation { db_query_summary: Some("SELECT orders items"), ..query }.name(), "SELECT orders items");
+        assert_eq!(Operation { http_route: None, ..HTTP }.name(), "GET /carts/{id}");
     }
 
     #[test]
