@@ -117,3 +117,97 @@ pub fn entries(trace: &Trace, context: &Context) -> (Vec<Entry>, Vec<u32>) {
     }
     (entries, entry_of)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Analysis;
+    use crate::{
+        peers::PeerMap,
+        skew::Skew,
+        span::Kind::{self, Client, Consumer, Internal, Producer, Server},
+        testing::Fixture,
+    };
+    use spandrel_proto::model::Outcome;
+
+    fn analysis(fixture: &mut Fixture) -> Analysis {
+        let spans = fixture.spans.clone();
+        Analysis::of(spans, &mut fixture.context, &mut PeerMap::default(), &Skew::default())
+    }
+
+    #[test]
+    fn every_root_is_an_entry_and_the_spans_below_belong_to_it() {
+        let mut fixture = Fixture::default();
+        fixture.span((1, 0), Server, "shop", (0, 100));
+        fixture.span((2, 1), Client, "shop", (10, 90));
+        fixture.span((3, 99), Server, "cart", (20, 80));
+        fixture.span((4, 0), Consumer, "mail", (200, 300));
+        let analysis = analysis(&mut fixture);
+        let analysed = analysis.analysed(&fixture.context);
+        let entries: Vec<_> = analysed
+            .entries
+            .iter()
+            .map(|entry| (fixture.context.service_name(entry.service), entry.is_fragment, entry.is_message))
+            .collect();
+        assert_eq!(entries, [("shop", false, false), ("cart", true, false), ("mail", false, true)]);
+        assert_eq!(analysed.entry_of, [0, 0, 1, 2]);
+        assert_eq!(fixture.context.service_name(analysed.service(1)), "shop");
+        assert_eq!(analysed.entry(3).span, 3);
+    }
+
+    /// TC7 with all of the analysis: deep and broad traces in which everything fails.
+    #[test]
+    fn large_traces_in_which_all_fails() {
+        const SPANS: i64 = 100_000;
+        let row = |fixture: &mut Fixture, ids, kind, service: &str, times| {
+            fixture.span(ids, kind, service, times).outcome = Outcome::ServerFault;
+        };
+        let [mut siblings, mut chain] = [Fixture::default(), Fixture::default()];
+        row(&mut siblings, (1, 0), Server, "a", (0, SPANS));
+        row(&mut chain, (1, 0), Server, "a", (0, 2 * SPANS));
+        for index in 1..SPANS {
+            let id = index as u64 + 1;
+            row(&mut siblings, (id, 1), Client, "a", (index - 1, index + 1));
+            let (kind, service) = if index % 2 == 1 { (Client, index / 2) } else { (Server, (index - 1) / 2 + 1) };
+            row(&mut chain, (id, id - 1), kind, ["a", "b"][(service % 2) as usize], (index, 2 * SPANS - index));
+        }
+        for (name, fixture, hops) in [("siblings", &mut siblings, 1), ("chain", &mut chain, SPANS as u32 / 2)] {
+            let started = std::time::Instant::now();
+            let analysis = analysis(fixture);
+            println!("{name}: {SPANS} spans analysed in {:?}", started.elapsed());
+            assert_eq!(analysis.errors.origins[0].map(|origin| origin.hops), Some(hops), "{name}");
+        }
+    }
+
+    fn any_row() -> impl Strategy<Value = (u64, Kind, usize, (i64, i64), Outcome)> {
+        let kind = prop::sample::select(vec![Internal, Server, Client, Producer, Consumer]);
+        let outcome =
+            prop::sample::select(vec![Outcome::Ok, Outcome::ServerFault, Outcome::Timeout, Outcome::Cancelled]);
+        let times = (0..100_i64, 0..100_i64).prop_map(|(start, length)| (start, start + length));
+        (0..20_u64, kind, 0..3_usize, times, outcome)
+    }
+
+    proptest! {
+        /// Any spans, cycles and all, give the same analysis in whichever order they come.
+        #[test]
+        fn the_order_of_spans_does_not_matter(
+            (rows, order) in prop::collection::vec(any_row(), 1..20)
+                .prop_flat_map(|rows| (Just(rows.clone()), Just((0..rows.len()).collect::<Vec<_>>()).prop_shuffle()))
+        ) {
+            let mut fixture = Fixture::default();
+            for (index, (parent, kind, service, times, outcome)) in rows.iter().enumerate() {
+                let service = ["a", "b/1", "c/2"][*service];
+                fixture.span((index as u64 + 1, *parent), *kind, service, *times).outcome = *outcome;
+            }
+            let one = analysis(&mut fixture);
+            fixture.spans = order.iter().map(|index| fixture.spans[*index].clone()).collect();
+            let other = analysis(&mut fixture);
+            prop_assert_eq!(one.paths.segments, other.paths.segments);
+            prop_assert_eq!(one.paths.waiting, other.paths.waiting);
+            prop_assert_eq!(one.errors.origins, other.errors.origins);
+            prop_assert_eq!(one.errors.absorbed, other.errors.absorbed);
+            prop_assert_eq!(one.entry_of, other.entry_of);
+        }
+    }
+}

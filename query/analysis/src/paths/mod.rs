@@ -96,7 +96,8 @@ impl Paths {
         }
     }
 
-    /// The time of the request that begins with `root`, by the services and operations that own it, in their order.
+    /// The time of the request that begins with `root`, by the services and operations of the spans that own it, in their
+    /// order. A client span owns the time in which no span of its callee ran.
     pub fn shares(&self, trace: &Trace, context: &Context, root: usize) -> Vec<Share> {
         let mut owned: HashMap<(ServiceId, Text), i64> = HashMap::new();
         for segment in self.segments_of(root) {

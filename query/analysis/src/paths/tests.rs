@@ -208,7 +208,22 @@ fn slack_is_how_much_later_and_drag_how_much_earlier() {
         ((4, 1), Server, "q", (60, 70)),
     ];
     type Vector<'a> = (&'a str, &'a [Row], [Option<i64>; 4], [i64; 4]);
-    let vectors: [Vector<'_>; 3] = [
+    // In the manner of CRISP's: b follows a and overlaps it a little, d ran beside b.
+    let chained: [Row; 4] = [
+        (P, Server, "p", (0, 1000)),
+        ((2, 1), Client, "p", (0, 200)),
+        ((3, 1), Client, "p", (190, 400)),
+        ((4, 1), Client, "p", (250, 380)),
+    ];
+    let consecutive: [Row; 4] = [
+        (P, Server, "p", (0, 500)),
+        ((2, 1), Client, "p", (0, 100)),
+        ((3, 1), Client, "p", (200, 450)),
+        ((4, 3), Server, "q", (200, 230)),
+    ];
+    let vectors: [Vector<'_>; 5] = [
+        ("siblings in a chain", &chained, [None, Some(200), Some(0), Some(20)], [1000, 0, 20, 0]),
+        ("consecutive, with a callee", &consecutive, [None, Some(0), Some(0), Some(0)], [500, 100, 250, 30]),
         ("three sequential leaves", &leaves, [None, Some(0), Some(0), Some(0)], [100, 20, 40, 30]),
         ("TC6, with a callee below the longer", &parallel, [None, Some(20), Some(0), Some(0)], [70, 0, 20, 20]),
         ("nobody waits", &unwaited, [None; 4], [50, 0, 0, 0]),
@@ -258,7 +273,8 @@ fn any_trace() -> impl Strategy<Value = Vec<(u64, u8, u8, i64, i64)>> {
 }
 
 proptest! {
-    /// P-1: below each root, the exclusive times add up to its duration, its segments are disjoint and cover it.
+    /// P-1: below each root, the exclusive times add up to its duration, its segments are disjoint and cover it,
+    /// whatever the clocks.
     #[test]
     fn every_nanosecond_of_a_root_is_given_to_one_span(rows in any_trace()) {
         let mut fixture = Fixture::default();
@@ -267,7 +283,11 @@ proptest! {
             let service = ["a", "b/1", "b/2"][*service as usize];
             fixture.span((index as u64 + 1, *parent), kind, service, (*start, start + duration));
         }
-        let (trace, paths) = paths(&fixture);
+        let trace = fixture.trace();
+        let mut skew = Skew::default();
+        skew.observe(&trace, &fixture.context);
+        skew.solve();
+        let paths = Paths::build(&trace, &Hops::default(), &fixture.context, &skew);
         let mut below = vec![0; trace.len()];
         let mut roots = vec![0; trace.len()];
         for span in trace.order() {

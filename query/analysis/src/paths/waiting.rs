@@ -6,7 +6,7 @@ use super::{Waiting, timeline::Timeline};
 use crate::{
     context::Context,
     hops::{Hop, HopKind, Hops},
-    skew::Skew,
+    skew::{CLOCK_TOLERANCE, Skew},
     text::Text,
 };
 
@@ -74,7 +74,9 @@ impl Judge<'_> {
             let server = *server as usize;
             let tolerance = self.tolerance(client, server);
             let (served_from, served_to) = self.timeline.adjusted[server];
-            served_from >= start.saturating_sub(tolerance) && served_to <= end.saturating_add(tolerance)
+            // Whatever the clocks: what took longer went on after its answer.
+            let is_longer = served_to - served_from > (end - start).saturating_add(CLOCK_TOLERANCE);
+            !is_longer && served_from >= start.saturating_sub(tolerance) && served_to <= end.saturating_add(tolerance)
         })
     }
 

@@ -19,23 +19,20 @@ pub(super) struct Estimate {
     pub(super) is_consistent: bool,
 }
 
-/// The offset in each bin, from as long a time around it as has one offset. `None` if there are no calls at all.
-pub(super) fn estimates(bounds: &[Bounds; BINS]) -> [Option<Estimate>; BINS] {
-    let mut found = [None; BINS];
-    for (range, estimate) in with_drift(&leaves(bounds)) {
-        found[range].fill(Some(estimate));
-    }
-    found
+/// The offsets of a window, each for as many bins as have one, from the bounds of its bins. None without any calls.
+pub(super) fn estimates(bounds: &[(usize, &Bounds)]) -> Vec<(Range<usize>, Estimate)> {
+    with_drift(leaves(bounds))
 }
 
 /// The longest ranges of bins that have one offset, in order of time; single bins where there is none.
-fn leaves(bounds: &[Bounds; BINS]) -> Vec<(Range<usize>, Estimate)> {
+fn leaves(bounds: &[(usize, &Bounds)]) -> Vec<(Range<usize>, Estimate)> {
     let mut leaves = Vec::new();
     let mut ranges = vec![(0, BINS)];
     while let Some((start, end)) = ranges.pop() {
         let range = start..end;
         let mut merged = Bounds::default();
-        bounds[range.clone()].iter().for_each(|bounds| merged.merge(bounds));
+        let inside = bounds.iter().filter(|(bin, _)| range.contains(bin));
+        inside.for_each(|(_, bounds)| merged.merge(bounds));
         let Some((least, most)) = merged.interval() else { continue };
         let estimate = estimate(least, most);
         if estimate.is_consistent || range.len() == 1 {
@@ -50,14 +47,13 @@ fn leaves(bounds: &[Bounds; BINS]) -> Vec<(Range<usize>, Estimate)> {
 
 /// An offset that moves from range to range is less certain: by half of what it moves. A move that is too fast for drift
 /// is a clock that was set; that says nothing about the time before and after.
-fn with_drift(leaves: &[(Range<usize>, Estimate)]) -> Vec<(Range<usize>, Estimate)> {
+fn with_drift(mut leaves: Vec<(Range<usize>, Estimate)>) -> Vec<(Range<usize>, Estimate)> {
     let drift = |one: &(Range<usize>, Estimate), other: &(Range<usize>, Estimate)| {
         let half_bins = (other.0.start + other.0.end - one.0.start - one.0.end) as i64;
         let drift = (other.1.ahead - one.1.ahead).abs();
         (drift <= half_bins * BIN / 2 / MAX_DRIFT).then_some(drift)
     };
     let moves: Vec<Option<i64>> = leaves.windows(2).map(|pair| drift(&pair[0], &pair[1])).collect();
-    let mut leaves = leaves.to_vec();
     for (index, (_, estimate)) in leaves.iter_mut().enumerate() {
         let before = index.checked_sub(1).and_then(|before| moves[before]);
         let after = moves.get(index).copied().flatten();

@@ -31,8 +31,9 @@ const BIN: i64 = WINDOW / BINS as i64;
 /// Clocks that are further apart, nanoseconds, are not corrected: that is not skew but a wrong clock.
 const MAX_AHEAD: i64 = 300_000_000_000;
 
-/// Pairs of hosts, each per bin, that are kept. Two thousand pairs that talk all the time fill half an hour.
-const MAX_BOUNDS: usize = 1 << 17;
+/// Pairs of hosts that are kept per bin, and over all bins. The latter are some five windows in which every bin is full.
+const MAX_PAIRS: usize = 4096;
+const MAX_BOUNDS: usize = 5 * BINS * MAX_PAIRS;
 
 /// How far a clock is ahead of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,7 +99,7 @@ impl Skew {
         let (pair, least, most) = if one < other { ((one, other), least, most) } else { ((other, one), -most, -least) };
         let bounds = self.bounds.entry(bin).or_default();
         if !bounds.contains_key(&pair) {
-            if self.held >= MAX_BOUNDS {
+            if self.held >= MAX_BOUNDS || bounds.len() >= MAX_PAIRS {
                 self.overflowed += 1;
                 return;
             }
@@ -118,24 +119,27 @@ impl Skew {
     fn solve_window(&mut self, window: i64) {
         let first = window * BINS as i64;
         let last = first + BINS as i64;
-        let mut pairs: BTreeMap<Pair, [Bounds; BINS]> = BTreeMap::new();
+        let mut pairs: BTreeMap<Pair, Vec<(usize, &Bounds)>> = BTreeMap::new();
         for (bin, bounds) in self.bounds.range(first..last) {
             for (pair, bounds) in bounds {
-                pairs.entry(*pair).or_default()[(bin - first) as usize] = bounds.clone();
+                pairs.entry(*pair).or_default().push(((bin - first) as usize, bounds));
             }
         }
         let mut edges: [Vec<Edge>; BINS] = Default::default();
         let mut suspects = BTreeSet::new();
         for (pair, bounds) in pairs {
-            for (bin, estimate) in estimates(&bounds).into_iter().enumerate() {
-                let Some(Estimate { ahead, uncertainty, is_consistent }) = estimate else { continue };
+            for (bins, Estimate { ahead, uncertainty, is_consistent }) in estimates(&bounds) {
                 if !is_consistent || ahead.abs() > MAX_AHEAD {
                     suspects.insert(pair);
                 }
                 if ahead.abs() <= MAX_AHEAD {
-                    edges[bin].push(Edge { pair, ahead, uncertainty });
+                    edges[bins].iter_mut().for_each(|edges| edges.push(Edge { pair, ahead, uncertainty }));
                 }
             }
+        }
+        for edges in &mut edges {
+            edges.sort_by_key(|edge| edge.uncertainty);
+            edges.truncate(MAX_PAIRS);
         }
         self.clocks.retain(|bin, _| !(first..last).contains(bin));
         for bin in 0..BINS {

@@ -25,7 +25,7 @@ pub(super) struct Clock {
     pub(super) above: Option<(Text, i64)>,
 }
 
-/// The clocks of all hosts of `edges`, which are in order of their pairs.
+/// The clocks of all hosts of `edges`, which are in order of their uncertainty.
 pub(super) fn clocks(edges: &[Edge]) -> HashMap<Text, Clock> {
     let mut hosts: Vec<Text> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
     hosts.sort_unstable();
@@ -59,11 +59,9 @@ pub(super) fn clocks(edges: &[Edge]) -> HashMap<Text, Clock> {
 
 /// The most certain edges that connect as much as all edges do (Kruskal), from both of their ends.
 fn spanning_forest(hosts: &[Text], edges: &[Edge]) -> HashMap<Text, Vec<Edge>> {
-    let mut by_certainty: Vec<&Edge> = edges.iter().collect();
-    by_certainty.sort_by_key(|edge| edge.uncertainty);
     let mut above: Vec<usize> = (0..hosts.len()).collect();
     let mut neighbours: HashMap<Text, Vec<Edge>> = HashMap::new();
-    for Edge { pair: (one, other), ahead, uncertainty } in by_certainty {
+    for Edge { pair: (one, other), ahead, uncertainty } in edges {
         let place = |host| hosts.binary_search(host).expect("every end of an edge is among the hosts");
         let (from, to) = (top(&mut above, place(one)), top(&mut above, place(other)));
         if from == to {
