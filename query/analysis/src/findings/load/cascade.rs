@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    analysed::{Analysed, Entry, minute_of, MINUTE},
+    analysed::{Analysed, Entry, MINUTE, minute_of},
     context::NodeId,
     errors::Origin,
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, Entries, EntryKey, EntryStats, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Weighted,
-            Window, names, priority, requests, sql,
+            Additive, Baseline, Entries, EntryKey, EntryStats, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS,
+            Weighted, Window, names, priority, requests, sql,
         },
     },
     hops::HopKind,
@@ -89,11 +89,13 @@ impl OriginStats {
     fn median_length(&self) -> usize {
         let half = self.failed.weight.div_ceil(2);
         let mut seen = 0_u64;
-        self.lengths.iter().position(|weight| {
-            seen = seen.saturating_add(*weight);
-            seen >= half
-        })
-        .unwrap_or(0)
+        self.lengths
+            .iter()
+            .position(|weight| {
+                seen = seen.saturating_add(*weight);
+                seen >= half
+            })
+            .unwrap_or(0)
     }
 }
 
@@ -372,3 +374,7 @@ fn path(analysed: &Analysed<'_>, origin: &Origin, last: u32) -> Vec<NodeId> {
     path.reverse();
     path
 }
+
+#[cfg(test)]
+#[path = "cascade_tests.rs"]
+mod tests;

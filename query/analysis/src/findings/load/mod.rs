@@ -10,9 +10,5 @@ use super::Detector;
 
 /// The detectors of this group.
 pub fn detectors() -> Vec<Box<dyn Detector>> {
-    vec![
-        Box::<cascade::Cascade>::default(),
-        Box::<breaker::Breaker>::default(),
-        Box::<retry::Retry>::default(),
-    ]
+    vec![Box::<cascade::Cascade>::default(), Box::<breaker::Breaker>::default(), Box::<retry::Retry>::default()]
 }

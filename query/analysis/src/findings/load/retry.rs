@@ -8,8 +8,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, Entries, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, number,
-            priority, sql,
+            Additive, Baseline, Entries, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
+            number, priority, sql,
         },
     },
     hops::{Hop, HopFlags, HopKind},
@@ -316,16 +316,20 @@ impl Retry {
             goodput: number(found.stats.ok) / minutes / usual_ok.max(1.0),
             usual_attempts,
             since,
-            is_metastable: self.is_metastable(evaluation, since, before, number(found.stats.ok) / minutes / usual_ok.max(1.0)),
+            is_metastable: self.is_metastable(
+                evaluation,
+                since,
+                before,
+                number(found.stats.ok) / minutes / usual_ok.max(1.0),
+            ),
         };
         storm.holds(found, STAYS).then_some(storm)
     }
 
     /// The first minute of the run of minutes with many attempts per call that reaches to `minute`.
     fn onset(&self, minute: i64, edge: &Edge) -> i64 {
-        let is_stormy = |minute: i64| {
-            self.edges.get(minute, edge).is_some_and(|stats| stats.amplification() >= AMPLIFICATION)
-        };
+        let is_stormy =
+            |minute: i64| self.edges.get(minute, edge).is_some_and(|stats| stats.amplification() >= AMPLIFICATION);
         let mut since = minute;
         while is_stormy(since.saturating_sub(MINUTE)) {
             since -= MINUTE;
@@ -432,3 +436,7 @@ fn details(found: &Found, storm: Option<&Storm>) -> Vec<(&'static str, Value)> {
     }
     details
 }
+
+#[cfg(test)]
+#[path = "retry_tests.rs"]
+mod tests;

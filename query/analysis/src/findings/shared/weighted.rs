@@ -1,7 +1,7 @@
 //! Weighted counts and the ranges that shares lie in.
 
 use super::Additive;
-use crate::span::WEIGHT_ONE;
+use crate::{span::WEIGHT_ONE, statistics};
 
 /// How many observations there were, and how many they stand for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,15 +57,7 @@ pub(crate) fn number(weight: u64) -> f64 {
 
 /// Wilson's interval: where the true share lies with 95 % when `share` (0 to 1) of `n` observations was seen.
 pub(crate) fn wilson(share: f64, n: f64) -> (f64, f64) {
-    const Z: f64 = 1.959_964;
-    if n <= 0.0 {
-        return (0.0, 1.0);
-    }
-    let square = Z * Z;
-    let centre = share + square / (2.0 * n);
-    let spread = Z * (share * (1.0 - share) / n + square / (4.0 * n * n)).sqrt();
-    let whole = 1.0 + square / n;
-    (((centre - spread) / whole).max(0.0), ((centre + spread) / whole).min(1.0))
+    statistics::wilson(share * n, n)
 }
 
 #[cfg(test)]

@@ -27,8 +27,10 @@ fn candidate(target: &str, score: f64, fires: bool, minute: i64) -> Candidate {
     }
 }
 
-/// One step per minute: the score and whether it fires, and what is expected to change.
-fn run(steps: &[(Option<(f64, bool)>, &[State])]) -> Vec<Change> {
+/// A minute: the candidate's score and whether it fires, and what is expected to change.
+type Step = (Option<(f64, bool)>, &'static [State]);
+
+fn run(steps: &[Step]) -> Vec<Change> {
     let mut tracker = Tracker::default();
     let mut all = Vec::new();
     for (index, (step, expected)) in steps.iter().enumerate() {
@@ -62,8 +64,8 @@ fn a_finding_opens_stays_while_it_nearly_holds_and_closes_after_three_minutes() 
 
 #[test]
 fn it_is_told_again_when_its_severity_changes_or_its_evidence_is_ten_minutes_old() {
-    let steady = (Some((0.8, true)), &[] as &[State]);
-    let mut steps = vec![(Some((0.8, true)), &[State::Opened] as &[State])];
+    let steady = (Some((0.8, true)), &[] as &'static [State]);
+    let mut steps = vec![(Some((0.8, true)), &[State::Opened] as &'static [State])];
     steps.extend([steady; 3]);
     steps.push((Some((0.3, true)), &[State::Updated]));
     steps.push((Some((0.8, true)), &[State::Updated]));

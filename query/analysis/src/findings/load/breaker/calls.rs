@@ -215,11 +215,7 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    pub(super) fn of<'c>(
-        window: Window,
-        fast_bin: usize,
-        minutes: impl Iterator<Item = (i64, &'c Calls)>,
-    ) -> Timeline {
+    pub(super) fn of<'c>(window: Window, fast_bin: usize, minutes: impl Iterator<Item = (i64, &'c Calls)>) -> Timeline {
         let mut ticks = vec![Went::default(); ((window.to - window.from) / TICK) as usize];
         for (minute, calls) in minutes {
             let first = ((minute - window.from) / TICK) as usize;

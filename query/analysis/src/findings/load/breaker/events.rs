@@ -99,7 +99,8 @@ const MAX_TRACES: usize = 6;
 #[derive(Debug)]
 pub(super) struct EventLog {
     events: PerMinute<BreakerKey, Events>,
-    open_before: BTreeMap<BreakerKey, i64>,
+    /// Since when, and whether explicitly.
+    open_before: BTreeMap<BreakerKey, (i64, bool)>,
 }
 
 impl Default for EventLog {
@@ -164,8 +165,8 @@ impl EventLog {
     /// Events of each breaker in a window; also breakers that are open and silent.
     pub(super) fn breakers(&self, window: Window) -> BTreeMap<BreakerKey, Events> {
         let mut breakers = self.events.sums(window);
-        for key in self.open_before.keys() {
-            breakers.entry(*key).or_default();
+        for (key, (_, is_explicit)) in &self.open_before {
+            breakers.entry(*key).or_default().is_explicit |= is_explicit;
         }
         breakers
     }
@@ -178,7 +179,7 @@ impl EventLog {
     /// When the breaker was open up to the end of a window: `[from, to)`.
     pub(super) fn open_intervals(&self, window: Window, key: &BreakerKey) -> Vec<(i64, i64)> {
         let mut intervals = Vec::new();
-        let mut open = self.open_before.get(key).copied();
+        let mut open = self.open_before.get(key).map(|(since, _)| *since);
         let mut last = open.unwrap_or(i64::MIN);
         let minutes = Window { from: i64::MIN, to: window.to };
         for events in self.events.window(minutes).filter_map(|(_, breakers)| breakers.get(key)) {
@@ -212,11 +213,11 @@ impl EventLog {
                 if !is_open {
                     self.open_before.remove(key);
                 } else if self.open_before.len() < MAX_KEYS {
-                    self.open_before.entry(*key).or_insert(*time);
+                    self.open_before.entry(*key).or_insert((*time, events.is_explicit));
                 }
             }
         }
-        self.open_before.retain(|_, since| minute.saturating_sub(*since) < 4 * MAX_SILENCE);
+        self.open_before.retain(|_, (since, _)| minute.saturating_sub(*since) < 4 * MAX_SILENCE);
         self.events.forget_before(minute);
     }
 

@@ -46,7 +46,10 @@ pub(super) fn open_intervals(timeline: &Timeline) -> Vec<(i64, i64)> {
             _ => {}
         }
         if open.is_some() {
-            last = (start..start + TICKS).rev().find(|tick| timeline.ticks[*tick].fast > 0.0).map_or(last, |tick| tick + 1);
+            last = (start..start + TICKS)
+                .rev()
+                .find(|tick| timeline.ticks[*tick].fast > 0.0)
+                .map_or(last, |tick| tick + 1);
         }
     }
     // Still open: until the last call that was refused.

@@ -22,9 +22,7 @@ use crate::{
     context::{Context, NodeId},
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
-        shared::{
-            Additive, Entries, Exemplars, Extent, MIN_TRACES, PerMinute, Window, names, priority, sql,
-        },
+        shared::{Additive, Entries, Exemplars, MIN_TRACES, PerMinute, Window, names, priority, sql},
     },
     hops::HopKind,
     text::Text,
@@ -119,8 +117,8 @@ impl Detector for Breaker {
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let mut guards: BTreeMap<Ends, Guard> = BTreeMap::new();
-        self.from_events(evaluation, &mut guards);
-        self.from_calls(evaluation, &mut guards);
+        self.hear_events(evaluation, &mut guards);
+        self.judge_calls(evaluation, &mut guards);
         guards.into_iter().filter_map(|(ends, guard)| self.candidate(evaluation, &ends, &guard)).collect()
     }
 
@@ -137,7 +135,7 @@ impl Detector for Breaker {
 
 impl Breaker {
     /// What breakers say themselves.
-    fn from_events(&self, evaluation: &Evaluation<'_>, guards: &mut BTreeMap<Ends, Guard>) {
+    fn hear_events(&self, evaluation: &Evaluation<'_>, guards: &mut BTreeMap<Ends, Guard>) {
         let (horizon, recent) = (Window::of(evaluation, HORIZON), Window::of(evaluation, RECENT));
         for (key, events) in self.log.breakers(horizon) {
             let mut open = self.log.open_intervals(recent, &key);
@@ -157,7 +155,7 @@ impl Breaker {
     }
 
     /// What calls say: those that were refused, and those that look as if they were.
-    fn from_calls(&self, evaluation: &Evaluation<'_>, guards: &mut BTreeMap<Ends, Guard>) {
+    fn judge_calls(&self, evaluation: &Evaluation<'_>, guards: &mut BTreeMap<Ends, Guard>) {
         let (horizon, recent) = (Window::of(evaluation, HORIZON), Window::of(evaluation, RECENT));
         let mut refused: BTreeMap<(NodeId, NodeId), u64> = BTreeMap::new();
         for (key, calls) in self.calls.window(recent).flat_map(|(_, keys)| keys) {
@@ -209,7 +207,8 @@ impl Breaker {
         }
         let recent = Window::of(evaluation, RECENT);
         let open = merged(&guard.open, recent.to);
-        let open_share = open.iter().map(|open| overlap(*open, recent)).sum::<i64>() as f64 / (recent.to - recent.from) as f64;
+        let open_share =
+            open.iter().map(|open| overlap(*open, recent)).sum::<i64>() as f64 / (recent.to - recent.from) as f64;
         let (since, until) = run(&open, evaluation.minute)?;
         let named = evaluation.context.texts.find(environment.as_deref().unwrap_or_default()).unwrap_or_default();
         let requests = self.entries.total(recent, evaluation, named).requests;

@@ -24,13 +24,17 @@ pub(super) fn ends(
     let text = |text: Text| evaluation.context.texts.get(text);
     let calls = calls_of(evaluation, key.service);
     let environment = calls.iter().map(|(caller, _)| *caller).next().map_or_else(
-        || evaluation.context.service_named(text(key.service)).and_then(|service| names::environment(evaluation, service)),
+        || {
+            evaluation
+                .context
+                .service_named(text(key.service))
+                .and_then(|service| names::environment(evaluation, service))
+        },
         |caller| names::text(evaluation, evaluation.context.node(caller).environment),
     );
     let host = text(key.address).rsplit_once(':').map_or(text(key.address), |(host, _)| host);
-    let resembling = || {
-        [text(key.peer), host, text(key.breaker)].into_iter().find_map(|name| resembling(evaluation, &calls, name))
-    };
+    let resembling =
+        || [text(key.peer), host, text(key.breaker)].into_iter().find_map(|name| resembling(evaluation, &calls, name));
     let said = || [text(key.peer), host].into_iter().find(|name| !name.is_empty()).map(str::to_owned);
     let only_stopped = || {
         let mut all = calls.iter().filter(|ends| stopped(**ends));
