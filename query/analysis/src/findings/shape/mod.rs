@@ -10,6 +10,10 @@ mod reentrance;
 mod roles;
 mod seen;
 mod shared_db;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use super::Detector;
 

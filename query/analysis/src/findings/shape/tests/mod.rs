@@ -1,0 +1,4 @@
+//! What each detector finds, and what it leaves alone.
+
+mod calls;
+mod shop;
