@@ -18,10 +18,12 @@ pub enum Outcome {
     Timeout,
     /// Nobody answered the connection.
     Unreachable,
+    /// The caller told it to stop.
+    Cancelled,
 }
 
 impl Outcome {
-    /// Whether the outcome counts as a failure of the system: everything but success and the caller's own fault.
+    /// Whether the outcome counts as a failure of the system: everything but success and what the caller wanted.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Rejected | Self::ServerFault | Self::Timeout | Self::Unreachable)
     }
@@ -40,6 +42,7 @@ impl Outcome {
             Self::ServerFault => "server_fault",
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -67,6 +70,12 @@ pub enum Fault {
     Timeout,
     /// The connection was refused.
     Refused,
+    /// The caller's own circuit breaker is open.
+    NotPermitted,
+    /// The caller has too many calls under way.
+    Bulkhead,
+    /// The caller does not wait any more and said so.
+    Cancelled,
 }
 
 impl Fault {
@@ -76,7 +85,8 @@ impl Fault {
             Self::NotFound | Self::Invalid | Self::Unauthenticated | Self::Declined | Self::Conflict => {
                 Outcome::ClientFault
             }
-            Self::Limited => Outcome::Rejected,
+            Self::Limited | Self::NotPermitted | Self::Bulkhead => Outcome::Rejected,
+            Self::Cancelled => Outcome::Cancelled,
             Self::Internal | Self::Dependency => Outcome::ServerFault,
             Self::Timeout => Outcome::Timeout,
             Self::Refused => Outcome::Unreachable,
@@ -88,13 +98,21 @@ impl Fault {
         match self {
             Self::NotFound | Self::Invalid | Self::Unauthenticated | Self::Declined | Self::Conflict => self,
             Self::Timeout => Self::Timeout,
-            Self::Limited | Self::Internal | Self::Dependency | Self::Refused => Self::Dependency,
+            Self::Cancelled => Self::Cancelled,
+            Self::Limited | Self::Internal | Self::Dependency | Self::Refused | Self::NotPermitted | Self::Bulkhead => {
+                Self::Dependency
+            }
         }
     }
 
     /// Whether another attempt may end better.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Internal | Self::Dependency | Self::Timeout | Self::Refused)
+    }
+
+    /// Whether the request got as far as somebody who could answer.
+    pub fn is_answer(self) -> bool {
+        !matches!(self, Self::Refused | Self::NotPermitted | Self::Bulkhead)
     }
 
     /// The HTTP status a server answers with.
@@ -109,7 +127,8 @@ impl Fault {
             Self::Internal => 500,
             Self::Dependency => 502,
             Self::Timeout => 504,
-            Self::Refused => 503,
+            Self::Refused | Self::NotPermitted | Self::Bulkhead => 503,
+            Self::Cancelled => 499,
         }
     }
 
@@ -124,7 +143,8 @@ impl Fault {
             Self::Limited => ("RESOURCE_EXHAUSTED", 8),
             Self::Internal | Self::Dependency => ("INTERNAL", 13),
             Self::Timeout => ("DEADLINE_EXCEEDED", 4),
-            Self::Refused => ("UNAVAILABLE", 14),
+            Self::Refused | Self::NotPermitted | Self::Bulkhead => ("UNAVAILABLE", 14),
+            Self::Cancelled => ("CANCELLED", 1),
         }
     }
 
@@ -141,6 +161,9 @@ impl Fault {
             Self::Dependency => "a dependency failed",
             Self::Timeout => "deadline exceeded while waiting for an answer",
             Self::Refused => "connection refused",
+            Self::NotPermitted => "circuit breaker is open",
+            Self::Bulkhead => "too many calls under way",
+            Self::Cancelled => "cancelled by the caller",
         }
     }
 }

@@ -4,8 +4,10 @@ use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
 use super::{
     call::PendingCall,
+    capacity::Workers,
     flow::{Frame, Opening, Pending},
-    record::{Client, Line, LogRecord, Records, Visit},
+    guard::BreakerState,
+    record::{Client, Line, LogRecord, Node, Records, SpanRecord, Visit},
     schedule::Schedule,
 };
 use crate::{
@@ -39,16 +41,23 @@ pub struct Engine {
     pub(super) calls: HashMap<CallKey, PendingCall>,
     /// Next offset of each partition of each topic.
     pub(super) offsets: HashMap<(TopicId, u32), i64>,
+    /// By the index of the process.
+    pub(super) workers: Vec<Workers>,
+    /// By calling process and callee.
+    pub(super) breakers: HashMap<(InstanceId, Node), BreakerState>,
+    pub(super) under_way: HashMap<(InstanceId, Node), u32>,
     pub(super) records: Records,
     config: EngineConfig,
     arrivals: Dice,
     open: bool,
+    /// When processes of which services crash, the latest first.
+    crashes: Vec<(i64, ServiceId)>,
     flows: u64,
     keys: u64,
     id_key: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct FrameKey(u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,11 +81,15 @@ pub(super) enum Event {
     AttemptTimeout { call: CallKey, attempt: u32 },
     /// The pause before another attempt is over.
     Retry(CallKey),
+    /// A call has taken so long that a second attempt is worth it.
+    Hedge(CallKey),
 }
 
 impl Engine {
     /// A simulation at its beginning. A rate that is not a positive number counts as one request in 1000 seconds.
     pub fn new(topology: Arc<Topology>, config: EngineConfig) -> Self {
+        let workers = std::iter::repeat_with(Workers::default).take(topology.instances().len()).collect();
+        let crashes = crashes(&topology, config.start_time);
         let mut engine = Self {
             topology,
             now: config.start_time,
@@ -84,10 +97,14 @@ impl Engine {
             frames: HashMap::new(),
             calls: HashMap::new(),
             offsets: HashMap::new(),
+            workers,
+            breakers: HashMap::new(),
+            under_way: HashMap::new(),
             records: Records::default(),
             config,
             arrivals: Dice::new(config.seed, 0),
             open: true,
+            crashes,
             flows: 0,
             keys: 0,
             id_key: mix(config.seed ^ mix(config.start_time as u64 | 1)),
@@ -106,6 +123,10 @@ impl Engine {
         self.records.clear();
         let (time, event) = self.schedule.pop()?;
         debug_assert!(time >= self.now, "virtual time runs backwards");
+        while let Some((crash, service)) = self.crashes.pop_if(|(crash, _)| *crash <= time) {
+            self.now = crash;
+            self.crash(service);
+        }
         self.now = time;
         self.happen(event);
         Some(&self.records)
@@ -124,17 +145,40 @@ impl Engine {
             Event::Done(pending) => self.done(*pending),
             Event::Deadline(frame) => self.deadline(frame),
             Event::Reply { call, attempt, fault } => {
-                self.attempt_over(call, attempt, fault, fault != Some(Fault::Refused));
+                self.attempt_over(call, attempt, fault, fault.is_none_or(Fault::is_answer));
             }
             Event::AttemptTimeout { call, attempt } => self.attempt_over(call, attempt, Some(Fault::Timeout), false),
             Event::Retry(call) => self.retry(call),
+            Event::Hedge(call) => self.hedge(call),
         }
     }
 
     fn schedule_arrival(&mut self) {
         let rate = if self.config.rate > 0.0 { self.config.rate } else { 0.001 };
+        let rate = rate * f64::from(self.topology.traffic_at(self.now).max(1)) / 100.0;
         let gap = self.arrivals.exponential(NANOS_PER_SECOND / rate);
         self.schedule.push(self.now + gap, Event::Arrival);
+    }
+
+    /// What runs in a process that crashes is lost.
+    fn crash(&mut self, service: ServiceId) {
+        let mut lost: Vec<FrameKey> = Vec::new();
+        for (key, frame) in &self.frames {
+            let instance = frame.instance();
+            if self.topology.instance(instance).service == service
+                && !self.topology.service(service).is_up(instance, self.now)
+            {
+                lost.push(*key);
+            }
+        }
+        lost.sort_unstable();
+        for key in lost {
+            if let Some(mut frame) = self.frames.remove(&key) {
+                frame.is_silent = true;
+                let failure = frame.own_failure(Fault::Refused);
+                self.finish(frame, Some(failure));
+            }
+        }
     }
 
     fn arrive(&mut self) {
@@ -183,7 +227,7 @@ impl Engine {
     }
 
     pub(super) fn pick_instance(&self, service: ServiceId, dice: &mut Dice) -> InstanceId {
-        let instances = self.topology.service(service).instances();
+        let instances = self.topology.service(service).instances_at(self.now);
         instances[dice.below(instances.len() as u64) as usize]
     }
 
@@ -197,7 +241,26 @@ impl Engine {
         CallKey(self.keys)
     }
 
+    /// Reports a span, unless its process keeps it to itself.
+    pub(super) fn emit(&mut self, is_silent: bool, span: SpanRecord) {
+        if !is_silent {
+            self.records.spans.push(span);
+        }
+    }
+
     pub(super) fn log(&mut self, visit: Visit, span: u64, instance: InstanceId, line: Line) {
         self.records.logs.push(LogRecord { visit, span, instance, time: self.now, line });
     }
+}
+
+/// When processes crash from `start` on, and of which services; the latest first.
+fn crashes(topology: &Topology, start: i64) -> Vec<(i64, ServiceId)> {
+    let mut crashes = Vec::new();
+    for id in topology.service_ids() {
+        let changes = topology.service(id).health_changes();
+        crashes
+            .extend(changes.filter(|(time, health)| *time >= start && health.crashed > 0).map(|(time, _)| (time, id)));
+    }
+    crashes.sort_unstable_by(|one, other| other.cmp(one));
+    crashes
 }

@@ -3,13 +3,16 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use super::{
-    call::{Caller, ReplyTo},
-    core::{Engine, Event, FrameKey},
-    record::{Activity, Called, EdgeKind, Handled, Line, Node, SpanRecord, SpanRef, Visit},
+    call::{Caller, ReplyTo, Returned},
+    core::{CallKey, Engine, Event, FrameKey},
+    record::{
+        Activity, Called, EdgeKind, EntryEnded, Handled, Line, Node, Origin, SpanRecord, SpanRef, Visit, Wasted, Work,
+    },
+    waiting::{Share, Shares},
 };
 use crate::{
     outcome::Fault,
-    random::{Dice, Latency},
+    random::Dice,
     topology::{Call, InstanceId, OnFailure, OperationId, Query, Script, ServiceId, Step, TopicId},
 };
 
@@ -28,12 +31,15 @@ pub(super) struct Opening {
     pub(super) deadline: Option<i64>,
     pub(super) reply: Option<ReplyTo>,
     pub(super) message: Option<Message>,
+    /// Whether whoever makes the request has nobody waiting for him.
+    pub(super) is_in_vain: bool,
 }
 
 impl Opening {
     pub(super) fn from_outside(visit: Visit, dice: Dice, operation: OperationId, instance: InstanceId) -> Self {
         let peer = visit.address;
-        Self { visit, dice, operation, instance, parent: None, peer, deadline: None, reply: None, message: None }
+        let (parent, deadline, reply, message) = (None, None, None, None);
+        Self { visit, dice, operation, instance, parent, peer, deadline, reply, message, is_in_vain: false }
     }
 }
 
@@ -51,29 +57,69 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) struct Frame {
     opening: Opening,
+    service: ServiceId,
     span: u64,
-    start: i64,
+    pub(super) start: i64,
+    /// Since when the frame waits for whatever it waits for.
+    pub(super) since: i64,
+    /// Whom it waits for, unless it computes or waits for calls.
+    pub(super) peer: Option<Node>,
+    /// Calls not yet over.
+    pub(super) calls: Vec<CallKey>,
+    /// How the time until `since` was spent.
+    pub(super) shares: Shares,
     /// Scripts being run, innermost last, each with the index of its next step.
     cursor: Vec<(Script, usize)>,
     begun: u32,
-    /// Calls not yet over.
-    waiting: u32,
     /// What goes wrong by itself after the first step.
     planned: Option<Fault>,
+    /// Whether it goes wrong when all is done.
+    breaks: bool,
     /// What went wrong in a call or query.
-    failure: Option<Fault>,
+    failure: Option<Failure>,
+    /// Failures inside that somebody went on without, and how long they were waited for.
+    absorbed: u32,
+    drag: i64,
+    /// Whether it has a worker.
+    pub(super) is_seated: bool,
+    /// Whether its spans are kept back.
+    pub(super) is_silent: bool,
+    /// Whether it was told to stop.
+    is_cancelled: bool,
+    /// Since when nobody waits for it.
+    pub(super) abandoned: Option<i64>,
+}
+
+/// What went wrong, and where it began if it counts as a failure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) origin: Option<Origin>,
+}
+
+/// What a caller gets to know, and the truth about it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) fault: Option<Fault>,
+    pub(super) origin: Option<Origin>,
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) shares: Shares,
+    pub(super) absorbed: u32,
+    pub(super) drag: i64,
 }
 
 /// A step with a span of its own, under way.
 #[derive(Debug)]
 pub(super) struct Pending {
     frame: FrameKey,
+    is_silent: bool,
     record: SpanRecord,
 }
 
 enum Progress {
     Blocked,
-    Finished(Option<Fault>),
+    Finished(Option<Failure>),
 }
 
 impl Engine {
@@ -84,31 +130,59 @@ impl Engine {
         }
         let topology = Arc::clone(&self.topology);
         let operation = topology.operation(opening.operation);
+        let health = topology.service(operation.service).health_at(self.now);
         let span = self.span_id(&mut opening.dice);
         let planned = draw_fault(operation.faults, &mut opening.dice);
         let key = self.frame_key();
         if let Some(deadline) = opening.deadline {
             self.schedule.push(deadline, Event::Deadline(key));
         }
-        let cursor = vec![(Arc::clone(&operation.script), 0)];
-        let start = self.now;
-        self.proceed(key, Frame { opening, span, start, cursor, begun: 0, waiting: 0, planned, failure: None });
+        let is_expected = opening.reply.is_none_or(|reply| self.attempt_arrived(reply, key));
+        let frame = Frame {
+            service: operation.service,
+            span,
+            start: self.now,
+            since: self.now,
+            peer: None,
+            calls: Vec::new(),
+            shares: Shares::default(),
+            cursor: vec![(Arc::clone(operation.script_at(self.now)), 0)],
+            begun: 0,
+            planned,
+            breaks: health.fails_per_million > 0 && opening.dice.chance(health.fails_per_million),
+            failure: None,
+            absorbed: 0,
+            drag: 0,
+            is_seated: false,
+            is_silent: health.silent_per_mille > 0 && opening.dice.chance(health.silent_per_mille * 1_000),
+            is_cancelled: false,
+            abandoned: (opening.is_in_vain || !is_expected).then_some(self.now),
+            opening,
+        };
+        self.seat(key, frame);
     }
 
     /// Goes on with a frame after a step, which may have failed it.
-    pub(super) fn resume(&mut self, key: FrameKey, failure: Option<Fault>) {
+    pub(super) fn resume(&mut self, key: FrameKey, failure: Option<Failure>) {
         let Some(mut frame) = self.frames.remove(&key) else { return };
         frame.failure = frame.failure.or(failure);
+        frame.has_waited(self.now, &Shares::default(), frame.peer);
         self.proceed(key, frame);
     }
 
-    /// One of the calls that a frame waits for is over.
-    pub(super) fn call_returned(&mut self, key: FrameKey, failure: Option<Fault>) {
+    /// One of the calls that a frame waits for is over. The last one lets it go on.
+    pub(super) fn call_returned(&mut self, call: CallKey, key: FrameKey, returned: Returned) {
         let Some(frame) = self.frames.get_mut(&key) else { return };
-        frame.failure = frame.failure.or(failure);
-        frame.waiting -= 1;
-        if frame.waiting == 0 {
-            self.resume(key, None);
+        frame.failure = frame.failure.or(returned.failure);
+        frame.absorbed += returned.absorbed;
+        frame.calls.retain(|waiting| *waiting != call);
+        if !frame.calls.is_empty() {
+            return;
+        }
+        frame.drag += if returned.is_absorbed { self.now - frame.since } else { returned.drag };
+        frame.has_waited(self.now, &returned.shares, Some(returned.peer));
+        if let Some(frame) = self.frames.remove(&key) {
+            self.proceed(key, frame);
         }
     }
 
@@ -116,15 +190,42 @@ impl Engine {
         self.frames.contains_key(&key)
     }
 
+    /// Whether nobody waits for a frame any more.
+    pub(super) fn is_abandoned(&self, key: FrameKey) -> bool {
+        self.frames.get(&key).is_some_and(|frame| frame.abandoned.is_some())
+    }
+
+    /// Nobody waits for a frame any more. It only learns about it if it is told; then it, and what it called, stops
+    /// before its next step.
+    pub(super) fn abandon(&mut self, key: FrameKey, tell: bool) {
+        if let Some(frame) = self.frames.get_mut(&key) {
+            frame.abandoned.get_or_insert(self.now);
+        }
+        let mut told = if tell { vec![key] } else { Vec::new() };
+        while let Some(key) = told.pop() {
+            let Some(frame) = self.frames.get_mut(&key) else { continue };
+            frame.is_cancelled = true;
+            for call in &frame.calls {
+                let open = self.calls.get(call).map(|call| call.open.as_slice()).unwrap_or_default();
+                told.extend(open.iter().filter_map(|attempt| attempt.frame));
+            }
+        }
+    }
+
     pub(super) fn deadline(&mut self, key: FrameKey) {
-        if let Some(frame) = self.frames.remove(&key) {
-            self.finish(frame, Some(Fault::Timeout));
+        let shares = self.shares_so_far(key);
+        if let Some(mut frame) = self.frames.remove(&key) {
+            let node = Node::Service(frame.service);
+            let origin = self.origin_of_timeout(node, &shares);
+            frame.shares = shares;
+            let origin = Some(Origin { hops: origin.hops.saturating_sub(1), ..origin });
+            self.finish(frame, Some(Failure { fault: Fault::Timeout, origin }));
         }
     }
 
     /// A query, message or computation is over.
     pub(super) fn done(&mut self, pending: Pending) {
-        let Pending { frame, record } = pending;
+        let Pending { frame, is_silent, record } = pending;
         let failure = match record.activity {
             Activity::Query { query } => self.query_over(&record, &query, frame),
             Activity::Publish { topic, partition, offset } if record.fault.is_none() => {
@@ -133,28 +234,35 @@ impl Engine {
             }
             _ => None,
         };
-        self.records.spans.push(record);
+        self.emit(is_silent, record);
         self.resume(frame, failure);
     }
 
-    fn proceed(&mut self, key: FrameKey, mut frame: Frame) {
+    pub(super) fn proceed(&mut self, key: FrameKey, mut frame: Frame) {
         match self.run(key, &mut frame) {
             Progress::Blocked => {
                 self.frames.insert(key, frame);
             }
-            Progress::Finished(fault) => self.finish(frame, fault),
+            Progress::Finished(failure) => self.finish(frame, failure),
         }
     }
 
     fn run(&mut self, key: FrameKey, frame: &mut Frame) -> Progress {
         loop {
+            if frame.is_cancelled {
+                return Progress::Finished(Some(Failure { fault: Fault::Cancelled, origin: None }));
+            }
             if frame.failure.is_some() {
                 return Progress::Finished(frame.failure);
             }
-            if frame.begun > 0 && frame.planned.is_some() {
-                return Progress::Finished(frame.planned);
+            let planned = frame.planned.map(|fault| frame.own_failure(fault));
+            if frame.begun > 0 && planned.is_some() {
+                return Progress::Finished(planned);
             }
-            let Some(step) = frame.next_step() else { return Progress::Finished(frame.planned) };
+            let Some(step) = frame.next_step() else {
+                let breaks = frame.breaks.then(|| frame.own_failure(Fault::Internal));
+                return Progress::Finished(planned.or(breaks));
+            };
             frame.begun += 1;
             if self.begin(key, frame, &step) {
                 return Progress::Blocked;
@@ -166,21 +274,25 @@ impl Engine {
     fn begin(&mut self, key: FrameKey, frame: &mut Frame, step: &Step) -> bool {
         match step {
             Step::Work(latency) => {
-                let pause = latency.draw(&mut frame.opening.dice);
+                let pause = latency.draw(&mut frame.opening.dice) * self.slowness(frame.service) / 100;
                 self.schedule.push(self.now + pause, Event::Resume(key));
                 true
             }
             Step::Internal { name, latency } => {
-                self.pend(key, frame, Activity::Internal { name }, *latency, i64::MAX, None)
+                let takes = latency.draw(&mut frame.opening.dice) * self.slowness(frame.service) / 100;
+                self.pend(key, frame, Activity::Internal { name }, takes, i64::MAX, None)
             }
             Step::Query(query) => {
                 let fault = frame.opening.dice.chance(query.faults_per_million).then_some(Fault::Internal);
-                self.pend(key, frame, Activity::Query { query: *query }, query.latency, query.timeout, fault)
+                let slow = i64::from(*self.topology.store(query.store).slow_percent.at(self.now));
+                let takes = query.latency.draw(&mut frame.opening.dice) * slow / 100;
+                frame.peer = Some(Node::Store(query.store));
+                self.pend(key, frame, Activity::Query { query: *query }, takes, query.timeout, fault)
             }
             Step::Publish(topic) => {
                 let activity = self.next_message(*topic, frame);
-                let acknowledge = self.topology.topic(*topic).acknowledge;
-                self.pend(key, frame, activity, acknowledge, i64::MAX, None)
+                let takes = self.topology.topic(*topic).acknowledge.draw(&mut frame.opening.dice);
+                self.pend(key, frame, activity, takes, i64::MAX, None)
             }
             Step::Call(call) => self.begin_calls(key, frame, std::slice::from_ref(call)),
             Step::Together(calls) => self.begin_calls(key, frame, calls),
@@ -200,18 +312,22 @@ impl Engine {
         }
     }
 
-    /// Begins a step with a span. It ends after `latency`, after `timeout` or at the frame's deadline, whichever comes
+    fn slowness(&self, service: ServiceId) -> i64 {
+        i64::from(self.topology.service(service).health_at(self.now).slow_percent)
+    }
+
+    /// Begins a step with a span. It ends after `takes`, after `timeout` or at the frame's deadline, whichever comes
     /// first; the last two are timeouts.
     fn pend(
         &mut self,
         key: FrameKey,
         frame: &mut Frame,
         activity: Activity,
-        latency: Latency,
+        takes: i64,
         timeout: i64,
         fault: Option<Fault>,
     ) -> bool {
-        let natural_end = self.now + latency.draw(&mut frame.opening.dice);
+        let natural_end = self.now + takes;
         let limit = self.now.saturating_add(timeout).min(frame.opening.deadline.unwrap_or(i64::MAX));
         let (end, fault) = if natural_end > limit { (limit, Some(Fault::Timeout)) } else { (natural_end, fault) };
         let record = SpanRecord {
@@ -225,19 +341,20 @@ impl Engine {
             fault,
             activity,
         };
-        self.schedule.push(end, Event::Done(Box::new(Pending { frame: key, record })));
+        self.schedule.push(end, Event::Done(Box::new(Pending { frame: key, is_silent: frame.is_silent, record })));
         true
     }
 
     fn begin_calls(&mut self, key: FrameKey, frame: &mut Frame, calls: &[Call]) -> bool {
-        frame.waiting = calls.len() as u32;
         for call in calls {
-            self.begin_call(key, frame.caller(), call, frame.opening.dice.fork());
+            let dice = frame.opening.dice.fork();
+            let call = self.begin_call(key, frame.caller(), call, dice);
+            frame.calls.push(call);
         }
         !calls.is_empty()
     }
 
-    fn query_over(&mut self, record: &SpanRecord, query: &Query, frame: FrameKey) -> Option<Fault> {
+    fn query_over(&mut self, record: &SpanRecord, query: &Query, frame: FrameKey) -> Option<Failure> {
         let target = Node::Store(query.store);
         self.records.called.push(Called {
             source: self.topology.instance(record.instance).service,
@@ -251,7 +368,13 @@ impl Engine {
         });
         let fault = record.fault?;
         if query.on_failure == OnFailure::Fail {
-            return Some(fault.passed_on());
+            let asked = Work::Query(*query);
+            let origin = Origin { asked, ..Origin::at_peer(target, fault) };
+            return Some(Failure { fault: fault.passed_on(), origin: Some(origin) });
+        }
+        if let Some(frame) = self.frames.get_mut(&frame) {
+            frame.absorbed += 1;
+            frame.drag += self.now - frame.since;
         }
         if self.is_working(frame) {
             self.log(record.visit, record.span, record.instance, Line::WentOn { target, fault });
@@ -294,16 +417,19 @@ impl Engine {
                 deadline: None,
                 reply: None,
                 message: Some(message),
+                is_in_vain: false,
                 dice,
             };
             self.schedule.push(self.now + lag, Event::Open(Box::new(opening)));
         }
     }
 
-    fn finish(&mut self, mut frame: Frame, fault: Option<Fault>) {
+    /// A frame is done: its worker is free, its caller gets the answer, and everything is written down.
+    pub(super) fn finish(&mut self, mut frame: Frame, failure: Option<Failure>) {
         let (start, end) = (frame.start, self.now);
         // A message has nobody to blame for what is wrong with it.
         let is_message = frame.opening.message.is_some();
+        let fault = failure.map(|failure| failure.fault);
         let fault =
             fault.map(|fault| if is_message && !fault.outcome().is_failure() { Fault::Internal } else { fault });
         let Opening { visit, operation, instance, .. } = frame.opening;
@@ -315,7 +441,7 @@ impl Engine {
             self.records.called.push(Called {
                 source: message.producer,
                 instance: message.producer_instance,
-                target: Node::Service(self.topology.operation(operation).service),
+                target: Node::Service(frame.service),
                 kind: EdgeKind::Async,
                 start,
                 end,
@@ -323,10 +449,40 @@ impl Engine {
                 fault,
             });
         }
-        if let Some(reply) = frame.opening.reply {
-            self.schedule.push(end + reply.transit, Event::Reply { call: reply.call, attempt: reply.attempt, fault });
+        if let Some(since) = frame.abandoned {
+            let nanos = end - since.max(start);
+            self.records.wasted.push(Wasted { service: frame.service, start, nanos });
         }
-        self.records.spans.push(frame.into_record(end, fault));
+        if frame.is_seated {
+            self.unseat(instance);
+        }
+        self.answer(&mut frame, fault, failure.and_then(|failure| failure.origin));
+        self.emit(frame.is_silent, frame.into_record(end, fault));
+    }
+
+    /// Answers whoever asked: another frame, or somebody outside.
+    fn answer(&mut self, frame: &mut Frame, fault: Option<Fault>, origin: Option<Origin>) {
+        let (start, end) = (frame.start, self.now);
+        let origin = origin.filter(|_| fault.is_some_and(|fault| fault.outcome().is_failure()));
+        let shares = std::mem::take(&mut frame.shares);
+        let (absorbed, drag) = (frame.absorbed, frame.drag);
+        if let Some(reply) = frame.opening.reply {
+            self.attempt_answered(reply, Answer { fault, origin, start, end, shares, absorbed, drag });
+        } else if frame.opening.message.is_none() {
+            let (trace, operation) = (frame.opening.visit.trace, frame.opening.operation);
+            let shares = shares.by_service();
+            self.records.entries.push(EntryEnded {
+                trace,
+                operation,
+                start,
+                end,
+                fault,
+                origin,
+                absorbed,
+                drag,
+                shares,
+            });
+        }
     }
 }
 
@@ -356,7 +512,35 @@ impl Frame {
             instance: self.opening.instance,
             span: self.span,
             deadline: self.opening.deadline,
+            is_silent: self.is_silent,
+            is_in_vain: self.abandoned.is_some(),
         }
+    }
+
+    /// The process it runs in.
+    pub(super) fn instance(&self) -> InstanceId {
+        self.opening.instance
+    }
+
+    pub(super) fn work(&self) -> Work {
+        Work::Operation(self.service, self.opening.operation)
+    }
+
+    /// A failure that begins here.
+    pub(super) fn own_failure(&self, fault: Fault) -> Failure {
+        let node = Node::Service(self.service);
+        let origin = Origin { node, asked: self.work(), outcome: fault.outcome(), is_slow: false, hops: 0 };
+        Failure { fault, origin: Some(origin) }
+    }
+
+    /// Accounts for the time since the last step ended: `below` was spent by whoever was called, the rest on waiting
+    /// for `peer`, or on own work.
+    fn has_waited(&mut self, now: i64, below: &Shares, peer: Option<Node>) {
+        let nanos = now - self.since - below.total();
+        self.shares.add_below(below, 1);
+        self.shares.add(Share { work: self.work(), peer, depth: 0, nanos });
+        self.since = now;
+        self.peer = None;
     }
 
     fn is_worth_a_line(&mut self, engine: &Engine, fault: Option<Fault>) -> bool {

@@ -5,12 +5,16 @@
 //! the same records on every machine.
 
 mod call;
+mod capacity;
 mod core;
 mod flow;
+mod guard;
 mod record;
 mod schedule;
+mod waiting;
 
 pub use self::core::{Engine, EngineConfig};
 pub use record::{
-    Activity, Called, Client, EdgeKind, Handled, Line, LogRecord, Node, Records, Severity, SpanRecord, SpanRef, Visit,
+    Activity, BreakerChange, BreakerEvent, Called, Client, EdgeKind, EntryEnded, Handled, Line, LogRecord, Node,
+    Origin, Records, Severity, SpanRecord, SpanRef, Visit, Wasted, Work,
 };

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::{
-    outcome::Fault,
+    outcome::{Fault, Outcome},
     topology::{DataStoreId, ExternalId, InstanceId, OperationId, Query, ServiceId, Target, TopicId},
 };
 
@@ -18,6 +18,12 @@ pub struct Records {
     pub handled: Vec<Handled>,
     /// Logical calls that ended. Truth.
     pub called: Vec<Called>,
+    /// Requests from outside that were answered. Truth.
+    pub entries: Vec<EntryEnded>,
+    /// Work in vain. Truth.
+    pub wasted: Vec<Wasted>,
+    /// What circuit breakers did. Truth.
+    pub breakers: Vec<BreakerEvent>,
     /// Traces that began. Truth.
     pub traces: u64,
 }
@@ -25,11 +31,14 @@ pub struct Records {
 impl Records {
     /// Forgets everything.
     pub fn clear(&mut self) {
-        let Self { spans, logs, handled, called, traces } = self;
+        let Self { spans, logs, handled, called, entries, wasted, breakers, traces } = self;
         spans.clear();
         logs.clear();
         handled.clear();
         called.clear();
+        entries.clear();
+        wasted.clear();
+        breakers.clear();
         *traces = 0;
     }
 }
@@ -137,6 +146,8 @@ pub enum Line {
     Retrying { target: Node, attempt: u32, fault: Fault },
     /// A call failed and the work goes on without its answer.
     WentOn { target: Node, fault: Fault },
+    /// A circuit breaker changed its state.
+    Breaker { target: Node, change: BreakerChange },
 }
 
 impl Line {
@@ -146,7 +157,7 @@ impl Line {
             Self::Said { .. } => Severity::Info,
             Self::Handled { fault: None, .. } => Severity::Info,
             Self::Handled { fault: Some(fault), .. } if fault.outcome().is_failure() => Severity::Error,
-            Self::Handled { .. } | Self::Retrying { .. } | Self::WentOn { .. } => Severity::Warn,
+            Self::Handled { .. } | Self::Retrying { .. } | Self::WentOn { .. } | Self::Breaker { .. } => Severity::Warn,
         }
     }
 }
@@ -199,7 +210,7 @@ pub struct Called {
 }
 
 /// Something that can be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Node {
     /// A service of the shop.
     Service(ServiceId),
@@ -219,4 +230,107 @@ pub enum EdgeKind {
     Async,
     /// A query to a database or cache.
     Data,
+}
+
+/// A request from outside that was answered.
+#[derive(Debug, Clone)]
+pub struct EntryEnded {
+    /// Its trace.
+    pub trace: [u8; 16],
+    /// What was asked for.
+    pub operation: OperationId,
+    /// When it arrived.
+    pub start: i64,
+    /// When it was answered.
+    pub end: i64,
+    /// How it failed.
+    pub fault: Option<Fault>,
+    /// Where the failure began.
+    pub origin: Option<Origin>,
+    /// Failures inside that somebody went on without.
+    pub absorbed: u32,
+    /// How long the request waited for these, nanoseconds.
+    pub drag: i64,
+    /// What the time was spent on: who worked, or waited for the network or a database, and how long. The sum is its
+    /// duration.
+    pub shares: Vec<(ServiceId, i64)>,
+}
+
+/// Where a failure began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Who failed first, or was too slow.
+    pub node: Node,
+    /// What it was asked to do.
+    pub asked: Work,
+    /// How that ended.
+    pub outcome: Outcome,
+    /// Whether it did not fail but took longer than somebody waited.
+    pub is_slow: bool,
+    /// Remote hops from there up to here.
+    pub hops: u32,
+}
+
+/// A piece of work and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Work {
+    /// An operation of a service.
+    Operation(ServiceId, OperationId),
+    /// A query.
+    Query(Query),
+    /// Whatever was asked of somebody who did not answer for himself.
+    Peer(Node),
+}
+
+// The latencies in a query are whole numbers, so that equality is total.
+impl Eq for Work {}
+
+impl Work {
+    /// Whose it is.
+    pub fn node(self) -> Node {
+        match self {
+            Self::Operation(service, _) => Node::Service(service),
+            Self::Query(query) => Node::Store(query.store),
+            Self::Peer(node) => node,
+        }
+    }
+}
+
+/// Time that a service spent for nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wasted {
+    /// Who worked.
+    pub service: ServiceId,
+    /// When the request arrived.
+    pub start: i64,
+    /// How long, nanoseconds.
+    pub nanos: i64,
+}
+
+/// Something that happened to the circuit breaker of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerEvent {
+    /// The process that calls.
+    pub instance: InstanceId,
+    /// Whom it calls.
+    pub target: Node,
+    /// When.
+    pub time: i64,
+    /// What.
+    pub change: BreakerChange,
+}
+
+/// What can happen to a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// It is used for the first time, and closed.
+    Created,
+    /// No call is let through any more.
+    Opened,
+    /// Some calls are let through to see how they end.
+    HalfOpened,
+    /// All calls are let through.
+    Closed,
+    /// A call was not let through.
+    Rejected,
 }

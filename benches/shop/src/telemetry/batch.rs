@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::{
     common::v1::InstrumentationScope,
     logs::v1::{LogRecord as OtlpLogRecord, ResourceLogs, ScopeLogs},
     metrics::v1::{ResourceMetrics, ScopeMetrics},
+    resource::v1::Resource,
     trace::v1::{ResourceSpans, ScopeSpans},
 };
 use prost::Message;
@@ -23,7 +24,7 @@ use super::{
     logs::render_log,
     meter::Meters,
     metrics,
-    resource::{resource, schema_url},
+    resource::{resource_of, schema_url, version_at},
     scope::{Library, Scope, scope},
     spans::{RenderedSpan, render_span},
 };
@@ -92,12 +93,13 @@ impl Payload {
 
 /// One request with the spans of any number of processes.
 pub fn group_spans(topology: &Topology, spans: impl IntoIterator<Item = RenderedSpan>) -> ExportTraceServiceRequest {
-    let mut by_instance: BTreeMap<InstanceId, BTreeMap<Scope, Vec<_>>> = BTreeMap::new();
+    let mut by_process: BTreeMap<(InstanceId, &str), BTreeMap<Scope, Vec<_>>> = BTreeMap::new();
     for RenderedSpan { instance, scope, span } in spans {
-        by_instance.entry(instance).or_default().entry(scope).or_default().push(span);
+        let version = version_at(topology, instance, span.end_time_unix_nano as i64);
+        by_process.entry((instance, version)).or_default().entry(scope).or_default().push(span);
     }
-    let resource_spans = by_instance.into_iter().map(|(instance, by_scope)| ResourceSpans {
-        resource: Some(resource(topology, instance)),
+    let resource_spans = by_process.into_iter().map(|((instance, version), by_scope)| ResourceSpans {
+        resource: Some(resource_of(topology, instance, version)),
         scope_spans: by_scope
             .into_iter()
             .map(|(scope, spans)| ScopeSpans { scope: Some(otlp_scope(scope)), spans, schema_url: String::new() })
@@ -192,9 +194,12 @@ impl Batcher {
                 self.export_interval
             }
             Timer::Metrics => {
-                let metrics = self.take_metrics(id, time);
-                data_points += metrics.items as u64;
-                out.extend([metrics]);
+                // A process that is not there measures nothing.
+                if self.topology.service_of(id).is_up(id, time) {
+                    let metrics = self.take_metrics(id, time);
+                    data_points += metrics.items as u64;
+                    out.extend([metrics]);
+                }
                 self.metric_interval
             }
         };
@@ -243,7 +248,7 @@ impl Batcher {
         let items = log_records.len();
         let scope = Some(self.application_scope(id));
         let logs = ResourceLogs {
-            resource: Some(resource(&self.topology, id)),
+            resource: Some(self.resource(id, due)),
             scope_logs: vec![ScopeLogs { scope, log_records, schema_url: String::new() }],
             schema_url: schema_url(&self.topology, id).to_owned(),
         };
@@ -258,12 +263,16 @@ impl Batcher {
         let items = metrics.iter().map(metrics::data_points).sum();
         let scope = Some(self.application_scope(id));
         let metrics = ResourceMetrics {
-            resource: Some(resource(&self.topology, id)),
+            resource: Some(self.resource(id, due)),
             scope_metrics: vec![ScopeMetrics { scope, metrics, schema_url: String::new() }],
             schema_url: schema_url(&self.topology, id).to_owned(),
         };
         let payload = Payload::Metrics(ExportMetricsServiceRequest { resource_metrics: vec![metrics] });
         Batch { due, instance: id, items, payload }
+    }
+
+    fn resource(&self, id: InstanceId, time: i64) -> Resource {
+        resource_of(&self.topology, id, version_at(&self.topology, id, time))
     }
 
     fn application_scope(&self, id: InstanceId) -> InstrumentationScope {

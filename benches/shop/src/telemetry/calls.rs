@@ -68,13 +68,13 @@ fn http_request(
     if attempt.resend > 0 {
         attributes.int(resend_key, attempt.resend);
     }
-    let error = view.record.fault.map(|fault| {
+    let error = view.record.fault.filter(|fault| *fault != Fault::Cancelled).map(|fault| {
         let unanswered = status.is_none().then(|| errors::unanswered(view.language(), fault));
         if !view.is_old() {
             let code = unanswered.map_or_else(|| fault.http_status().to_string(), str::to_owned);
             attributes.text("error.type", code);
         }
-        Error { message: fault.message(), exception: unanswered }
+        Error { message: errors::message(view.language(), fault), exception: unanswered }
     });
     let name = if view.is_old() { format!("HTTP {method}") } else { method.to_owned() };
     Face { name, kind: SpanKind::Client, library: Library::HttpClient, attributes: attributes.finish(), error }
@@ -84,6 +84,12 @@ fn http_request(
 pub(super) fn rpc(view: &View<'_>, callee: &Service, method: &'static str, attempt: &Attempt) -> Face {
     let (status, number) = view.rpc_status();
     let peer = attempt.peer.map(|peer| view.topology.instance(peer).address.to_string());
+    // A call that was not made has no status.
+    let not_made =
+        view.record.fault.filter(|fault| matches!(fault, Fault::NotPermitted | Fault::Bulkhead)).map(|fault| {
+            let class = errors::unanswered(view.language(), fault);
+            (class, errors::message(view.language(), fault))
+        });
     let mut attributes = Attributes::new();
     let peer_key = if view.is_old() {
         let (service, short) = method.rsplit_once('/').unwrap_or(("", method));
@@ -91,18 +97,22 @@ pub(super) fn rpc(view: &View<'_>, callee: &Service, method: &'static str, attem
             .text("rpc.system", "grpc")
             .text("rpc.service", service)
             .text("rpc.method", short)
-            .int("rpc.grpc.status_code", number)
             .text("net.peer.name", &*callee.name)
             .int("net.peer.port", callee.port);
+        if not_made.is_none() {
+            attributes.int("rpc.grpc.status_code", number);
+        }
         "net.sock.peer.addr"
     } else {
         attributes
             .text("rpc.system.name", "grpc")
             .text("rpc.method", method)
-            .text("rpc.response.status_code", status)
             .text("server.address", &*callee.name)
             .int("server.port", callee.port)
             .text("network.transport", "tcp");
+        if not_made.is_none() {
+            attributes.text("rpc.response.status_code", status);
+        }
         "network.peer.address"
     };
     if let Some(peer) = peer {
@@ -110,9 +120,12 @@ pub(super) fn rpc(view: &View<'_>, callee: &Service, method: &'static str, attem
     }
     let error = view.record.fault.map(|fault| {
         if !view.is_old() {
-            attributes.text("error.type", status);
+            attributes.text("error.type", not_made.map_or(status, |(class, _)| class));
         }
-        Error { message: fault.message(), exception: None }
+        Error {
+            message: not_made.map_or(fault.message(), |(_, message)| message),
+            exception: not_made.map(|(class, _)| class),
+        }
     });
     Face {
         name: method.to_owned(),
@@ -151,12 +164,13 @@ pub(super) fn query(view: &View<'_>, store: &DataStore, query: &Query) -> Face {
         attributes.text(collection_key, query.collection);
     }
     let error = view.record.fault.map(|fault| query_error(view, fault, store, &mut attributes));
-    let name = if query.collection.is_empty() {
-        query.operation.to_owned()
-    } else {
-        format!("{} {}", query.operation, query.collection)
-    };
-    Face { name, kind: SpanKind::Client, library: Library::Database, attributes: attributes.finish(), error }
+    Face {
+        name: query.name(),
+        kind: SpanKind::Client,
+        library: Library::Database,
+        attributes: attributes.finish(),
+        error,
+    }
 }
 
 fn query_error(view: &View<'_>, fault: Fault, store: &DataStore, attributes: &mut Attributes) -> Error {

@@ -2,12 +2,13 @@
 
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 
-use super::attributes::Attributes;
+use super::{attributes::Attributes, breakers};
 use crate::{outcome::Fault, topology::Language};
 
-/// `error.type` of an HTTP request that got no answer.
+/// `error.type` of a request that got no answer.
 pub(super) fn unanswered(language: Language, fault: Fault) -> &'static str {
     match (fault, language) {
+        (Fault::NotPermitted | Fault::Bulkhead, _) => breakers::error_type(language, fault),
         (Fault::Refused, Language::Java) => "java.net.ConnectException",
         (Fault::Refused, Language::Python) => "requests.exceptions.ConnectionError",
         (Fault::Refused, _) => "ECONNREFUSED",
@@ -38,9 +39,17 @@ pub(super) fn exception_type(language: Language, fault: Fault) -> Option<&'stati
     Some(name)
 }
 
+/// What a status or an exception says.
+pub(super) fn message(language: Language, fault: Fault) -> &'static str {
+    match fault {
+        Fault::NotPermitted | Fault::Bulkhead => breakers::message(language, fault),
+        _ => fault.message(),
+    }
+}
+
 /// The event that records an exception.
 pub(super) fn exception(language: Language, class: &str, fault: Fault, time: i64) -> Event {
-    let message = fault.message();
+    let message = message(language, fault);
     let mut attributes = Attributes::new();
     attributes
         .text("exception.type", class)

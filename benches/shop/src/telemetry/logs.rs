@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::{
     logs::v1::{LogRecord as OtlpLogRecord, SeverityNumber},
 };
 
-use super::attributes::Attributes;
+use super::{attributes::Attributes, breakers};
 use crate::{
     engine::{Line, LogRecord, Node, Severity},
     outcome::Outcome,
@@ -41,7 +41,7 @@ pub(super) fn render_log(topology: &Topology, record: &LogRecord) -> OtlpLogReco
 fn event_name(line: &Line) -> &'static str {
     match line {
         Line::Said { event, .. } => event,
-        Line::Handled { .. } | Line::Retrying { .. } | Line::WentOn { .. } => "",
+        Line::Handled { .. } | Line::Retrying { .. } | Line::WentOn { .. } | Line::Breaker { .. } => "",
     }
 }
 
@@ -78,11 +78,14 @@ fn content(topology: &Topology, record: &LogRecord) -> (String, Vec<KeyValue>) {
             attributes.text("peer", target);
             format!("going on without an answer from {target}: {}", fault.message())
         }
+        Line::Breaker { target, change } => {
+            breakers::line(service.language, node_name(topology, target), change, &mut attributes)
+        }
     };
     (body, attributes.finish())
 }
 
-fn node_name(topology: &Topology, node: Node) -> &str {
+pub(super) fn node_name(topology: &Topology, node: Node) -> &str {
     match node {
         Node::Service(service) => &topology.service(service).name,
         Node::Store(store) => topology.store(store).name,

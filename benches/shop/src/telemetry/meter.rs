@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::exponential::Exponential;
 use crate::{
-    engine::{Called, EdgeKind, Handled, Node, Records},
+    engine::{BreakerChange, Called, EdgeKind, Handled, Node, Records},
     outcome::{Fault, Outcome},
     topology::OperationId,
 };
@@ -26,6 +26,8 @@ pub(super) struct Meter {
     pub(super) handled: BTreeMap<(OperationId, Outcome), u64>,
     /// Since the last export, in seconds.
     pub(super) calls: BTreeMap<(EdgeKind, Node), Exponential>,
+    /// What the breakers before other nodes did last, except turning calls away.
+    pub(super) breakers: BTreeMap<Node, BreakerChange>,
     /// Time spent on requests since the last export, nanoseconds.
     pub(super) busy: i64,
     /// When the last export was.
@@ -53,6 +55,9 @@ impl Meters {
         }
         for called in records.called.iter().filter(|called| called.kind != EdgeKind::Async) {
             self.0[called.instance.index()].called(called);
+        }
+        for event in records.breakers.iter().filter(|event| event.change != BreakerChange::Rejected) {
+            self.0[event.instance.index()].breakers.insert(event.target, event.change);
         }
     }
 

@@ -12,16 +12,16 @@ use opentelemetry_proto::tonic::{
 
 use super::{
     attributes::Attributes,
+    breakers,
     exponential::{Exponential, SCALE},
+    logs::node_name,
     meter::{BOUNDS_SECONDS, Durations, Meter},
 };
 use crate::{
     engine::{EdgeKind, Node},
     outcome::Fault,
-    topology::{Conventions, Endpoint, OperationId, Service, Topology},
+    topology::{Conventions, Endpoint, Language, OperationId, Service, Topology},
 };
-
-const WORKERS: f64 = 4.0;
 
 /// The process whose meters are read, and when.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,10 @@ pub(super) fn read(meter: &mut Meter, reading: Reading<'_>) -> Vec<Metric> {
     metrics.push(requests(meter, reading));
     metrics.push(utilization(meter, reading));
     metrics.extend(call_metrics(meter, reading));
+    if reading.service.language == Language::Java {
+        let breakers = meter.breakers.iter().map(|(node, latest)| (node_name(reading.topology, *node), *latest));
+        metrics.extend(breakers::states_metric(breakers, reading.time));
+    }
     meter.calls.clear();
     meter.busy = 0;
     meter.exported = reading.time;
@@ -153,7 +157,8 @@ fn requests(meter: &Meter, reading: Reading<'_>) -> Metric {
 
 fn utilization(meter: &Meter, reading: Reading<'_>) -> Metric {
     let interval = (reading.time - meter.exported).max(1) as f64;
-    let share = (meter.busy as f64 / interval / WORKERS).min(1.0);
+    let workers = f64::from(reading.service.health_at(reading.time).workers.max(1));
+    let share = (meter.busy as f64 / interval / workers).min(1.0);
     let point = number_point(Value::AsDouble(share), 0, reading.time, Vec::new());
     let data = Data::Gauge(Gauge { data_points: vec![point] });
     metric("shop.workers.utilization", "Share of the workers that are busy.", "1", data)
@@ -190,13 +195,8 @@ fn call_metrics(meter: &Meter, reading: Reading<'_>) -> Vec<Metric> {
 }
 
 fn call_point(calls: &Exponential, node: Node, since: i64, reading: Reading<'_>) -> ExponentialHistogramDataPoint {
-    let address = match node {
-        Node::Service(service) => &*reading.topology.service(service).name,
-        Node::Store(store) => reading.topology.store(store).name,
-        Node::External(external) => reading.topology.external(external).host,
-    };
     let mut attributes = Attributes::new();
-    attributes.text("server.address", address);
+    attributes.text("server.address", node_name(reading.topology, node));
     let (offset, bucket_counts) = calls.dense_buckets();
     ExponentialHistogramDataPoint {
         attributes: attributes.finish(),
@@ -213,7 +213,7 @@ fn call_point(calls: &Exponential, node: Node, since: i64, reading: Reading<'_>)
     }
 }
 
-fn metric(name: &str, description: &str, unit: &str, data: Data) -> Metric {
+pub(super) fn metric(name: &str, description: &str, unit: &str, data: Data) -> Metric {
     Metric {
         name: name.to_owned(),
         description: description.to_owned(),

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod batch;
+mod breakers;
 mod calls;
 mod errors;
 mod exponential;

@@ -8,8 +8,20 @@ use crate::topology::{Conventions, InstanceId, Language, Topology};
 const SCHEMA_CURRENT: &str = "https://opentelemetry.io/schemas/1.39.0";
 const SCHEMA_OLD: &str = "https://opentelemetry.io/schemas/1.20.0";
 
-/// The resource that all telemetry of `instance` carries.
+/// The resource that the telemetry of an instance carries unless something else is deployed.
 pub fn resource(topology: &Topology, id: InstanceId) -> Resource {
+    let version = topology.service_of(id).version;
+    resource_of(topology, id, version)
+}
+
+/// The version of a service that runs at this time.
+pub(super) fn version_at(topology: &Topology, id: InstanceId, time: i64) -> &'static str {
+    let service = topology.service_of(id);
+    service.health_at(time).version.unwrap_or(service.version)
+}
+
+/// The resource of an instance that runs this version of its service.
+pub(super) fn resource_of(topology: &Topology, id: InstanceId, deployed: &str) -> Resource {
     let (service, instance) = (topology.service_of(id), topology.instance(id));
     let environment = match service.conventions {
         Conventions::Current => "deployment.environment.name",
@@ -27,7 +39,7 @@ pub fn resource(topology: &Topology, id: InstanceId) -> Resource {
     attributes
         .text("service.name", &*service.name)
         .text("service.namespace", "shop")
-        .text("service.version", service.version)
+        .text("service.version", deployed)
         .text("service.instance.id", instance.id.as_str())
         .text(environment, "production")
         .text("host.name", instance.host.as_str())

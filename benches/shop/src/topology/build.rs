@@ -4,16 +4,20 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use super::{
     model::{
-        Consumer, Conventions, DataStore, DataStoreId, Endpoint, Entry, External, ExternalId, Instance, InstanceId,
-        Language, Operation, OperationId, Service, ServiceId, Topic, TopicId, Topology,
+        Consumer, Conventions, DataStore, DataStoreId, Endpoint, Entry, External, ExternalId, Health, Instance,
+        InstanceId, Language, Operation, OperationId, Service, ServiceId, Topic, TopicId, Topology,
     },
     script::Step,
+    timeline::Timeline,
 };
 use crate::{
     outcome::Fault,
     random::{Latency, mix},
     text::uuid_text,
 };
+
+/// Requests that wait for a worker of a process at most.
+const QUEUE: u32 = 128;
 
 /// Collects the parts of a [`Topology`].
 #[derive(Debug)]
@@ -33,8 +37,14 @@ impl Builder {
             topics: Vec::new(),
             externals: Vec::new(),
             entries: Vec::new(),
+            traffic: Timeline::always(100),
         };
         Self { topology, instances_per_service }
+    }
+
+    /// Adds to a topology that exists.
+    pub fn resume(topology: Topology) -> Self {
+        Self { topology, instances_per_service: None }
     }
 
     /// A service with current conventions.
@@ -56,7 +66,9 @@ impl Builder {
             conventions: Conventions::Current,
             port,
             records_request_id: false,
+            queue: QUEUE,
             instances,
+            health: Timeline::always(Health::default()),
         });
         id
     }
@@ -90,7 +102,7 @@ impl Builder {
             endpoint,
             name: Arc::from(name),
             faults,
-            script: Arc::from(steps),
+            script: Timeline::always(Arc::from(steps)),
         });
         id
     }
@@ -105,7 +117,14 @@ impl Builder {
     ) -> DataStoreId {
         let id = DataStoreId(self.topology.stores.len());
         let address = Ipv4Addr::new(10, 96, 0, last_octet(id.0));
-        self.topology.stores.push(DataStore { name, system, namespace, port, address });
+        self.topology.stores.push(DataStore {
+            name,
+            system,
+            namespace,
+            port,
+            address,
+            slow_percent: Timeline::always(100),
+        });
         id
     }
 

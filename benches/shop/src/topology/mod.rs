@@ -1,14 +1,20 @@
 //! What the simulated system consists of. Data only: who exists, who calls whom, how long things take.
 
+mod alter;
 mod build;
 mod model;
+mod policy;
 mod script;
 mod shop;
+mod timeline;
 
+pub use alter::Effect;
 pub use build::Builder;
 pub use model::{
-    Consumer, Conventions, DataStore, DataStoreId, Endpoint, Entry, External, ExternalId, Instance, InstanceId,
+    Consumer, Conventions, DataStore, DataStoreId, Endpoint, Entry, External, ExternalId, Health, Instance, InstanceId,
     Language, Operation, OperationId, Service, ServiceId, Topic, TopicId, Topology,
 };
-pub use script::{Call, OnFailure, Query, Script, Step, Target};
+pub use policy::{Breaker, Call, OnFailure, Target};
+pub use script::{Query, Script, Step, expected_calls};
 pub use shop::shop;
+pub use timeline::Timeline;

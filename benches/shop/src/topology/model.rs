@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use super::script::Script;
+use super::{script::Script, timeline::Timeline};
 use crate::{outcome::Fault, random::Latency};
 
 macro_rules! index_type {
@@ -55,6 +55,8 @@ pub struct Topology {
     pub(super) topics: Vec<Topic>,
     pub(super) externals: Vec<External>,
     pub(super) entries: Vec<Entry>,
+    /// Arrivals from outside, in percent of the usual rate.
+    pub(super) traffic: Timeline<u32>,
 }
 
 /// A service.
@@ -72,13 +74,75 @@ pub struct Service {
     pub port: u16,
     /// Whether its spans carry the `x-request-id` header.
     pub records_request_id: bool,
+    /// Requests that wait for a worker in one process at most; further ones are turned away.
+    pub queue: u32,
     pub(super) instances: Vec<InstanceId>,
+    pub(super) health: Timeline<Health>,
 }
 
 impl Service {
-    /// The running processes; at least one.
+    /// All processes there ever are; at least one.
     pub fn instances(&self) -> &[InstanceId] {
         &self.instances
+    }
+
+    /// The processes that requests are given to at this time; at least one.
+    pub fn instances_at(&self, time: i64) -> &[InstanceId] {
+        let count = self.health_at(time).instances.clamp(1, self.instances.len());
+        &self.instances[..count]
+    }
+
+    /// Whether a process, which is one of the service's, is there at this time.
+    pub fn is_up(&self, instance: InstanceId, time: i64) -> bool {
+        let alive = self.instances_at(time);
+        let crashed = self.health_at(time).crashed.min(alive.len());
+        alive[..alive.len() - crashed].contains(&instance)
+    }
+
+    /// When the service begins to do better or worse, and how.
+    pub fn health_changes(&self) -> impl Iterator<Item = (i64, &Health)> {
+        self.health.changes()
+    }
+
+    /// How the service does at this time.
+    pub fn health_at(&self, time: i64) -> &Health {
+        self.health.at(time)
+    }
+}
+
+/// How a service does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// How long own computing takes, in percent of the usual time.
+    pub slow_percent: u32,
+    /// Requests that fail after all their work, in millionths.
+    pub fails_per_million: u32,
+    /// Whether connections are refused.
+    pub refuses: bool,
+    /// How many of the processes are there.
+    pub instances: usize,
+    /// How many of these, the last ones, have crashed: requests still go to them and are refused.
+    pub crashed: usize,
+    /// Requests that one process handles at once.
+    pub workers: u32,
+    /// `service.version`, where another one than usual is deployed.
+    pub version: Option<&'static str>,
+    /// Requests whose spans the service does not send, in thousandths.
+    pub silent_per_mille: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            slow_percent: 100,
+            fails_per_million: 0,
+            refuses: false,
+            instances: usize::MAX,
+            crashed: 0,
+            workers: 32,
+            version: None,
+            silent_per_mille: 0,
+        }
     }
 }
 
@@ -134,8 +198,14 @@ pub struct Operation {
     pub name: Arc<str>,
     /// What goes wrong by itself, with probabilities in millionths.
     pub faults: &'static [(Fault, u32)],
-    /// What it does.
-    pub script: Script,
+    pub(super) script: Timeline<Script>,
+}
+
+impl Operation {
+    /// What it does when it is called at this time.
+    pub fn script_at(&self, time: i64) -> &Script {
+        self.script.at(time)
+    }
 }
 
 /// How an operation is called.
@@ -162,6 +232,8 @@ pub struct DataStore {
     pub port: u16,
     /// Its network address.
     pub address: Ipv4Addr,
+    /// How long queries take, in percent of the usual time.
+    pub slow_percent: Timeline<u32>,
 }
 
 /// A topic of the queue.
@@ -209,6 +281,8 @@ pub struct External {
     pub latency: Latency,
     /// What goes wrong, with probabilities in millionths.
     pub faults: &'static [(Fault, u32)],
+    /// How long it takes, in percent of the usual time.
+    pub slow_percent: Timeline<u32>,
 }
 
 /// A kind of request from outside.
@@ -244,6 +318,41 @@ impl Topology {
     /// The kinds of requests from outside.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The ids of all services.
+    pub fn service_ids(&self) -> impl Iterator<Item = ServiceId> + use<> {
+        (0..self.services.len()).map(ServiceId)
+    }
+
+    /// The ids of the operations of a service.
+    pub fn operations_of(&self, service: ServiceId) -> impl Iterator<Item = OperationId> + '_ {
+        (0..self.operations.len()).map(OperationId).filter(move |id| self.operation(*id).service == service)
+    }
+
+    /// The service of this name.
+    pub fn service_named(&self, name: &str) -> Option<ServiceId> {
+        self.service_ids().find(|id| &*self.service(*id).name == name)
+    }
+
+    /// The database or cache of this name.
+    pub fn store_named(&self, name: &str) -> Option<DataStoreId> {
+        (0..self.stores.len()).map(DataStoreId).find(|id| self.store(*id).name == name)
+    }
+
+    /// The outsider of this name.
+    pub fn external_named(&self, name: &str) -> Option<ExternalId> {
+        (0..self.externals.len()).map(ExternalId).find(|id| self.external(*id).host == name)
+    }
+
+    /// An operation of a service by its name.
+    pub fn operation_named(&self, service: ServiceId, name: &str) -> Option<OperationId> {
+        self.operations_of(service).find(|id| &*self.operation(*id).name == name)
+    }
+
+    /// Arrivals from outside at this time, in percent of the usual rate.
+    pub fn traffic_at(&self, time: i64) -> u32 {
+        *self.traffic.at(time)
     }
 
     /// The service with this id.

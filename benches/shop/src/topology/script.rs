@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::model::{DataStoreId, ExternalId, OperationId, TopicId};
+use super::{
+    model::{DataStoreId, TopicId},
+    policy::{Call, OnFailure},
+};
 use crate::random::Latency;
 
 /// Steps in order.
@@ -31,41 +34,8 @@ pub enum Step {
     Say { event: &'static str, body: &'static str },
 }
 
-/// A call to another service and its policy. Times in nanoseconds.
-#[derive(Debug, Clone, Copy)]
-pub struct Call {
-    /// Who is called.
-    pub target: Target,
-    /// How long one attempt may take.
-    pub timeout: i64,
-    /// Attempts after the first.
-    pub retries: u32,
-    /// Pause before the second attempt; doubles for each further one.
-    pub backoff: i64,
-    /// What the caller does when the last attempt has failed.
-    pub on_failure: OnFailure,
-}
-
-/// Who is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// An operation of a service of the shop.
-    Operation(OperationId),
-    /// Somebody who sends no telemetry.
-    External(ExternalId),
-}
-
-/// What a caller does with a failed call or query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnFailure {
-    /// It fails too.
-    Fail,
-    /// It goes on without the answer.
-    GoOn,
-}
-
 /// A query to a database or a cache.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Query {
     /// Where it runs.
     pub store: DataStoreId,
@@ -112,19 +82,50 @@ impl Step {
     }
 }
 
-impl Call {
-    /// A call with a timeout in milliseconds, no retries, whose failure is the caller's failure.
-    pub const fn to(target: Target, timeout_millis: i64) -> Self {
-        Self { target, timeout: timeout_millis * 1_000_000, retries: 0, backoff: 0, on_failure: OnFailure::Fail }
+impl Query {
+    /// What the query is counted under.
+    pub fn name(&self) -> String {
+        if self.collection.is_empty() {
+            self.operation.to_owned()
+        } else {
+            format!("{} {}", self.operation, self.collection)
+        }
     }
+}
 
-    /// With so many further attempts, the first after this pause in milliseconds.
-    pub const fn retried(self, retries: u32, backoff_millis: i64) -> Self {
-        Self { retries, backoff: backoff_millis * 1_000_000, ..self }
-    }
+/// The same script with every call in it changed, those in its loops and branches too.
+pub(super) fn with_calls(script: &[Step], change: &mut dyn FnMut(&mut Call)) -> Script {
+    let steps = script.iter().map(|step| match step {
+        Step::Call(call) => Step::Call(changed(*call, change)),
+        Step::Together(calls) => Step::Together(calls.iter().map(|call| changed(*call, change)).collect()),
+        Step::Sometimes { per_mille, steps } => {
+            Step::Sometimes { per_mille: *per_mille, steps: with_calls(steps, change) }
+        }
+        Step::Repeat { from, to, steps } => Step::Repeat { from: *from, to: *to, steps: with_calls(steps, change) },
+        other => other.clone(),
+    });
+    steps.collect()
+}
 
-    /// With a caller that can do without the answer.
-    pub const fn optional(self) -> Self {
-        Self { on_failure: OnFailure::GoOn, ..self }
+fn changed(mut call: Call, change: &mut dyn FnMut(&mut Call)) -> Call {
+    change(&mut call);
+    call
+}
+
+/// How often each call of a script is made on average when the script runs once.
+pub fn expected_calls(script: &[Step]) -> Vec<(Call, f64)> {
+    let mut calls = Vec::new();
+    let mut todo: Vec<(&[Step], f64)> = vec![(script, 1.0)];
+    while let Some((steps, times)) = todo.pop() {
+        for step in steps {
+            match step {
+                Step::Call(call) => calls.push((*call, times)),
+                Step::Together(together) => calls.extend(together.iter().map(|call| (*call, times))),
+                Step::Sometimes { per_mille, steps } => todo.push((steps, times * f64::from(*per_mille) / 1_000.0)),
+                Step::Repeat { from, to, steps } => todo.push((steps, times * f64::from(from + to) / 2.0)),
+                Step::Work(_) | Step::Internal { .. } | Step::Query(_) | Step::Publish(_) | Step::Say { .. } => {}
+            }
+        }
     }
+    calls
 }

@@ -21,7 +21,8 @@ mod storefront;
 use super::{
     build::Builder,
     model::{DataStoreId, ExternalId, OperationId, ServiceId, TopicId, Topology},
-    script::{Call, OnFailure, Query, Step, Target},
+    policy::{Call, OnFailure, Target},
+    script::{Query, Step},
 };
 use crate::random::Latency;
 

@@ -5,7 +5,7 @@ use crate::{
     outcome::Fault,
     random::Latency,
     topology::{
-        OperationId,
+        OperationId, Timeline,
         model::{Consumer, Endpoint, External, Language},
     },
 };
@@ -41,6 +41,7 @@ fn payment(builder: &mut Builder) -> OperationId {
         path: "/v2/charges",
         latency: Latency::micros(85_000, 620_000),
         faults: &[(Fault::Declined, 25_000), (Fault::Internal, 6_000), (Fault::Limited, 2_000)],
+        slow_percent: Timeline::always(100),
     });
     let service = builder.service("payment", "2.17.1", Language::Java, 8080, 2);
     builder.operation(
@@ -114,6 +115,7 @@ fn shipping(builder: &mut Builder, stores: &Stores, topic: TopicId) {
         path: "/labels",
         latency: Latency::micros(120_000, 800_000),
         faults: &[(Fault::Internal, 20_000)],
+        slow_percent: Timeline::always(100),
     });
     let service = builder.service("shipping", "1.3.12", Language::Python, 8000, 2);
     builder.old_conventions(service);
@@ -139,6 +141,7 @@ fn notification(builder: &mut Builder, backend: &Backend, topic: TopicId) {
         path: "/v3/messages",
         latency: Latency::micros(45_000, 300_000),
         faults: &[(Fault::Internal, 8_000), (Fault::Limited, 10_000)],
+        slow_percent: Timeline::always(100),
     });
     let service = builder.service("notification", "2.0.8", Language::Node, 3000, 2);
     let operation = builder.operation(
