@@ -134,8 +134,11 @@ mod tests {
         let mut results = Results::default();
         results.origins.add(97.0, 100.0, String::new);
         results.attempts.add(100.0, 100.0, String::new);
-        let missed: Vec<String> =
-            gates("held out", &[(case, results)]).iter().filter(|gate| !gate.is_passed()).map(Gate::to_string).collect();
+        let missed: Vec<String> = gates("held out", &[(case, results)])
+            .iter()
+            .filter(|gate| !gate.is_passed())
+            .map(Gate::to_string)
+            .collect();
         assert_eq!(missed, ["origins, clean (held out): 0.9700, must be ≥ 0.98"]);
     }
 }

@@ -123,7 +123,9 @@ fn kinds_table(page: &mut String, sets: &[SetResults]) {
             }
         }
     }
-    page.push_str("## Findings by kind\n\nPrecision / recall, with how many were found and how many there were.\n\n| kind |");
+    page.push_str(
+        "## Findings by kind\n\nPrecision / recall, with how many were found and how many there were.\n\n| kind |",
+    );
     for set in sets {
         let _ = write!(page, " {0}, clean | {0}, degraded |", set.name);
     }
