@@ -44,6 +44,9 @@ impl Texts {
     }
 
     pub fn intern(&mut self, text: &str) -> Text {
+        if text.is_empty() {
+            return Text::NONE;
+        }
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }

@@ -1,8 +1,6 @@
 //! From spans in any order to a [`Trace`].
 
-use std::collections::HashMap;
-
-use super::{Groups, NONE, Repairs, Role, Trace};
+use super::{Groups, NONE, Role, Trace, repair::repair};
 use crate::{
     context::Context,
     span::{Kind, Span},
@@ -12,10 +10,11 @@ impl Trace {
     /// The trace of these spans, which all have the same trace id. Whatever they are, in time linear in their number but
     /// for sorting them.
     pub fn build(mut spans: Vec<Span>, context: &Context) -> Trace {
-        spans.sort_by(|a, b| (a.start, b.end, a.span_id).cmp(&(b.start, a.end, b.span_id)));
-        let by_id: HashMap<u64, u32> =
-            spans.iter().enumerate().map(|(index, span)| (span.span_id, index as u32)).collect();
-        let parents: Vec<u32> = spans.iter().map(|span| by_id.get(&span.parent_id).copied().unwrap_or(NONE)).collect();
+        let (parents, mut repairs) = repair(&mut spans, context);
+        let gone = |(span, parent): &(&Span, &u32)| span.parent_id != 0 && **parent == NONE;
+        repairs.orphans = (spans.iter().zip(&parents).filter(gone).count() as u32).saturating_sub(repairs.cycles);
+        let mut by_id: Vec<u32> = (0..spans.len() as u32).collect();
+        by_id.sort_unstable_by_key(|span| (spans[*span as usize].span_id, *span));
         let children = Groups::by_owner(&parents);
         let order = top_down(&parents, &children);
         let mut trace = Trace {
@@ -23,7 +22,8 @@ impl Trace {
             roles: spans.iter().map(|span| Role::of(span, context.peer(span.peer))).collect(),
             serving: Vec::new(),
             spans,
-            repairs: Repairs::default(),
+            repairs,
+            by_id,
             parents,
             children,
             order,

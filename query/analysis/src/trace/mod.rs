@@ -2,7 +2,10 @@
 
 mod build;
 mod groups;
+mod repair;
 mod role;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use groups::Groups;
 pub(crate) use role::Role;
@@ -21,7 +24,7 @@ pub struct Repairs {
     pub shared_ids: u32,
     /// Other spans with the id of another span.
     pub id_clashes: u32,
-    /// Parents that were cut off because they were descendants.
+    /// Spans that were made roots because their parent was below them.
     pub cycles: u32,
     /// Spans whose parent is not there.
     pub orphans: u32,
@@ -35,6 +38,8 @@ pub struct Trace {
     /// In order of start, then end (the later first), then id.
     pub spans: Vec<Span>,
     pub repairs: Repairs,
+    /// Indices of the spans in the order of their ids.
+    by_id: Vec<u32>,
     parents: Vec<u32>,
     children: Groups,
     roles: Vec<Role>,
@@ -72,7 +77,7 @@ impl Trace {
         (0..self.len()).filter(|span| self.parents[*span] == NONE)
     }
 
-    /// Whether the span names a parent that is not there.
+    /// Whether the span names a parent that is not there, or one below itself.
     pub fn is_orphan(&self, span: usize) -> bool {
         self.parents[span] == NONE && self.spans[span].parent_id != 0
     }
@@ -91,7 +96,9 @@ impl Trace {
 
     /// The span with this id.
     pub fn find(&self, span_id: u64) -> Option<usize> {
-        self.spans.iter().position(|span| span.span_id == span_id)
+        let id = |span: &u32| self.spans[*span as usize].span_id;
+        let first = *self.by_id.get(self.by_id.partition_point(|span| id(span) < span_id))?;
+        (id(&first) == span_id).then_some(first as usize)
     }
 
     pub(crate) fn role(&self, span: usize) -> Role {
@@ -104,6 +111,6 @@ impl Trace {
 
     /// Bytes of memory held.
     pub fn size(&self) -> usize {
-        self.spans.iter().map(Span::size).sum::<usize>() + self.len() * 21
+        self.spans.iter().map(Span::size).sum::<usize>() + self.len() * 25
     }
 }
