@@ -40,7 +40,11 @@ pub struct Analysis {
 impl Analysis {
     /// Analyses `spans`, which all have the same trace id.
     pub fn of(spans: Vec<Span>, context: &mut Context, peers: &mut PeerMap, skew: &Skew) -> Analysis {
-        let trace = Trace::build(spans, context);
+        Self::of_trace(Trace::build(spans, context), context, peers, skew)
+    }
+
+    /// Analyses a trace that was built with the same context.
+    pub fn of_trace(trace: Trace, context: &mut Context, peers: &mut PeerMap, skew: &Skew) -> Analysis {
         let hops = Hops::build(&trace, context, peers);
         let paths = Paths::build(&trace, &hops, context, skew);
         let errors = Errors::build(&trace, &hops, &paths, context);

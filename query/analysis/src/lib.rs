@@ -16,8 +16,10 @@
 //! | [`rollup`] | counts per minute |
 //! | [`statistics`] | how sure a measured share is |
 //! | [`findings`] | detectors and findings |
+//! | [`analyzer`] | all of that as spans come in |
 
 pub mod analysed;
+pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;

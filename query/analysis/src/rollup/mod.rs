@@ -15,6 +15,7 @@ mod tests;
 pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
 pub use columns::ReadError;
 pub use examples::Examples;
+pub(crate) use examples::hash;
 pub use minute::{
     CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };

@@ -1,0 +1,92 @@
+//! Traces that are counted, kept in case that more of their spans come.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::{
+    analysed::Analysis,
+    errors::Errors,
+    hops::Hop,
+    span::Span,
+    trace::{Repairs, Trace},
+};
+
+/// What is counted of a trace.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// As it was counted: what is known of peers and clocks changes, so it could not be made again.
+    pub(super) analysis: Analysis,
+    /// The spans as they came, where the trace had to be repaired.
+    as_came: Option<Vec<Span>>,
+}
+
+impl Held {
+    /// Keeps of an analysis what is needed to take it away again.
+    pub(super) fn new(mut analysis: Analysis, as_came: Vec<Span>) -> Self {
+        analysis.errors = Errors::default();
+        analysis.paths.segments = Vec::new();
+        analysis.paths.adjusted = Vec::new();
+        let as_came = is_repaired(&analysis.trace).then_some(as_came);
+        Self { analysis, as_came }
+    }
+
+    pub(super) fn spans(&self) -> &[Span] {
+        self.as_came.as_deref().unwrap_or(&self.analysis.trace.spans)
+    }
+
+    /// Bytes of memory held, roughly.
+    pub(super) fn size(&self) -> usize {
+        let as_came = self.as_came.iter().flatten().map(Span::size).sum::<usize>();
+        let trace = &self.analysis.trace;
+        let hops = self.analysis.hops.hops.len() * (size_of::<Hop>() + 64);
+        size_of::<Self>() + as_came + trace.size() + trace.len() * 48 + hops
+    }
+}
+
+fn is_repaired(trace: &Trace) -> bool {
+    trace.repairs != Repairs { orphans: trace.repairs.orphans, ..Repairs::default() }
+}
+
+/// Traces in the order in which they were counted.
+#[derive(Debug, Default)]
+pub(super) struct HeldTraces {
+    traces: HashMap<u128, Box<Held>>,
+    /// Ids, of which some may have been taken out.
+    order: VecDeque<u128>,
+    size: usize,
+}
+
+impl HeldTraces {
+    pub(super) fn insert(&mut self, trace_id: u128, held: Box<Held>) {
+        self.size += held.size();
+        if let Some(before) = self.traces.insert(trace_id, held) {
+            self.size -= before.size();
+        }
+        self.order.push_back(trace_id);
+        // Traces that were taken out leave their ids behind.
+        if self.order.len() > 2 * self.traces.len() + 1024 {
+            let traces = &self.traces;
+            self.order.retain(|trace_id| traces.contains_key(trace_id));
+        }
+    }
+
+    pub(super) fn take(&mut self, trace_id: u128) -> Option<Box<Held>> {
+        let held = self.traces.remove(&trace_id)?;
+        self.size -= held.size();
+        Some(held)
+    }
+
+    /// Lets go of the trace that was counted first, and tells its id.
+    pub(super) fn let_go(&mut self) -> Option<u128> {
+        while let Some(trace_id) = self.order.pop_front() {
+            if self.take(trace_id).is_some() {
+                return Some(trace_id);
+            }
+        }
+        None
+    }
+
+    /// Bytes of memory held, roughly.
+    pub(super) fn size(&self) -> usize {
+        self.size + self.order.len() * size_of::<u128>()
+    }
+}

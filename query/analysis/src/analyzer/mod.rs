@@ -1,0 +1,423 @@
+//! Spans as they come in: put together to traces, analysed when they are complete, counted, shown to detectors, and
+//! counted anew when more of their spans come.
+//!
+//! Who drives it, again and again: pushes what came in, [`Analyzer::close_quiet`]; reads the minutes that
+//! [`Analyzer::wanted`] names from storage into [`Analyzer::restore`] and the traces of [`Analyzer::late_traces`] into
+//! [`Analyzer::correct`], and closes again; writes the rows of the minutes of [`Analyzer::take_dirty`]; evaluates minutes
+//! that have ended; [`Analyzer::forget_before`].
+
+mod held;
+mod late;
+mod open;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use arrow::record_batch::RecordBatch;
+
+use self::{
+    held::{Held, HeldTraces},
+    late::LateTraces,
+    open::{Open, OpenTraces},
+};
+use crate::{
+    analysed::{Analysis, MINUTE, minute_of},
+    context::Context,
+    findings::{Candidate, Detector, Evaluation},
+    input::{InputError, SpanReader},
+    peers::PeerMap,
+    rollup::{LONGEST, Minute, Minutes, ReadError, Sign, observe, observe_requests},
+    skew::Skew,
+    span::Span,
+    trace::Trace,
+};
+
+/// Bounds of an [`Analyzer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// A trace is complete when no span of it has come for so many nanoseconds.
+    pub quiet_ns: i64,
+    /// Bytes that spans may take, of open traces and of closed ones. Beyond it, closed traces are let go, then open ones
+    /// closed early.
+    pub max_trace_bytes: usize,
+    /// Minutes in memory, and as many that are waited for. Traces that would take more are not counted.
+    pub max_minutes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { quiet_ns: 60_000_000_000, max_trace_bytes: 256 << 20, max_minutes: 4000 }
+    }
+}
+
+/// What an [`Analyzer`] has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Activity {
+    pub spans: u64,
+    /// Traces counted, each once.
+    pub traces: u64,
+    /// Traces counted anew because more of their spans came.
+    pub corrections: u64,
+    /// Traces counted before they were quiet, because memory ran out.
+    pub closed_early: u64,
+    /// Spans, and minutes of requests, that are not counted because of a bound.
+    pub refused: u64,
+}
+
+/// Analyses spans as they come in. Without clock and I/O, and within bounds of memory.
+#[derive(Debug)]
+pub struct Analyzer {
+    options: Options,
+    context: Context,
+    reader: SpanReader,
+    peers: PeerMap,
+    skew: Skew,
+    open: OpenTraces,
+    held: HeldTraces,
+    late: LateTraces,
+    minutes: Minutes,
+    /// Minutes before it are counted in storage, unless they were restored.
+    horizon: i64,
+    /// Minutes that have to be restored before what touches them can be counted.
+    wanted: BTreeSet<i64>,
+    /// What requests add to those.
+    pending: Minutes,
+    detectors: Vec<Box<dyn Detector>>,
+    activity: Activity,
+}
+
+impl Analyzer {
+    pub fn new(options: Options, detectors: Vec<Box<dyn Detector>>) -> Self {
+        Self {
+            options,
+            context: Context::default(),
+            reader: SpanReader::default(),
+            peers: PeerMap::default(),
+            skew: Skew::default(),
+            open: OpenTraces::default(),
+            held: HeldTraces::default(),
+            late: LateTraces::default(),
+            minutes: Minutes::new(),
+            horizon: i64::MIN,
+            wanted: BTreeSet::new(),
+            pending: Minutes::new(),
+            detectors,
+            activity: Activity::default(),
+        }
+    }
+
+    /// Takes in rows of `spans` that came at `now`.
+    pub fn push_spans(&mut self, batch: &RecordBatch, now: i64) -> Result<(), InputError> {
+        let mut spans = Vec::new();
+        self.reader.read(batch, &mut self.context, &mut spans)?;
+        self.push(spans, now);
+        Ok(())
+    }
+
+    /// Takes in rows of `requests`.
+    pub fn push_requests(&mut self, batch: &RecordBatch) -> Result<(), ReadError> {
+        let mut minutes = Minutes::new();
+        observe_requests(&mut minutes, &mut self.context, batch)?;
+        for (time, minute) in minutes {
+            let is_here = time >= self.horizon || self.minutes.contains_key(&time);
+            let of = if is_here { &mut self.minutes } else { &mut self.pending };
+            if !of.contains_key(&time) && of.len() >= self.options.max_minutes {
+                self.activity.refused += 1;
+                continue;
+            }
+            of.entry(time).or_default().merge(&minute);
+            if !is_here {
+                self.wanted.insert(time);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in rows of `breakers`.
+    pub fn push_breakers(&mut self, batch: &RecordBatch) {
+        for detector in &mut self.detectors {
+            detector.observe_breakers(batch, &mut self.context);
+        }
+    }
+
+    /// Counts the traces of which no span has come for a while before `now`.
+    pub fn close_quiet(&mut self, now: i64) {
+        let due = self.open.take_until(now.saturating_sub(self.options.quiet_ns));
+        self.close(due, true);
+        self.make_room();
+    }
+
+    /// Counts all traces.
+    pub fn close_all(&mut self) {
+        let due = self.open.take_until(i64::MAX);
+        self.close(due, true);
+        self.make_room();
+    }
+
+    /// Traces that more spans came of after they were let go. All their spans, from storage, should be given to
+    /// [`Analyzer::correct`].
+    pub fn late_traces(&self) -> Vec<u128> {
+        self.late.ids()
+    }
+
+    /// Takes in all spans of a trace of [`Analyzer::late_traces`]: rows of `spans`, of which others are left out. What
+    /// they change is counted the next time that traces are closed.
+    ///
+    /// What was counted before is what the earlier spans give; where peers or clocks have become known since, edges to
+    /// them may differ from what was counted.
+    pub fn correct(&mut self, trace_id: u128, batches: &[RecordBatch]) -> Result<(), InputError> {
+        let mut spans = Vec::new();
+        for batch in batches {
+            self.reader.read(batch, &mut self.context, &mut spans)?;
+        }
+        spans.retain(|span| span.trace_id == trace_id);
+        self.correct_with(trace_id, spans);
+        Ok(())
+    }
+
+    /// Minutes that were let go and that have to be given to [`Analyzer::restore`] before what touches them is counted.
+    pub fn wanted(&self) -> Vec<i64> {
+        self.wanted.iter().copied().collect()
+    }
+
+    /// Takes in the counts of a minute of [`Analyzer::wanted`], read with [`Analyzer::context_mut`]; an empty one if
+    /// nothing is stored.
+    pub fn restore(&mut self, time: i64, minute: Minute) {
+        if !self.wanted.remove(&time) {
+            return;
+        }
+        let restored = self.minutes.entry(time).or_insert(minute);
+        if let Some(pending) = self.pending.remove(&time) {
+            restored.merge(&pending);
+        }
+    }
+
+    /// The minutes whose counts have changed since this was last asked.
+    pub fn take_dirty(&mut self) -> Vec<i64> {
+        let dirty = self.minutes.iter_mut().filter(|(_, minute)| minute.is_dirty);
+        dirty
+            .map(|(time, minute)| {
+                minute.is_dirty = false;
+                *time
+            })
+            .collect()
+    }
+
+    /// What holds at the end of a minute.
+    pub fn evaluate(&self, minute: i64) -> Vec<Candidate> {
+        let evaluation = Evaluation { context: &self.context, minutes: &self.minutes, minute };
+        self.detectors.iter().flat_map(|detector| detector.evaluate(&evaluation)).collect()
+    }
+
+    /// Lets go of the counts of minutes before `minute`, but for those that [`Analyzer::take_dirty`] has yet to tell.
+    pub fn forget_before(&mut self, minute: i64) {
+        self.horizon = self.horizon.max(minute);
+        self.minutes.retain(|time, counts| *time >= minute || counts.is_dirty);
+        self.skew.forget_before(minute);
+        for detector in &mut self.detectors {
+            detector.forget_before(minute);
+        }
+    }
+
+    pub fn minutes(&self) -> &Minutes {
+        &self.minutes
+    }
+
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub fn context_mut(&mut self) -> &mut Context {
+        &mut self.context
+    }
+
+    pub fn skew(&self) -> &Skew {
+        &self.skew
+    }
+
+    /// How many traces wait for the rest of their spans.
+    pub fn open_traces(&self) -> usize {
+        self.open.len()
+    }
+
+    pub fn activity(&self) -> Activity {
+        self.activity
+    }
+
+    /// Bytes of memory held, roughly. Takes time in proportion to the counts held.
+    pub fn size(&self) -> usize {
+        let minutes = self.minutes.values().chain(self.pending.values()).map(Minute::size).sum::<usize>();
+        let detectors = self.detectors.iter().map(|detector| detector.size()).sum::<usize>();
+        self.context.size()
+            + self.peers.size()
+            + self.skew.size()
+            + self.traces_size()
+            + self.late.size()
+            + minutes
+            + detectors
+    }
+
+    fn traces_size(&self) -> usize {
+        self.open.size() + self.held.size()
+    }
+
+    fn push(&mut self, spans: Vec<Span>, now: i64) {
+        self.activity.spans += spans.len() as u64;
+        for span in spans {
+            let Some(span) = self.open.push(span, now) else { continue };
+            let trace_id = span.trace_id;
+            if let Some(held) = self.held.take(trace_id) {
+                self.open.insert(Open::new(trace_id, vec![span], Some(held), now));
+            } else if self.late.is_remembered(trace_id) {
+                self.late.add(&span);
+            } else {
+                self.open.insert(Open::new(trace_id, vec![span], None, now));
+            }
+        }
+        self.activity.refused += self.late.take_overflowed();
+        self.make_room();
+    }
+
+    fn correct_with(&mut self, trace_id: u128, spans: Vec<Span>) {
+        let Some((before, late)) = self.late.part(trace_id, spans) else { return };
+        if late.is_empty() {
+            return;
+        }
+        let counted = (!before.is_empty()).then(|| {
+            let analysis = Analysis::of(before.clone(), &mut self.context, &mut self.peers, &self.skew);
+            Box::new(Held::new(analysis, before))
+        });
+        self.open.insert(Open::new(trace_id, late, counted, i64::MIN));
+    }
+
+    /// Counts traces. Those that touch minutes which have to be restored stay open, or are given up if they must not.
+    fn close(&mut self, due: Vec<Open>, may_wait: bool) {
+        let mut traces = Vec::new();
+        for open in due {
+            match self.place(&open) {
+                Place::Here(minutes) => {
+                    for minute in minutes {
+                        self.minutes.entry(minute).or_default();
+                    }
+                    traces.push(open);
+                }
+                Place::Wanted(minutes) if may_wait => {
+                    self.wanted.extend(minutes);
+                    self.open.insert(open);
+                }
+                Place::Wanted(_) | Place::None => self.refuse(open),
+            }
+        }
+        traces.sort_by_key(|open| (open.all_spans().map(|span| span.start).min(), open.trace_id));
+        let built: Vec<(Open, Vec<Span>, Trace)> = traces
+            .into_iter()
+            .map(|open| {
+                let spans: Vec<Span> = open.all_spans().cloned().collect();
+                let trace = Trace::build(spans.clone(), &self.context);
+                if !open.was_shown {
+                    self.skew.observe(&trace, &self.context);
+                }
+                (open, spans, trace)
+            })
+            .collect();
+        self.skew.solve();
+        for (open, spans, trace) in built {
+            self.count(open, spans, trace);
+        }
+    }
+
+    fn count(&mut self, open: Open, spans: Vec<Span>, trace: Trace) {
+        let Open { trace_id, counted, was_shown, .. } = open;
+        if let Some(counted) = counted {
+            observe(&mut self.minutes, &counted.analysis.analysed(&self.context), Sign::Remove);
+        }
+        let analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
+        let analysed = analysis.analysed(&self.context);
+        observe(&mut self.minutes, &analysed, Sign::Add);
+        if was_shown {
+            self.activity.corrections += 1;
+        } else {
+            self.activity.traces += 1;
+            self.detectors.iter_mut().for_each(|detector| detector.observe(&analysed));
+        }
+        self.held.insert(trace_id, Box::new(Held::new(analysis, spans)));
+    }
+
+    /// Whether the minutes of a trace can be counted in.
+    fn place(&self, open: &Open) -> Place {
+        let touched = touched(open.all_spans());
+        let wanted: Vec<i64> =
+            touched.iter().copied().filter(|time| *time < self.horizon && !self.minutes.contains_key(time)).collect();
+        let missing = touched.iter().filter(|time| !self.minutes.contains_key(time)).count();
+        if self.minutes.len().saturating_add(missing) > self.options.max_minutes
+            || self.wanted.len().saturating_add(wanted.len()) > self.options.max_minutes
+        {
+            return Place::None;
+        }
+        if wanted.is_empty() { Place::Here(touched) } else { Place::Wanted(wanted) }
+    }
+
+    /// Does not count the spans of a trace that are not counted.
+    fn refuse(&mut self, open: Open) {
+        self.activity.refused += open.spans.len() as u64;
+        if let Some(counted) = open.counted {
+            self.held.insert(open.trace_id, counted);
+        }
+    }
+
+    fn make_room(&mut self) {
+        while self.traces_size() > self.options.max_trace_bytes {
+            if let Some(trace_id) = self.held.let_go() {
+                self.late.remember(trace_id);
+                continue;
+            }
+            // Many at a time, because clocks are compared anew each time.
+            let enough = self.options.max_trace_bytes / 16 * 15;
+            let mut oldest = Vec::new();
+            while self.traces_size() > enough
+                && let Some(open) = self.open.take_oldest()
+            {
+                oldest.push(open);
+            }
+            if oldest.is_empty() {
+                return;
+            }
+            self.activity.closed_early += oldest.len() as u64;
+            self.close(oldest, false);
+        }
+    }
+}
+
+enum Place {
+    /// These are all that it touches.
+    Here(Vec<i64>),
+    /// Once these minutes are restored.
+    Wanted(Vec<i64>),
+    /// There are too many minutes.
+    None,
+}
+
+/// The minutes that spans begin or are busy in, ascending.
+fn touched<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<i64> {
+    let mut ranges: Vec<(i64, i64)> = spans
+        .map(|span| {
+            let is_long = span.end.saturating_sub(span.start) > LONGEST;
+            (minute_of(span.start), if is_long { minute_of(span.start) } else { minute_of(span.end) })
+        })
+        .collect();
+    ranges.sort_unstable();
+    let mut minutes = Vec::new();
+    let mut next = i64::MIN;
+    for (first, last) in ranges {
+        next = next.max(first);
+        while next <= last {
+            minutes.push(next);
+            next = next.saturating_add(MINUTE);
+            if next == i64::MAX {
+                return minutes;
+            }
+        }
+    }
+    minutes
+}

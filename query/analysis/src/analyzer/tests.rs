@@ -1,0 +1,228 @@
+//! However spans come in, the counts are those of whole traces.
+
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    analysed::Analysed,
+    rollup::{read, rows},
+    span::Kind,
+    testing::{Fixture, MS, any_spans},
+};
+
+const SECOND: i64 = 1_000_000_000;
+
+fn options() -> Options {
+    Options { quiet_ns: 10 * SECOND, max_trace_bytes: 1 << 20, max_minutes: 100 }
+}
+
+/// An analyzer whose context is that of a fixture.
+fn analyzer(fixture: &Fixture, options: Options, detectors: Vec<Box<dyn Detector>>) -> Analyzer {
+    Analyzer { context: fixture.context.clone(), ..Analyzer::new(options, detectors) }
+}
+
+/// All rows, without the times of first and last calls, which stay when calls are taken away.
+fn counts(analyzer: &Analyzer) -> Vec<String> {
+    let mut shown = Vec::new();
+    for (time, minute) in analyzer.minutes() {
+        let mut minute = minute.clone();
+        minute.operations.values_mut().for_each(|stats| (stats.first_seen, stats.last_seen) = (0, 0));
+        minute.edges.values_mut().for_each(|stats| (stats.first_seen, stats.last_seen) = (0, 0));
+        if !minute.is_empty() {
+            shown.push(format!("{:?}", rows(*time, &minute, analyzer.context(), 1)));
+        }
+    }
+    shown
+}
+
+/// The counts of spans that all came at once.
+fn at_once(fixture: &Fixture) -> Vec<String> {
+    let mut analyzer = analyzer(fixture, options(), Vec::new());
+    analyzer.push(fixture.spans.clone(), 0);
+    analyzer.close_all();
+    counts(&analyzer)
+}
+
+/// Gives an analyzer what it wants of the past: all spans that came so far, and stored minutes.
+fn serve(analyzer: &mut Analyzer, came: &[Span]) {
+    for trace_id in analyzer.late_traces() {
+        analyzer.correct_with(trace_id, came.iter().filter(|span| span.trace_id == trace_id).cloned().collect());
+    }
+}
+
+/// Counts how often it is shown a trace.
+#[derive(Debug)]
+struct Counter(Arc<Mutex<Vec<u128>>>);
+
+impl Detector for Counter {
+    fn observe(&mut self, analysed: &Analysed<'_>) {
+        self.0.lock().unwrap().push(analysed.trace.id);
+    }
+
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
+        assert!(evaluation.minutes.contains_key(&evaluation.minute));
+        Vec::new()
+    }
+
+    fn forget_before(&mut self, _minute: i64) {}
+
+    fn size(&self) -> usize {
+        0
+    }
+}
+
+fn pair() -> Fixture {
+    let mut fixture = Fixture::default();
+    fixture.span((1, 0), Kind::Server, "shop", (0, 100));
+    fixture.span((2, 1), Kind::Client, "shop", (10, 90));
+    fixture.span((3, 2), Kind::Server, "cart", (20, 80));
+    fixture
+}
+
+#[test]
+fn traces_close_when_they_are_quiet() {
+    let fixture = pair();
+    let mut analyzer = analyzer(&fixture, options(), Vec::new());
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
+    analyzer.push(fixture.spans[2..].to_vec(), 5 * SECOND);
+    analyzer.close_quiet(14 * SECOND);
+    assert_eq!((analyzer.open_traces(), analyzer.activity().traces), (1, 0));
+    analyzer.close_quiet(15 * SECOND);
+    assert_eq!((analyzer.open_traces(), analyzer.activity().traces), (0, 1));
+    assert_eq!(counts(&analyzer), at_once(&fixture));
+    assert_eq!((analyzer.take_dirty(), analyzer.take_dirty()), (vec![0], vec![]));
+}
+
+#[test]
+fn a_late_span_is_counted_as_if_it_had_come_in_time_and_detectors_see_a_trace_once() {
+    let fixture = pair();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut analyzer = analyzer(&fixture, options(), vec![Box::new(Counter(seen.clone()))]);
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
+    analyzer.close_all();
+    assert_ne!(counts(&analyzer), at_once(&fixture));
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
+    analyzer.close_all();
+    assert_eq!(counts(&analyzer), at_once(&fixture));
+    assert_eq!(*seen.lock().unwrap(), [1]);
+    assert_eq!((analyzer.activity().traces, analyzer.activity().corrections), (1, 1));
+    assert!(analyzer.late_traces().is_empty() && analyzer.evaluate(0).is_empty());
+}
+
+#[test]
+fn a_late_span_of_a_trace_that_was_let_go_needs_all_its_spans() {
+    let fixture = pair();
+    let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
+    assert_eq!((analyzer.activity().closed_early, analyzer.traces_size()), (1, 0));
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
+    assert_eq!(analyzer.late_traces(), [1]);
+    analyzer.options.max_trace_bytes = 1 << 20;
+    serve(&mut analyzer, &fixture.spans);
+    assert!(analyzer.late_traces().is_empty());
+    analyzer.close_quiet(0);
+    assert_eq!(counts(&analyzer), at_once(&fixture));
+}
+
+#[test]
+fn a_copy_of_a_span_of_a_trace_that_was_let_go_takes_nothing_away() {
+    let fixture = pair();
+    let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
+    analyzer.push(fixture.spans.clone(), 0);
+    let before = counts(&analyzer);
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
+    let came: Vec<Span> = fixture.spans.iter().chain(&fixture.spans[2..]).cloned().collect();
+    let (earlier, late) = analyzer.late.part(1, came).unwrap();
+    assert_eq!((earlier.len(), late.len()), (3, 1));
+    assert_eq!(counts(&analyzer), before);
+}
+
+#[test]
+fn late_spans_of_minutes_that_were_let_go_wait_until_those_are_restored() {
+    let fixture = pair();
+    let mut analyzer = analyzer(&fixture, options(), Vec::new());
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
+    analyzer.close_all();
+    analyzer.forget_before(MINUTE);
+    assert!(analyzer.minutes().contains_key(&0), "it was not written");
+    analyzer.take_dirty();
+    let stored = rows(0, &analyzer.minutes()[&0], analyzer.context(), 1);
+    analyzer.forget_before(MINUTE);
+    assert!(analyzer.minutes().is_empty());
+    analyzer.push(fixture.spans[2..].to_vec(), 2 * MINUTE);
+    analyzer.close_all();
+    assert_eq!((analyzer.wanted(), analyzer.open_traces()), (vec![0], 1));
+    let minute = read(&stored, analyzer.context_mut()).unwrap();
+    analyzer.restore(0, minute);
+    analyzer.close_all();
+    assert_eq!((analyzer.wanted(), analyzer.take_dirty()), (vec![], vec![0]));
+    assert_eq!(counts(&analyzer), at_once(&fixture));
+}
+
+#[test]
+fn minutes_have_a_bound() {
+    let mut fixture = Fixture::default();
+    for trace in 0..50 {
+        let start = i64::try_from(trace).unwrap() * 60_000;
+        fixture.span((1, 0), Kind::Server, "shop", (start, start + 100)).trace_id = trace + 1;
+    }
+    let mut analyzer = analyzer(&fixture, Options { max_minutes: 20, ..options() }, Vec::new());
+    analyzer.push(fixture.spans.clone(), 0);
+    analyzer.close_all();
+    assert_eq!((analyzer.minutes().len(), analyzer.activity().traces, analyzer.activity().refused), (20, 20, 30));
+}
+
+#[test]
+fn minutes_touched_are_those_of_starts_and_busy_time() {
+    let touched_by = |times: &[(i64, i64)]| {
+        let mut fixture = Fixture::default();
+        for (index, (start, end)) in times.iter().enumerate() {
+            let span = fixture.span((index as u64 + 1, 0), Kind::Server, "shop", (0, 0));
+            (span.start, span.end) = (*start, *end);
+        }
+        touched(fixture.spans.iter()).iter().map(|time| time / MINUTE).collect::<Vec<_>>()
+    };
+    assert!(touched_by(&[]).is_empty());
+    assert_eq!(touched_by(&[(5, 6), (7, 3 * MINUTE)]), [0, 1, 2, 3]);
+    assert_eq!(touched_by(&[(9 * MINUTE, 9 * MINUTE), (0, MINUTE + 1), (MINUTE, 2 * MINUTE)]), [0, 1, 2, 9]);
+    assert_eq!(touched_by(&[(0, 2 * LONGEST)]), [0]);
+    assert!(touched_by(&[(i64::MAX - MS, i64::MAX)]).len() <= 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_comes_when_the_counts_are_those_of_whole_traces(
+        spans in any_spans(5, 40),
+        seed in any::<u64>(),
+        cuts in prop::collection::vec((0_usize..40, any::<bool>()), 0..8),
+        is_tight in any::<bool>(),
+    ) {
+        let straight = spans.fixture();
+        let fixture = spans.shuffled(seed).fixture();
+        let bounds = Options { max_trace_bytes: if is_tight { 3000 } else { 1 << 20 }, ..options() };
+        let mut analyzer = analyzer(&fixture, bounds, Vec::new());
+        let mut cuts = cuts;
+        cuts.sort_unstable();
+        let mut from = 0;
+        for (step, (cut, closes)) in cuts.into_iter().chain([(usize::MAX, true)]).enumerate() {
+            let cut = cut.min(fixture.spans.len());
+            analyzer.push(fixture.spans[from..cut].to_vec(), step as i64 * SECOND);
+            from = cut;
+            if closes {
+                analyzer.close_all();
+            }
+            serve(&mut analyzer, &fixture.spans[..cut]);
+        }
+        while analyzer.open_traces() > 0 || !analyzer.late_traces().is_empty() {
+            analyzer.close_all();
+            serve(&mut analyzer, &fixture.spans);
+        }
+        prop_assert_eq!(analyzer.activity().refused, 0);
+        prop_assert!(analyzer.traces_size() <= bounds.max_trace_bytes);
+        prop_assert_eq!(counts(&analyzer), at_once(&straight));
+    }
+}
