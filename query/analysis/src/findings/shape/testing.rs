@@ -1,18 +1,13 @@
 //! Traffic for tests: many traces, written down span by span.
 
 use crate::{
-    analysed::{Analysed, entries, minute_of},
-    errors::Errors,
+    analysed::{Analysis, minute_of},
     findings::{Candidate, Detector, Evaluation},
-    hops::Hops,
-    paths::Paths,
     peers::PeerMap,
     rollup::{Minutes, Sign, observe},
     skew::Skew,
     span::{Access, Kind, Peer, Protocol, Span},
     testing::{Fixture, MS},
-    text::Text,
-    trace::Trace,
 };
 
 /// 2026-01-01T00:00:00Z in milliseconds.
@@ -51,23 +46,11 @@ impl Traffic {
         let (mut minutes, mut last) = (Minutes::new(), i64::MIN);
         let (mut peers, skew) = (PeerMap::default(), Skew::default());
         for index in order {
-            let trace = Trace::build(self.traces[index].clone(), &context);
-            let hops = Hops::build(&trace, &mut context, &mut peers);
-            let paths = Paths::build(&trace, &hops, &context, &skew);
-            let errors = Errors::default();
-            let (entries, entry_of) = entries(&trace, &context);
-            let analysed = Analysed {
-                context: &context,
-                trace: &trace,
-                hops: &hops,
-                paths: &paths,
-                errors: &errors,
-                entries: &entries,
-                entry_of: &entry_of,
-            };
+            let analysis = Analysis::of(self.traces[index].clone(), &mut context, &mut peers, &skew);
+            let analysed = analysis.analysed(&context);
             detector.observe(&analysed);
             observe(&mut minutes, &analysed, Sign::Add);
-            last = last.max(minute_of(trace.spans[0].start));
+            last = last.max(minute_of(analysed.trace.spans[0].start));
         }
         let candidates = detector.evaluate(&Evaluation { context: &context, minutes: &minutes, minute: last });
         let size = detector.size();
@@ -184,11 +167,6 @@ impl Writer<'_> {
     /// A span that was written before.
     pub(super) fn at(&mut self, id: u64) -> &mut Span {
         &mut self.fixture.spans[id as usize - 1]
-    }
-
-    /// Runs all of a span's spans so far on this zone.
-    pub(super) fn text(&mut self, text: &str) -> Text {
-        self.fixture.context.texts.intern(text)
     }
 }
 

@@ -152,11 +152,11 @@ fn repeats_need_a_fifth_of_the_requests_and_enough_of_them() {
         });
         traffic.candidates(NPlusOne::new).iter().map(|found| found.fires).collect::<Vec<_>>()
     };
-    assert_eq!(share(29, 1), [], "too few requests");
+    assert_eq!(share(29, 1), [false; 0], "too few requests");
     assert_eq!(share(30, 1), [true]);
     assert_eq!(share(400, 3), [true], "a third, and surely above a fifth");
     assert_eq!(share(400, 5), [false], "a fifth, which may be less, does not open but keeps open");
-    assert_eq!(share(400, 8), []);
+    assert_eq!(share(400, 8), [false; 0]);
 }
 
 #[test]

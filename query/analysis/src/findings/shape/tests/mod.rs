@@ -1,4 +1,6 @@
 //! What each detector finds, and what it leaves alone.
 
 mod calls;
+mod cycles;
+mod data;
 mod shop;
