@@ -15,7 +15,7 @@ use spandrel_analysis::{
     hops::{HopKind, Hops},
     input::SpanReader,
     peers::PeerMap,
-    rollup::{self, EdgeKey, Minutes, Sign, View},
+    rollup::{self, EdgeKey, Minute, Minutes, Sign, View},
     skew::Skew,
     span::Span,
     trace::Trace,
@@ -111,31 +111,45 @@ fn count(observed: &mut Observed, minutes: &Minutes, context: &Context) {
                 observed.operations.insert(at, seen);
             }
         }
-        for (key, stats) in &counts.edges {
-            let Some(edge) = edge(key, context).filter(|_| stats.calls.weight() > 0) else { continue };
-            let seen = observed.edges.entry((*minute, edge)).or_default();
-            *seen = EdgeSeen {
-                requests: seen.requests + stats.calls.weight(),
-                attempts: seen.attempts + stats.attempts,
-                failures: seen.failures + stats.calls.failed(),
-                duration_sum: seen.duration_sum + stats.calls.duration,
-            };
+        count_edges(observed, *minute, counts, context);
+    }
+}
+
+/// An edge as its caller saw it or, where no caller has a client span, as its callee did.
+fn count_edges(observed: &mut Observed, minute: i64, counts: &Minute, context: &Context) {
+    let mut edges: BTreeMap<Edge, BTreeMap<View, EdgeSeen>> = BTreeMap::new();
+    for (key, stats) in counts.edges.iter().filter(|(_, stats)| stats.calls.weight() > 0) {
+        let Some(edge) = edge(key, context) else { continue };
+        let seen = edges.entry(edge).or_default().entry(key.view).or_default();
+        *seen = EdgeSeen {
+            requests: seen.requests + stats.calls.weight(),
+            attempts: seen.attempts + stats.attempts,
+            failures: seen.failures + stats.calls.failed(),
+            duration_sum: seen.duration_sum + stats.calls.duration,
+        };
+    }
+    for (edge, views) in edges {
+        if let Some(seen) = views.get(&View::Client).or(views.get(&View::Server)) {
+            observed.edges.insert((minute, edge), *seen);
         }
     }
 }
 
-/// An edge between two ends that do something, seen by the one who knows best: its caller, or who gets a message. Where
-/// the caller has no client span, only the callee knows.
+/// An edge between two ends that do something.
 fn edge(key: &EdgeKey, context: &Context) -> Option<Edge> {
-    let (source, target) = (context.node(key.source), context.node(key.target));
-    let (kind, view) = match key.kind {
-        HopKind::Request | HopKind::External => (EdgeKind::Sync, View::Client),
-        HopKind::Database | HopKind::Cache => (EdgeKind::Data, View::Client),
-        HopKind::Deliver if source.kind == NodeKind::Service => (EdgeKind::Async, View::Server),
+    let kind = match key.kind {
+        HopKind::Request | HopKind::External => EdgeKind::Sync,
+        HopKind::Database | HopKind::Cache => EdgeKind::Data,
+        HopKind::Deliver if context.node(key.source).kind == NodeKind::Service => EdgeKind::Async,
         HopKind::Deliver | HopKind::Publish | HopKind::Entry => return None,
     };
-    let name = |text| context.texts.get(text).to_owned();
-    (key.view == view).then(|| Edge { source: name(source.name), target: name(target.name), kind })
+    let name = |node| {
+        let name = context.node_name(node);
+        // Who sends no spans is known by address and port; the truth has no ports.
+        let host = name.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+        host.map_or(name, |(host, _)| host).to_owned()
+    };
+    Some(Edge { source: name(key.source), target: name(key.target), kind })
 }
 
 /// Adds findings from the changes of a tracker, which come in order of time. `end` is when the last minute is over.
