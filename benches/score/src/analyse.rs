@@ -6,81 +6,78 @@ use std::{
 };
 
 use spandrel_analysis::{
-    analysed::{Analysed, Analysis, MINUTE},
+    analysed::{Analysed, MINUTE},
+    analyzer::{Analyzer, Options},
     context::{Context, NodeKind},
     findings::{
         Candidate, Detector, Evaluation, load, shape,
         track::{Change, State, Tracker},
     },
-    hops::{HopKind, Hops},
-    input::SpanReader,
-    peers::PeerMap,
-    rollup::{self, EdgeKey, Minute, Minutes, Sign, View},
-    skew::Skew,
-    span::Span,
-    trace::Trace,
+    hops::HopKind,
+    rollup::{EdgeKey, Minute, Minutes, View},
 };
 use spandrel_proto::model::Table;
 use spandrel_shop::{engine::EdgeKind, telemetry::Batch};
 
 use crate::{
     observed::{Edge, EdgeSeen, EntryKey, FindingSeen, Observed, OperationAt, OperationSeen, PathSeen},
-    record::Arrived,
+    record::Reader,
 };
+
+/// How requests come to the analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// All are there before the first trace is analysed.
+    AtOnce,
+    /// A trace is analysed when none of its spans has come for so many nanoseconds, and anew when one comes after all.
+    Quiet(i64),
+}
 
 /// What the analysis says of requests, in order of their arrival.
 ///
 /// # Errors
 /// A reader refuses something.
-pub fn observe(batches: &[Batch]) -> anyhow::Result<Observed> {
-    let arrived = Arrived::read(batches)?;
-    let mut context = Context::new();
-    let mut reader = SpanReader::default();
-    let mut spans = Vec::new();
-    for batch in arrived.of(Table::Spans) {
-        reader.read(batch, &mut context, &mut spans)?;
-    }
-    let mut traces: BTreeMap<u128, Vec<Span>> = BTreeMap::new();
-    for span in spans {
-        traces.entry(span.trace_id).or_default().push(span);
-    }
-    let (mut skew, mut peers) = (Skew::default(), PeerMap::default());
-    for spans in traces.values() {
-        let trace = Trace::build(spans.clone(), &context);
-        Hops::build(&trace, &mut context, &mut peers);
-        skew.observe(&trace, &context);
-    }
-    skew.solve();
+pub fn observe(batches: &[Batch], pace: Pace) -> anyhow::Result<Observed> {
     let probe = Probe::default();
     let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(probe.clone())];
     detectors.extend(load::detectors());
     detectors.extend(shape::detectors());
-    for batch in arrived.of(Table::Breakers) {
-        detectors.iter_mut().for_each(|detector| detector.observe_breakers(batch, &mut context));
+    let mut options = Options::default();
+    if let Pace::Quiet(quiet_ns) = pace {
+        options.quiet_ns = quiet_ns;
     }
-    let mut minutes = Minutes::new();
-    for spans in traces.into_values() {
-        let analysis = Analysis::of(spans, &mut context, &mut peers, &skew);
-        let analysed = analysis.analysed(&context);
-        rollup::observe(&mut minutes, &analysed, Sign::Add);
-        detectors.iter_mut().for_each(|detector| detector.observe(&analysed));
+    let mut analyzer = Analyzer::new(options, detectors);
+    let reader = Reader::new()?;
+    for batch in batches {
+        for (table, rows) in reader.read(batch)? {
+            match table {
+                Table::Spans => analyzer.push_spans(&rows, batch.due)?,
+                Table::Requests => analyzer.push_requests(&rows)?,
+                Table::Breakers => analyzer.push_breakers(&rows),
+                _ => {}
+            }
+        }
+        if pace != Pace::AtOnce {
+            analyzer.close_quiet(batch.due);
+        }
     }
+    analyzer.close_all();
     let mut observed = Observed::default();
-    count(&mut observed, &minutes, &context);
+    count(&mut observed, analyzer.minutes(), analyzer.context());
     probe.give(&mut observed);
-    find(&mut observed, &minutes, &context, &detectors);
+    find(&mut observed, &analyzer);
     Ok(observed)
 }
 
-/// Lets the detectors conclude at the end of each minute, and afterwards until every finding is closed.
-fn find(observed: &mut Observed, minutes: &Minutes, context: &Context, detectors: &[Box<dyn Detector>]) {
+/// Lets the detectors conclude at the end of each minute, and afterwards lets every finding close.
+fn find(observed: &mut Observed, analyzer: &Analyzer) {
+    let minutes = analyzer.minutes();
     let Some((first, last)) = minutes.keys().next().zip(minutes.keys().next_back()) else { return };
     let (mut tracker, mut changes) = (Tracker::default(), Vec::new());
     let mut minute = *first;
     while minute <= last + 5 * MINUTE {
-        let evaluation = Evaluation { context, minutes, minute };
-        let candidates = detectors.iter().filter(|_| minute <= *last).flat_map(|it| it.evaluate(&evaluation));
-        changes.extend(tracker.step(minute, candidates.collect()));
+        let candidates = if minute <= *last { analyzer.evaluate(minute) } else { Vec::new() };
+        changes.extend(tracker.step(minute, candidates));
         minute += MINUTE;
     }
     track(observed, &changes, last + MINUTE);

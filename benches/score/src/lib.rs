@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`systems`] | the systems |
 //! | [`cases`] | degradations by name |
-//! | [`record`] | telemetry through the readers |
+//! | [`record`] | requests through the readers |
 //! | [`observed`] | what the analysis says, under comparable names |
 //! | [`compare`] | comparisons with the truth |
 //! | [`analyse`] | what arrived, through the analysis |

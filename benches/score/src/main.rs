@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser;
 use spandrel_score::{
-    analyse::observe,
+    analyse::{Pace, observe},
     cases::{Case, cases},
     gates::Gate,
     report::{self, SetResults},
@@ -71,7 +71,7 @@ fn score(set: Set, systems: &[System], only: Option<&str>) -> anyhow::Result<Set
         let recording = system.record();
         let cases = cases(system.config.seed, system.config.start_time, system.leaf, system.inner);
         for case in cases.into_iter().filter(|case| contains(case.name, only)) {
-            let observed = observe(&degrade(recording.batches.clone(), &case.knobs))?;
+            let observed = observe(&degrade(recording.batches.clone(), &case.knobs), Pace::AtOnce)?;
             let results = Results::of(&recording.truth, &observed, &case);
             match totals.iter_mut().find(|(known, _)| known.name == case.name) {
                 Some((_, total)) => total.merge(&results),

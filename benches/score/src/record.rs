@@ -1,4 +1,4 @@
-//! A simulated system's telemetry, as it arrives and is read.
+//! Requests through the readers and the enrichment that the server uses.
 
 use anyhow::{Context as _, anyhow};
 use arrow::record_batch::RecordBatch;
@@ -9,40 +9,34 @@ use spandrel_proto::{
 };
 use spandrel_shop::telemetry::{Batch, Signal};
 
-/// What the server would have stored, in order of arrival.
-#[derive(Debug, Default)]
-pub struct Arrived {
-    pub tables: Vec<(Table, RecordBatch)>,
+/// Reads requests as the server would.
+#[derive(Debug)]
+pub struct Reader {
+    enricher: Enricher,
 }
 
-impl Arrived {
-    /// Sends requests through the readers and the enrichment that the server uses.
-    ///
+impl Reader {
     /// # Errors
-    /// A reader refuses a request or part of one.
-    pub fn read(batches: &[Batch]) -> anyhow::Result<Self> {
+    /// The rules that are built in are wrong.
+    pub fn new() -> anyhow::Result<Self> {
         let enricher = Enricher::new(&EnrichConfig::default())
             .map_err(|errors| anyhow!("the enrichment that is built in has errors: {errors:?}"))?;
-        let mut tables = Vec::new();
-        for batch in batches {
-            let signal = match batch.payload.signal() {
-                Signal::Traces => otlp::Signal::Traces,
-                Signal::Logs => otlp::Signal::Logs,
-                Signal::Metrics => otlp::Signal::Metrics,
-            };
-            let decoded = otlp::decode(signal, &batch.payload.encode(), batch.due, &DecodeLimits::default())
-                .context("the shop sent what cannot be read")?;
-            anyhow::ensure!(
-                decoded.batch.num_rows() == batch.items,
-                "the reader left out records: {:?}",
-                decoded.report
-            );
-            tables.extend(enricher.apply(vec![(signal.table(), decoded.batch)]).tables);
-        }
-        Ok(Self { tables })
+        Ok(Self { enricher })
     }
 
-    pub fn of(&self, table: Table) -> impl Iterator<Item = &RecordBatch> {
-        self.tables.iter().filter(move |(of, _)| *of == table).map(|(_, batch)| batch)
+    /// The rows that the server would store.
+    ///
+    /// # Errors
+    /// The reader refuses the request or part of it.
+    pub fn read(&self, batch: &Batch) -> anyhow::Result<Vec<(Table, RecordBatch)>> {
+        let signal = match batch.payload.signal() {
+            Signal::Traces => otlp::Signal::Traces,
+            Signal::Logs => otlp::Signal::Logs,
+            Signal::Metrics => otlp::Signal::Metrics,
+        };
+        let decoded = otlp::decode(signal, &batch.payload.encode(), batch.due, &DecodeLimits::default())
+            .context("the shop sent what cannot be read")?;
+        anyhow::ensure!(decoded.batch.num_rows() == batch.items, "the reader left out records: {:?}", decoded.report);
+        Ok(self.enricher.apply(vec![(signal.table(), decoded.batch)]).tables)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spandrel_score::{
-    analyse::observe,
+    analyse::{Pace, observe},
     observed::{Edge, Observed, OperationAt, OperationSeen},
 };
 use spandrel_shop::{
@@ -26,7 +26,7 @@ fn recorded() -> Vec<Batch> {
 }
 
 fn seen(batches: &[Batch]) -> Observed {
-    observe(batches).expect("the readers take what the shop sends")
+    observe(batches, Pace::AtOnce).expect("the readers take what the shop sends")
 }
 
 fn degraded(knobs: &Degradation) -> Observed {
@@ -65,6 +65,15 @@ fn order_and_batching_do_not_matter() {
     assert_same(&expected, &seen(&permuted(batches.clone())));
     assert_same(&expected, &seen(&split(&batches)));
     assert_same(&expected, &seen(&merged(batches)));
+}
+
+#[test]
+fn late_spans_are_counted_as_if_they_had_been_in_time() {
+    let late = degrade(recorded(), &Degradation { delay: 20 * SECOND, duplicates: 100_000, ..Degradation::default() });
+    let (expected, replayed) = (seen(&recorded()), observe(&late, Pace::Quiet(5 * SECOND)));
+    let replayed = replayed.expect("the readers take what the shop sends");
+    assert!(expected.operations == replayed.operations);
+    assert_eq!(expected.edges, replayed.edges);
 }
 
 #[test]
