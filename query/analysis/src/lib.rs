@@ -16,6 +16,7 @@
 //! | [`rollup`] | counts per minute |
 //! | [`statistics`] | how sure a measured share is |
 //! | [`findings`] | detectors and findings |
+//! | [`graph`] | the service graph, and what differs between two |
 //! | [`analyzer`] | all of that as spans come in |
 
 pub mod analysed;
@@ -23,6 +24,7 @@ pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;
+pub mod graph;
 pub mod hops;
 pub mod input;
 pub mod operation;

@@ -73,7 +73,7 @@ impl Fixture {
     }
 }
 
-/// Spans of any shape: lost parents, links to anything, weights, outcomes.
+/// Spans of any shape: lost parents, cycles, ids that clash, links to anything, weights, outcomes.
 #[derive(Debug, Clone)]
 pub(crate) struct AnySpans {
     spans: Vec<AnySpan>,
@@ -101,25 +101,21 @@ pub(crate) fn any_spans(traces: u128, spans: usize) -> impl Strategy<Value = Any
     let shape = (0_usize..5, 0_usize..5, 0_usize..8);
     let numbers = (prop_oneof![Just(WEIGHT_ONE), Just(3 * WEIGHT_ONE), 0..WEIGHT_ONE], 0_u64..20);
     let span = (1..=traces, 1_u64..20, 0_u64..20, shape, times, numbers);
-    prop::collection::vec(span, 0..spans).prop_map(|mut spans| {
-        spans.sort_unstable();
-        spans.dedup_by_key(|span| (span.0, span.1));
-        AnySpans {
-            spans: (spans.into_iter())
-                .map(|(trace, id, parent, (kind, service, outcome), (start, duration), (weight, link))| AnySpan {
-                    trace,
-                    id,
-                    parent: if parent < id { parent } else { 0 },
-                    kind,
-                    service,
-                    start,
-                    duration,
-                    weight,
-                    outcome,
-                    link,
-                })
-                .collect(),
-        }
+    prop::collection::vec(span, 0..spans).prop_map(|spans| AnySpans {
+        spans: (spans.into_iter())
+            .map(|(trace, id, parent, (kind, service, outcome), (start, duration), (weight, link))| AnySpan {
+                trace,
+                id,
+                parent: if parent == id { 0 } else { parent },
+                kind,
+                service,
+                start,
+                duration,
+                weight,
+                outcome,
+                link,
+            })
+            .collect(),
     })
 }
 

@@ -13,6 +13,7 @@ mod rows;
 mod tests;
 
 pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
+pub(crate) use columns::Columns;
 pub use columns::ReadError;
 pub use examples::Examples;
 pub(crate) use examples::hash;
@@ -22,4 +23,5 @@ pub use minute::{
 pub use observe::observe;
 pub use read::read;
 pub use requests::observe_requests;
+pub(crate) use rows::nanoseconds;
 pub use rows::{edge_kind, hourly_rows, rows};
