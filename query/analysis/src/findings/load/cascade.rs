@@ -10,7 +10,7 @@ use crate::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
             Additive, Baseline, Entries, EntryKey, EntryStats, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS,
-            Weighted, Window, names, priority, requests, sql,
+            Weighted, Window, names, number, priority, requests, run_start, sql,
         },
     },
     hops::HopKind,
@@ -25,8 +25,6 @@ const EXPLAINS: f64 = 0.5;
 /// Remote hops from the origin to the entry, and how many are critical.
 const MIN_LENGTH: usize = 2;
 const CRITICAL_LENGTH: f64 = 5.0;
-/// Minutes in which a run of failures may pause.
-const MAX_PAUSE: i64 = 2;
 /// The most keys a minute, nodes of a path, lengths told apart, and sorts of failure of one origin.
 const MAX_KEYS: usize = 4096;
 const MAX_PATH: usize = 32;
@@ -259,7 +257,7 @@ impl Cascade {
             vec![
                 ("caller", Value::Text(names::node(evaluation, pair[0]))),
                 ("callee", Value::Text(names::node(evaluation, pair[1]))),
-                ("failed", Value::Number(crate::findings::shared::number(link.failed))),
+                ("failed", Value::Number(number(link.failed))),
                 ("passed_on", Value::Number(link.passed_on as f64 / link.failed.max(1) as f64)),
             ]
         };
@@ -267,7 +265,7 @@ impl Cascade {
             vec![
                 ("operation", Value::Text(evaluation.context.texts.get(*operation).to_owned())),
                 ("error", Value::Text(evaluation.context.texts.get(*cause).to_owned())),
-                ("requests", Value::Number(crate::findings::shared::number(*weight))),
+                ("requests", Value::Number(number(*weight))),
             ]
         };
         vec![
@@ -334,21 +332,6 @@ impl Found<'_> {
             evidence,
         }
     }
-}
-
-/// The first minute of the run of minutes, up to `minute`, of which `holds` is true; short pauses do not end it.
-fn run_start(minute: i64, holds: impl Fn(i64) -> bool) -> i64 {
-    let (mut start, mut next, mut pause) = (minute, minute.saturating_sub(MINUTE), 0);
-    // A run is followed back no further than its baseline could still be known.
-    while pause <= MAX_PAUSE && next > minute.saturating_sub(48 * MINUTE) {
-        if holds(next) {
-            (start, pause) = (next, 0);
-        } else {
-            pause += 1;
-        }
-        next -= MINUTE;
-    }
-    start
 }
 
 /// Per entry and callee, the span in whose name a call was made that failed without reaching a span of the callee.

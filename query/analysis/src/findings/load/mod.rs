@@ -2,9 +2,12 @@
 
 mod breaker;
 mod cascade;
+mod hidden_errors;
 mod retry;
+mod sync_chain;
 #[cfg(test)]
 mod testing;
+mod waste;
 
 use super::Detector;
 

@@ -153,4 +153,8 @@ impl Writer<'_> {
     pub(super) fn text(&mut self, text: &str) -> crate::text::Text {
         self.fixture.context.texts.intern(text)
     }
+
+    pub(super) fn peer(&mut self, peer: Peer) -> crate::span::PeerId {
+        self.fixture.context.add_peer(peer)
+    }
 }

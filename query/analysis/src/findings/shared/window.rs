@@ -37,6 +37,24 @@ impl Window {
     }
 }
 
+/// Minutes in which a run of minutes may pause, and the most minutes of one.
+const MAX_PAUSE: i64 = 2;
+const MAX_RUN: i64 = 2 * BASELINE_MINUTES;
+
+/// The first minute of the run of minutes, up to `minute`, of which `holds` is true; short pauses do not end it.
+pub(crate) fn run_start(minute: i64, holds: impl Fn(i64) -> bool) -> i64 {
+    let (mut start, mut next, mut pause) = (minute, minute.saturating_sub(MINUTE), 0);
+    while pause <= MAX_PAUSE && next > minute.saturating_sub(MAX_RUN * MINUTE) {
+        if holds(next) {
+            (start, pause) = (next, 0);
+        } else {
+            pause += 1;
+        }
+        next -= MINUTE;
+    }
+    start
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +65,13 @@ mod tests {
         assert_eq!(window.minutes().collect::<Vec<_>>(), [8 * MINUTE, 9 * MINUTE, 10 * MINUTE]);
         assert_eq!(window.seconds(), 180.0);
         assert_eq!(window.before(), Window { from: -16 * MINUTE, to: 8 * MINUTE });
+    }
+
+    #[test]
+    fn a_run_goes_on_over_short_pauses() {
+        let holding = [0, 1, 2, 6, 8, 9, 10].map(|minute| minute * MINUTE);
+        let starts = |minute: i64| run_start(minute * MINUTE, |minute| holding.contains(&minute)) / MINUTE;
+        assert_eq!((starts(10), starts(2), starts(5)), (6, 0, 0));
+        assert_eq!(run_start(1000 * MINUTE, |_| true) / MINUTE, 1001 - MAX_RUN);
     }
 }

@@ -147,14 +147,14 @@ enum Fate {
 
 fn fate(analysed: &Analysed<'_>, attempt: &Attempt) -> Fate {
     let client = attempt.client.map(|client| analysed.span(client));
-    let cause = client.map_or("", |client| analysed.context.texts.get(client.cause));
+    let cause = client.map_or("", |client| analysed.context.texts.get(client.cause)).to_ascii_lowercase();
     let is_refused = client.is_some_and(|client| client.flags.contains(SpanFlags::SHORT_CIRCUITED));
     if attempt.server.is_some() {
         Fate::Reached
-    } else if is_limiter(cause) {
+    } else if has_any(&cause, &LIMITERS) {
         // A limiter that says no is neither an answer of the callee nor a breaker.
         Fate::Unreachable
-    } else if is_refused {
+    } else if is_refused || has_any(&cause, &BREAKERS) {
         Fate::Refused
     } else if client.is_some_and(|client| client.http_status != 0) {
         Fate::Reached
@@ -165,12 +165,24 @@ fn fate(analysed: &Analysed<'_>, attempt: &Attempt) -> Fate {
     }
 }
 
-/// Whether an error's name is that of a rate limiter or a bulkhead.
-fn is_limiter(cause: &str) -> bool {
-    let cause = cause.to_ascii_lowercase();
-    ["ratelimit", "rate_limit", "rate limit", "bulkhead", "requestnotpermitted", "429", "toomanyrequests"]
-        .iter()
-        .any(|name| cause.contains(name))
+/// Parts of the names of errors of rate limiters and bulkheads, and of circuit breakers, in lower case.
+const LIMITERS: [&str; 9] = [
+    "ratelimit",
+    "rate_limit",
+    "rate limit",
+    "bulkhead",
+    "requestnotpermitted",
+    "toomanyrequests",
+    "semlocked",
+    "semaphore",
+    "throttl",
+];
+const BREAKERS: [&str; 6] =
+    ["circuitbreaker", "circuit_breaker", "circuit breaker", "brokencircuit", "openstate", "openbreaker"];
+
+/// Whether the name of an error, in lower case, has one of some parts.
+fn has_any(cause: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| cause.contains(part))
 }
 
 fn bound(bin: usize) -> i64 {

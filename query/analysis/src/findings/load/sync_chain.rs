@@ -1,0 +1,405 @@
+//! SYNC_CHAIN: services that wait for each other in a long row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    analysed::{Analysed, minute_of},
+    findings::{
+        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        shared::{
+            Additive, Entries, EntryKey, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted,
+            Window, names, number, priority, sql,
+        },
+    },
+    hops::HopKind,
+    paths::Waiting,
+    span::{Kind, ServiceId},
+};
+
+/// Remote hops in a row that are many, and that are very many.
+const MIN_DEPTH: usize = 4;
+const CRITICAL_DEPTH: f64 = 8.0;
+/// Share of the requests of an entry operation that have the chain.
+const MIN_PREVALENCE: f64 = 0.05;
+/// The chain matters if it takes this share of the time of its requests, or if it fails this often and twice as often as
+/// its worst service.
+const MIN_TIME: f64 = 0.5;
+const MIN_FAILURES: f64 = 0.001;
+const TIMES_WORST: f64 = 2.0;
+/// Fewer failures of the services of a chain are chance.
+const FEW_FAILURES: f64 = 5.0;
+/// Failures of the chain, as a share, that weigh as much as all of the time.
+const CRITICAL_FAILURES: f64 = 0.01;
+/// What a fallback that hides failures of the chain does to its magnitude.
+const FALLBACK: f64 = 0.6;
+const WINDOW: i64 = 5;
+/// The most chains a minute, chains of one trace, and services of one chain.
+const MAX_KEYS: usize = 4096;
+const MAX_CHAINS: usize = 16;
+const MAX_LENGTH: usize = 32;
+
+type Chain = Box<[ServiceId]>;
+
+#[derive(Debug, Clone, Default)]
+struct ChainStats {
+    seen: Weighted,
+    priority: u64,
+    /// Fixed-point weight of the requests that failed.
+    failed: u64,
+    /// Weighted nanoseconds of the requests, and per service of the chain: on the critical path, and on the way to it.
+    duration: i128,
+    owned: Vec<i128>,
+    network: Vec<i128>,
+    extent: Extent,
+    exemplars: Exemplars,
+}
+
+impl Additive for ChainStats {
+    fn add(&mut self, other: &Self) {
+        self.seen.add(&other.seen);
+        self.priority = self.priority.saturating_add(other.priority);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.duration += other.duration;
+        add_each(&mut self.owned, &other.owned);
+        add_each(&mut self.network, &other.network);
+        self.extent.add(&other.extent);
+        self.exemplars.add(&other.exemplars);
+    }
+
+    fn extra_size(&self) -> usize {
+        (self.owned.len() + self.network.len()) * 16 + self.exemplars.extra_size() + MAX_LENGTH * 4
+    }
+}
+
+fn add_each(sums: &mut Vec<i128>, parts: &[i128]) {
+    sums.resize(sums.len().max(parts.len()), 0);
+    for (sum, part) in sums.iter_mut().zip(parts) {
+        *sum += part;
+    }
+}
+
+impl ChainStats {
+    /// Share of the time of the requests that the services of the chain behind the first own.
+    fn time_share(&self) -> f64 {
+        let owned: i128 = self.owned.iter().skip(1).sum();
+        if self.duration > 0 { owned as f64 / self.duration as f64 } else { 0.0 }
+    }
+}
+
+/// Requests to a service, and failures that began with it.
+#[derive(Debug, Clone, Default)]
+struct ServiceStats {
+    called: Weighted,
+    began: u64,
+}
+
+impl Additive for ServiceStats {
+    fn add(&mut self, other: &Self) {
+        self.called.add(&other.called);
+        self.began = self.began.saturating_add(other.began);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct SyncChain {
+    entries: Entries,
+    chains: PerMinute<(EntryKey, Chain), ChainStats>,
+    services: PerMinute<ServiceId, ServiceStats>,
+}
+
+impl Default for SyncChain {
+    fn default() -> Self {
+        Self { entries: Entries::default(), chains: PerMinute::new(MAX_KEYS), services: PerMinute::new(MAX_KEYS) }
+    }
+}
+
+impl Detector for SyncChain {
+    fn observe(&mut self, analysed: &Analysed<'_>) {
+        self.entries.observe(analysed);
+        self.count_services(analysed);
+        let rows = Rows::of(analysed);
+        let mut chains: BTreeMap<(u32, Chain), usize> = BTreeMap::new();
+        for leaf in rows.leaves() {
+            let entry = analysed.entry_of[leaf];
+            if analysed.entries[entry as usize].is_fragment || analysed.entries[entry as usize].is_message {
+                continue;
+            }
+            chains.entry((entry, rows.chain(analysed, leaf))).or_insert(leaf);
+            if chains.len() > MAX_CHAINS {
+                chains.pop_last();
+            }
+        }
+        if chains.is_empty() {
+            return;
+        }
+        let owned = owned_by_serving(analysed);
+        for ((entry, chain), leaf) in chains {
+            self.count(analysed, entry, chain, &rows.servers(leaf), &owned);
+        }
+    }
+
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
+        let window = Window::of(evaluation, WINDOW);
+        let sums = self.chains.sums(window);
+        let mut entries: BTreeMap<EntryKey, Vec<(&Chain, &ChainStats)>> = BTreeMap::new();
+        for ((entry, chain), stats) in &sums {
+            entries.entry(*entry).or_default().push((chain, stats));
+        }
+        entries.iter().flat_map(|(entry, chains)| self.of_entry(evaluation, window, entry, chains)).collect()
+    }
+
+    fn forget_before(&mut self, minute: i64) {
+        self.entries.forget_before(minute);
+        self.chains.forget_before(minute);
+        self.services.forget_before(minute);
+    }
+
+    fn size(&self) -> usize {
+        self.entries.size() + self.chains.size() + self.services.size()
+    }
+}
+
+/// How many services in a row wait for each other above and including each span that serves.
+struct Rows {
+    /// 0 for what nobody on the way to the entry waits for.
+    depth: Vec<u32>,
+    above: Vec<u32>,
+    has_below: Vec<bool>,
+}
+
+impl Rows {
+    fn of(analysed: &Analysed<'_>) -> Rows {
+        let count = analysed.trace.len();
+        let mut rows = Rows { depth: vec![0; count], above: vec![0; count], has_below: vec![false; count] };
+        for span in analysed.trace.order().filter(|span| analysed.trace.is_serving(*span)) {
+            if analysed.trace.parent(span).is_none() {
+                rows.depth[span] = 1;
+                continue;
+            }
+            let Some(index) = analysed.hops.index_into(span) else { continue };
+            let hop = &analysed.hops.hops[index];
+            let is_blocking = analysed.paths.waiting.get(index) == Some(&Waiting::Blocking);
+            let Some(parent) = hop.parent.filter(|_| hop.kind == HopKind::Request && is_blocking) else { continue };
+            if rows.depth[parent as usize] > 0 {
+                rows.depth[span] = rows.depth[parent as usize] + 1;
+                rows.above[span] = parent;
+                rows.has_below[parent as usize] = true;
+            }
+        }
+        rows
+    }
+
+    /// The last spans of long rows. Not more than a chain of each could be kept of.
+    fn leaves(&self) -> impl Iterator<Item = usize> + '_ {
+        let is_leaf = |span: &usize| self.depth[*span] as usize > MIN_DEPTH && !self.has_below[*span];
+        (0..self.depth.len()).filter(is_leaf).take(4 * MAX_CHAINS)
+    }
+
+    /// The spans of a row, the entry first.
+    fn servers(&self, leaf: usize) -> Vec<usize> {
+        let mut servers = vec![leaf];
+        let mut span = leaf;
+        while self.depth[span] > 1 {
+            span = self.above[span] as usize;
+            servers.push(span);
+        }
+        servers.reverse();
+        servers.truncate(MAX_LENGTH);
+        servers
+    }
+
+    fn chain(&self, analysed: &Analysed<'_>, leaf: usize) -> Chain {
+        self.servers(leaf).into_iter().map(|span| analysed.service(span as u32)).collect()
+    }
+}
+
+/// Per span that serves, nanoseconds of the critical path that it and the spans it works with own.
+fn owned_by_serving(analysed: &Analysed<'_>) -> Vec<i64> {
+    let mut owned = vec![0; analysed.trace.len()];
+    for (span, exclusive) in analysed.paths.exclusive.iter().enumerate() {
+        owned[analysed.trace.serving(span)] += exclusive;
+    }
+    owned
+}
+
+impl SyncChain {
+    fn count_services(&mut self, analysed: &Analysed<'_>) {
+        for (index, span) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| span.kind == Kind::Server) {
+            let Some(stats) = self.services.at(minute_of(span.start), analysed.service(index as u32)) else { continue };
+            stats.called.count(span.weight);
+            let origin = analysed.errors.origins.get(index).copied().flatten();
+            if origin.is_some_and(|origin| origin.span == Some(index as u32)) {
+                stats.began = stats.began.saturating_add(span.weight);
+            }
+        }
+    }
+
+    fn count(&mut self, analysed: &Analysed<'_>, entry: u32, chain: Chain, servers: &[usize], owned: &[i64]) {
+        let entry = &analysed.entries[entry as usize];
+        let span = analysed.span(entry.span);
+        let Some(stats) = self.chains.at(minute_of(span.start), (EntryKey::of(entry), chain)) else { return };
+        let weight = i128::from(span.weight);
+        stats.seen.count(span.weight);
+        stats.priority = stats.priority.saturating_add(priority(analysed, entry));
+        if span.outcome.is_failure() {
+            stats.failed = stats.failed.saturating_add(span.weight);
+        }
+        // How long a job takes is nobody's wait.
+        if span.kind == Kind::Server {
+            stats.duration += i128::from(span.duration()) * weight;
+            let times: Vec<i128> = servers.iter().map(|server| i128::from(owned[*server]) * weight).collect();
+            add_each(&mut stats.owned, &times);
+        }
+        let network = |server: &usize| {
+            let client = analysed.hops.into(*server).and_then(|hop| hop.wire.or(hop.client));
+            let taken = client.map_or(0, |client| analysed.span(client).duration());
+            i128::from((taken - analysed.trace.spans[*server].duration()).max(0)) * weight
+        };
+        let network: Vec<i128> = servers.iter().map(network).collect();
+        add_each(&mut stats.network, &network);
+        stats.extent.see(span.start, span.end);
+        stats.exemplars.see(analysed.trace.id, span.duration(), span.outcome.is_failure());
+    }
+
+    /// The chains of one entry operation that matter, each as long as possible.
+    fn of_entry(
+        &self,
+        evaluation: &Evaluation<'_>,
+        window: Window,
+        entry: &EntryKey,
+        chains: &[(&Chain, &ChainStats)],
+    ) -> Vec<Candidate> {
+        let requests = self.entries.of(window, entry).requests;
+        let mut longest_first: Vec<&Chain> = chains.iter().map(|(chain, _)| *chain).collect();
+        longest_first.sort_by_key(|chain| (std::cmp::Reverse(chain.len()), (*chain).clone()));
+        let mut taken: BTreeSet<&Chain> = BTreeSet::new();
+        let mut candidates = Vec::new();
+        for chain in longest_first {
+            if taken.iter().any(|longer| longer.starts_with(chain)) {
+                continue;
+            }
+            let mut stats = ChainStats::default();
+            for (_, part) in chains.iter().filter(|(longer, _)| longer.starts_with(chain)) {
+                stats.add(part);
+            }
+            if let Some(candidate) = self.candidate(evaluation, window, *entry, &requests, chain, &stats) {
+                taken.insert(chain);
+                candidates.push(candidate);
+            }
+        }
+        candidates
+    }
+
+    fn candidate(
+        &self,
+        evaluation: &Evaluation<'_>,
+        window: Window,
+        entry: EntryKey,
+        requests: &Weighted,
+        chain: &Chain,
+        stats: &ChainStats,
+    ) -> Option<Candidate> {
+        let depth = chain.len() - 1;
+        let prevalence = requests.interval(stats.seen.weight);
+        let time = stats.time_share();
+        let failing = self.failing(window, chain);
+        let worst = failing.iter().copied().fold(0.0, f64::max);
+        let began: f64 = chain.iter().skip(1).map(|service| number(self.services.sum(window, service).began)).sum();
+        let is_chance = began < FEW_FAILURES;
+        let fails = 1.0 - failing.iter().map(|share| 1.0 - share).product::<f64>();
+        let is_long = depth >= MIN_DEPTH && stats.exemplars.distinct() >= MIN_TRACES;
+        let is_sampled = requests.effective() >= MIN_SAMPLES;
+        let holds = |part: f64| {
+            let fails_often = !is_chance && fails >= part * MIN_FAILURES.max(TIMES_WORST * worst);
+            let matters = time >= part * MIN_TIME || fails_often;
+            is_long && is_sampled && prevalence.0 >= part * MIN_PREVALENCE && matters
+        };
+        if !holds(STAYS) {
+            return None;
+        }
+        let succeeds = 1.0 - stats.seen.share(stats.failed);
+        let doubt = 2.0 * (fails * (1.0 - fails) / stats.seen.effective().max(1.0)).sqrt();
+        let has_fallback = succeeds > 1.0 - fails + doubt;
+        let of_depth = magnitude(depth as f64, MIN_DEPTH as f64, CRITICAL_DEPTH);
+        let names: Vec<String> = chain.iter().map(|service| names::service(evaluation, *service)).collect();
+        Some(Candidate {
+            kind: FindingKind::SyncChain,
+            subkind: None,
+            subject: Subject {
+                text: names.join(" -> "),
+                service: names[0].clone(),
+                target: names.last().cloned(),
+                operation: names::text(evaluation, entry.operation),
+                environment: names::environment(evaluation, entry.service),
+            },
+            method: Method::Measured,
+            impact: requests.share(stats.priority) * time.max((fails / CRITICAL_FAILURES).min(1.0)),
+            magnitude: if has_fallback { of_depth * FALLBACK } else { of_depth },
+            completeness: names::completeness(evaluation, window, chain),
+            at_most: Severity::Critical,
+            fires: holds(1.0),
+            since: stats.extent.first,
+            until: stats.extent.last.min(window.to),
+            evidence: Evidence {
+                measure: depth as f64,
+                threshold: MIN_DEPTH as f64,
+                samples: requests.effective() as u64,
+                details: details(&names, stats, &failing, prevalence, (time, fails), has_fallback),
+                examples: stats.exemplars.traces(),
+                ..Evidence::default()
+            },
+            sql: sql::select(
+                "time, source, target, operation, requests, failures, sync, blocking, network_sum_ns",
+                "edges",
+                window,
+                &[sql::one_of("source", &names), sql::one_of("target", &names), "blocking > 0".to_owned()],
+            ),
+            remedy: remedy(&names, stats),
+        })
+    }
+
+    /// Per service behind the first, the share of the requests to it that fail by its own fault.
+    fn failing(&self, window: Window, chain: &Chain) -> Vec<f64> {
+        let share = |service: &ServiceId| {
+            let stats = self.services.sum(window, service);
+            stats.called.share(stats.began)
+        };
+        chain.iter().skip(1).map(share).collect()
+    }
+}
+
+fn details(
+    names: &[String],
+    stats: &ChainStats,
+    failing: &[f64],
+    prevalence: (f64, f64),
+    (time, fails): (f64, f64),
+    has_fallback: bool,
+) -> Vec<(&'static str, Value)> {
+    let mean_ms = |sum: &i128| *sum as f64 / stats.seen.weight.max(1) as f64 / 1e6;
+    let hop = |index: usize| {
+        vec![
+            ("service", Value::Text(names[index].clone())),
+            ("critical_path_ms", Value::Number(stats.owned.get(index).map_or(0.0, mean_ms))),
+            ("network_ms", Value::Number(stats.network.get(index).map_or(0.0, mean_ms))),
+            ("own_failures", Value::Number(index.checked_sub(1).map_or(0.0, |index| failing[index]))),
+        ]
+    };
+    vec![
+        ("prevalence", Value::Number(prevalence.0)),
+        ("time_share", Value::Number(time)),
+        ("failures", Value::Number(fails)),
+        ("has_fallback", Value::Text(has_fallback.to_string())),
+        ("hops", Value::Rows((0..names.len()).map(hop).collect())),
+    ]
+}
+
+fn remedy(names: &[String], stats: &ChainStats) -> String {
+    let slowest = stats.owned.iter().enumerate().skip(1).max_by_key(|(index, owned)| (**owned, *index));
+    let slowest = slowest.and_then(|(index, _)| names.get(index)).or(names.last()).map_or("", String::as_str);
+    format!("Shorten the chain: cache or merge at {slowest}, and make asynchronous what the answer can do without.")
+}
+
+#[cfg(test)]
+#[path = "sync_chain_tests.rs"]
+mod tests;
