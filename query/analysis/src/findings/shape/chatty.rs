@@ -144,6 +144,7 @@ impl Detector for Chatty {
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let window = Window::of(evaluation, RECENT);
         let sums = self.edges.sums(window);
+        let mut durations: BTreeMap<Text, i128> = BTreeMap::new();
         let candidates = sums.iter().filter_map(|((caller, callee), talk)| {
             let fires = talk.is_chatty(1.0, talk.tail);
             if !fires && !talk.is_chatty(CLOSING, talk.closing_tail) {
@@ -151,9 +152,9 @@ impl Detector for Chatty {
             }
             let mut found = talk.candidate(evaluation, window, *caller, *callee);
             let environment = evaluation.context.service(*caller).environment;
-            let entries = self.entries.total(window, evaluation, environment);
+            let total = || self.entries.total(window, evaluation, environment).duration;
             found.fires = fires;
-            found.impact = talk.critical as f64 / entries.duration.max(1) as f64;
+            found.impact = talk.critical as f64 / (*durations.entry(environment).or_insert_with(total)).max(1) as f64;
             note_overflow(&mut found, self.edges.overflowed());
             Some(found)
         });

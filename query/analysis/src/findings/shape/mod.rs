@@ -3,13 +3,17 @@
 mod calls;
 mod chatty;
 mod cycle;
+mod distributed_monolith;
 mod fanout_burst;
 mod graph;
 mod n_plus_one;
+mod nanoservice;
+mod redundancy;
 mod reentrance;
 mod roles;
 mod seen;
 mod shared_db;
+mod spof;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -25,5 +29,8 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::new(shared_db::SharedDb::new()),
         Box::new(cycle::Cycles::new()),
         Box::new(fanout_burst::FanoutBurst::new()),
+        Box::new(spof::Spof::new()),
+        Box::new(distributed_monolith::DistributedMonolith::new()),
+        Box::new(nanoservice::Nanoservice::new()),
     ]
 }

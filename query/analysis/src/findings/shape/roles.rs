@@ -160,6 +160,34 @@ pub(super) fn is_meant_for_sharing(collection: &str) -> bool {
     has_word(collection, SHARING_WORDS)
 }
 
+const BOUNDARY_WORDS: &[&str] = &[
+    "security",
+    "crypto",
+    "encryption",
+    "signing",
+    "signer",
+    "tokenizer",
+    "hsm",
+    "waf",
+    "firewall",
+    "sandbox",
+    "agent",
+    "cache",
+    "redis",
+    "memcached",
+    "daprd",
+    "dapr",
+    "envoy",
+    "sidecar",
+    "adapter",
+    "isolation",
+];
+
+/// Whether a small service is one on purpose: it keeps something apart, or speaks for another process beside it.
+pub(super) fn is_boundary(context: &Context, service: ServiceId) -> bool {
+    is_infrastructure(context, service) || has_word(context.service_name(service), BOUNDARY_WORDS)
+}
+
 const CURSOR_WORDS: &[&str] = &["getmore", "scroll", "cursor", "fetch"];
 
 /// Whether an operation goes on reading where the one before it stopped.

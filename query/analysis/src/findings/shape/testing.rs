@@ -6,7 +6,7 @@ use crate::{
     peers::PeerMap,
     rollup::{Minutes, Sign, observe},
     skew::Skew,
-    span::{Access, Kind, Peer, Protocol, Span},
+    span::{Access, Kind, Peer, Protocol, Resource, Span},
     testing::{Fixture, MS},
 };
 
@@ -162,6 +162,15 @@ impl Writer<'_> {
         let peer = self.fixture.context.add_peer(peer);
         self.at(id).peer = peer;
         id
+    }
+
+    /// Makes a span run on this host.
+    pub(super) fn run_on(&mut self, id: u64, host: &str) {
+        let host = self.fixture.context.texts.intern(host);
+        let known = self.at(id).resource;
+        let resource = *self.fixture.context.resource(known);
+        let resource = self.fixture.context.add_resource(Resource { host, ..resource });
+        self.at(id).resource = resource;
     }
 
     /// A span that was written before.

@@ -1,6 +1,8 @@
 //! What each detector finds, and what it leaves alone.
 
 mod calls;
+mod cuts;
 mod cycles;
 mod data;
 mod shop;
+mod spof;

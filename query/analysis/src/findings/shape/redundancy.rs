@@ -1,0 +1,128 @@
+//! How many instances of a service there are at one time, and where they run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    analysed::{Analysed, minute_of},
+    findings::shared::{Additive, Extent, PerMinute, Window},
+    span::ServiceId,
+    text::Text,
+};
+
+/// Instances that are seen a minute.
+const MAX_INSTANCES: usize = 16_384;
+/// Instances one after the other that may be restarts. More are processes that live for a request or two, of which there
+/// may be any number at a time.
+const MAX_RESTARTS: usize = 3;
+
+/// When each instance was seen.
+#[derive(Debug)]
+pub(super) struct Instances(PerMinute<(ServiceId, Instance), Extent>);
+
+/// A process of a service and where it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Instance {
+    name: Text,
+    host: Text,
+    zone: Text,
+}
+
+/// What keeps a service up if something goes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redundancy {
+    OneInstance,
+    OneHost,
+    OneZone,
+    /// There are more, or that cannot be told.
+    Enough,
+}
+
+impl Redundancy {
+    pub(super) fn is_lacking(self) -> bool {
+        self != Redundancy::Enough
+    }
+
+    pub(super) fn magnitude(self) -> f64 {
+        if self == Redundancy::OneInstance { 1.0 } else { 0.5 }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Redundancy::OneInstance => "one instance",
+            Redundancy::OneHost => "all instances on one host",
+            Redundancy::OneZone => "all instances in one zone",
+            Redundancy::Enough => "nothing",
+        }
+    }
+}
+
+impl Instances {
+    pub(super) fn new() -> Self {
+        Self(PerMinute::new(MAX_INSTANCES))
+    }
+
+    pub(super) fn observe(&mut self, analysed: &Analysed<'_>) {
+        for span in &analysed.trace.spans {
+            let resource = analysed.context.resource(span.resource);
+            let instance = Instance { name: resource.instance, host: resource.host, zone: resource.zone };
+            if let Some(extent) = self.0.at(minute_of(span.start), (resource.service, instance)) {
+                extent.see(span.start, span.end);
+            }
+        }
+    }
+
+    /// Of each service, by the instances seen in the window. Where instances did not fit, nothing can be told.
+    pub(super) fn redundancy(&self, window: Window) -> BTreeMap<ServiceId, Redundancy> {
+        if self.0.overflowed() > 0 {
+            return BTreeMap::new();
+        }
+        let mut of_service: BTreeMap<ServiceId, BTreeMap<Instance, Extent>> = BTreeMap::new();
+        for ((service, instance), extent) in self.0.sums(window) {
+            of_service.entry(service).or_default().insert(instance, extent);
+        }
+        let all = || of_service.values().flat_map(BTreeMap::keys);
+        let hosts = all().map(|instance| instance.host).collect::<BTreeSet<_>>().len();
+        let zones = all().map(|instance| instance.zone).filter(|zone| !zone.is_none()).collect::<BTreeSet<_>>().len();
+        of_service.iter().map(|(service, instances)| (*service, redundancy(instances, hosts, zones))).collect()
+    }
+
+    pub(super) fn forget_before(&mut self, minute: i64) {
+        self.0.forget_before(minute);
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.0.size()
+    }
+}
+
+/// `hosts` and `zones` are those of the whole system: where all runs in one place, it is not the service that lacks.
+fn redundancy(instances: &BTreeMap<Instance, Extent>, hosts: usize, zones: usize) -> Redundancy {
+    let mut places = instances.keys();
+    let Some(first) = places.next() else { return Redundancy::Enough };
+    if instances.keys().any(|instance| instance.name.is_none()) {
+        return Redundancy::Enough;
+    }
+    if at_one_time(instances.values()) <= 1 {
+        return if instances.len() <= MAX_RESTARTS { Redundancy::OneInstance } else { Redundancy::Enough };
+    }
+    let is_one_host = hosts > 1 && places.clone().all(|instance| instance.host == first.host);
+    let is_one_zone = zones > 1 && !first.zone.is_none() && places.all(|instance| instance.zone == first.zone);
+    match (is_one_host, is_one_zone) {
+        (true, _) => Redundancy::OneHost,
+        (false, true) => Redundancy::OneZone,
+        (false, false) => Redundancy::Enough,
+    }
+}
+
+/// The most of these that hold at one time.
+fn at_one_time<'a>(extents: impl Iterator<Item = &'a Extent>) -> i64 {
+    // A process that ends as another starts may be its own successor.
+    let mut changes: Vec<(i64, i64)> = extents.flat_map(|extent| [(extent.first, 1), (extent.last, -1)]).collect();
+    changes.sort_unstable();
+    let (mut current, mut most) = (0, 0);
+    for (_, change) in changes {
+        current += change;
+        most = most.max(current);
+    }
+    most
+}
