@@ -41,7 +41,7 @@ impl Clock {
         let host = host.bytes().fold(0_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
         let within = |purpose, bound: i64| {
             let width = u128::from(bound.unsigned_abs()) * 2 + 1;
-            (u128::from(hash(knobs, purpose, host)) * width >> 64) as i64 - bound
+            ((u128::from(hash(knobs, purpose, host)) * width) >> 64) as i64 - bound
         };
         // A single host is off by just as much as was asked for.
         let alone = clocks.host.is_some();

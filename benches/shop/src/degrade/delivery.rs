@@ -24,7 +24,7 @@ pub(super) fn delay(batches: &mut [Batch], knobs: &Degradation) {
     }
     for (index, batch) in batches.iter_mut().enumerate() {
         let hash = u128::from(hash(knobs, Purpose::Delay, index as u64));
-        batch.due += (hash * knobs.delay.unsigned_abs() as u128 >> 64) as i64;
+        batch.due += ((hash * u128::from(knobs.delay.unsigned_abs())) >> 64) as i64;
     }
     batches.sort_by_key(|batch| batch.due);
 }

@@ -207,19 +207,19 @@ fn insert_below(telemetry: &mut Telemetry, chosen: impl Fn(&Placed) -> bool, inn
     let family = telemetry.family();
     let parents: Vec<Option<usize>> =
         (0..telemetry.spans.len()).map(|span| family.parent(&telemetry.spans, span)).collect();
-    let mut inserted: Vec<Option<u64>> = vec![None; parents.len()];
-    for index in 0..parents.len() {
-        let outer = &telemetry.spans[index];
-        if chosen(outer) {
-            let mut between = inner(outer);
+    let between: Vec<Option<Placed>> = telemetry
+        .spans
+        .iter()
+        .map(|outer| {
+            let mut between = chosen(outer).then(|| inner(outer))?;
             between.set_parent(outer.key().1);
-            inserted[index] = Some(between.key().1);
-            telemetry.spans.push(between);
-        }
-    }
+            Some(between)
+        })
+        .collect();
     for (child, parent) in parents.into_iter().enumerate() {
-        if let Some(between) = parent.and_then(|parent| inserted[parent]) {
-            telemetry.spans[child].set_parent(between);
+        if let Some(between) = parent.and_then(|parent| between[parent].as_ref()) {
+            telemetry.spans[child].set_parent(between.key().1);
         }
     }
+    telemetry.spans.extend(between.into_iter().flatten());
 }
