@@ -11,6 +11,7 @@ pub mod live;
 pub mod load;
 mod outcome;
 mod random;
+pub mod scenario;
 pub mod send;
 mod shop;
 pub mod telemetry;
@@ -21,8 +22,9 @@ mod truth;
 pub use clock::WallClock;
 pub use outcome::{Fault, Outcome};
 pub use random::{Dice, Latency};
-pub use shop::{Shop, ShopConfig};
+pub use scenario::{Scenario, Scheduled, UnknownScenario};
+pub use shop::{ScheduledFault, Shop, ShopConfig, System};
 pub use truth::{
-    BreakerTruth, EdgeTruth, FindingKind, FindingTruth, MINUTE, OperationTruth, OriginTruth, PathTruth, Totals, Truth,
-    TruthFile, WasteTruth, minute_of,
+    BreakerTruth, EdgeTruth, Expectation, FindingKind, FindingTruth, MINUTE, OperationTruth, OriginTruth, PathTruth,
+    Plan, Totals, Truth, TruthFile, WasteTruth, minute_of,
 };

@@ -1,12 +1,14 @@
 //! The shop as a source of OTLP requests in virtual time.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use crate::{
     engine::{Engine, EngineConfig},
+    random::Dice,
+    scenario::{Place, Scheduled, Stage},
     telemetry::{Batch, Batcher},
-    topology::{self, Topology},
-    truth::Truth,
+    topology::{self, Effect, Shape, Topology},
+    truth::{Plan, Truth},
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -26,6 +28,32 @@ pub struct ShopConfig {
     pub export_interval: i64,
     /// Nanoseconds between the exports of metrics of a process.
     pub metric_interval: i64,
+    /// Which system it is.
+    pub system: System,
+    /// What is wrong with it, and when. In a generated system the seed chooses where.
+    pub scenarios: Vec<Scheduled>,
+    /// What else goes wrong.
+    pub faults: Vec<ScheduledFault>,
+}
+
+/// Who is there and who calls whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// The usual shop.
+    Shop,
+    /// One that this seed makes.
+    Generated { seed: u64, shape: Shape },
+}
+
+/// Something that goes wrong for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduledFault {
+    /// Name of the service, database or outsider.
+    pub target: String,
+    /// What happens to it.
+    pub effect: Effect,
+    /// When, in nanoseconds since the shop opened.
+    pub during: Range<i64>,
 }
 
 impl Default for ShopConfig {
@@ -38,8 +66,45 @@ impl Default for ShopConfig {
             instances: None,
             export_interval: SECOND,
             metric_interval: 15 * SECOND,
+            system: System::Shop,
+            scenarios: Vec::new(),
+            faults: Vec::new(),
         }
     }
+}
+
+/// The system of a configuration, and what its scenarios bring about. A scenario that fits nowhere in a generated
+/// system, and a fault of somebody who is not there, are left out.
+fn stage(config: &ShopConfig) -> (Topology, Vec<Plan>) {
+    let start = config.start_time;
+    let at = |during: &Range<i64>| start.saturating_add(during.start)..start.saturating_add(during.end);
+    let mut topology = match config.system {
+        System::Shop => topology::shop(config.instances),
+        System::Generated { seed, shape } => topology::generated(seed, shape, config.instances),
+    };
+    for fault in &config.faults {
+        topology.afflict(&fault.target, &at(&fault.during), fault.effect);
+    }
+    let mut stage = Stage::new(topology, config.rate);
+    // A system that a seed makes may have a service that much of the time goes to.
+    let usual = Plan { scenario: "usual".to_owned(), during: start..i64::MAX, near_miss: false, expected: Vec::new() };
+    let mut plans = match config.system {
+        System::Shop => Vec::new(),
+        System::Generated { .. } => vec![usual],
+    };
+    for Scheduled { scenario, during } in &config.scenarios {
+        let place = match config.system {
+            System::Shop => Place::in_shop(stage.topology(), scenario.kind),
+            System::Generated { seed, .. } => {
+                let mut dice = Dice::new(seed, 1 + scenario.kind as u64);
+                Place::drawn(stage.topology(), scenario.kind, at(during).start, &mut dice)
+            }
+        };
+        if let Some(place) = place {
+            plans.push(stage.play(*scenario, place, at(during)));
+        }
+    }
+    (stage.finish(), plans)
 }
 
 /// A shop, what it has to send, and what really happened in it.
@@ -56,12 +121,17 @@ pub struct Shop {
 impl Shop {
     /// A shop that has just opened.
     pub fn new(config: &ShopConfig) -> Self {
-        let topology = Arc::new(topology::shop(config.instances));
         let &ShopConfig { seed, rate, start_time, export_interval, metric_interval, .. } = config;
+        let (topology, plans) = stage(config);
+        let topology = Arc::new(topology);
+        let mut truth = Truth::new(Arc::clone(&topology));
+        for plan in plans {
+            truth.expect(plan);
+        }
         Self {
             engine: Engine::new(Arc::clone(&topology), EngineConfig { seed, rate, start_time }),
             batcher: Batcher::new(Arc::clone(&topology), start_time, export_interval, metric_interval),
-            truth: Truth::new(Arc::clone(&topology)),
+            truth,
             now: start_time,
             ready: VecDeque::new(),
             topology,

@@ -76,6 +76,7 @@ struct Ended {
     start: i64,
     end: i64,
     fault: Option<Fault>,
+    was_answered: bool,
     shares: Shares,
 }
 
@@ -286,7 +287,7 @@ impl Engine {
             (Some(fault), None) => Some(Origin::at_peer(node, fault)),
         };
         let (absorbed, drag) = answer.map_or((0, 0), |answer| (answer.absorbed, answer.drag));
-        pending.ended.push(Ended { start: attempt.start, end: self.now, fault, shares });
+        pending.ended.push(Ended { start: attempt.start, end: self.now, fault, was_answered: answered, shares });
         Conclusion { fault, origin, absorbed, drag }
     }
 
@@ -329,6 +330,12 @@ impl Engine {
         for attempt in std::mem::take(&mut pending.open) {
             self.end_attempt(&mut pending, &attempt, Some(Fault::Cancelled), false);
         }
+        let ended_by = |faults: &[Fault]| {
+            let is = |ended: &&Ended| ended.fault.is_some_and(|fault| faults.contains(&fault)) && !ended.was_answered;
+            pending.ended.iter().filter(is).count() as u32
+        };
+        let timeouts = ended_by(&[Fault::Timeout]);
+        let rejected = ended_by(&[Fault::NotPermitted, Fault::Bulkhead]);
         let PendingCall { frame, caller, call, start, attempts, .. } = pending;
         let target = self.node(call.target);
         self.records.called.push(Called {
@@ -339,6 +346,8 @@ impl Engine {
             start,
             end: last_end,
             attempts,
+            timeouts,
+            rejected,
             fault,
         });
         let failed = fault.is_some_and(|fault| fault.outcome().is_failure());

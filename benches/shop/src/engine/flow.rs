@@ -364,6 +364,8 @@ impl Engine {
             start: record.start,
             end: record.end,
             attempts: 1,
+            timeouts: u32::from(record.fault == Some(Fault::Timeout)),
+            rejected: 0,
             fault: record.fault,
         });
         let fault = record.fault?;
@@ -446,6 +448,8 @@ impl Engine {
                 start,
                 end,
                 attempts: 1,
+                timeouts: 0,
+                rejected: 0,
                 fault,
             });
         }

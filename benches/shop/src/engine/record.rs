@@ -205,6 +205,10 @@ pub struct Called {
     pub end: i64,
     /// How many attempts there were.
     pub attempts: u32,
+    /// Attempts that the caller stopped waiting for.
+    pub timeouts: u32,
+    /// Attempts that the caller's breaker or bulkhead turned away.
+    pub rejected: u32,
     /// How the last attempt failed; for a message, how handling it failed.
     pub fault: Option<Fault>,
 }

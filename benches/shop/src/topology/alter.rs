@@ -34,6 +34,8 @@ pub enum Effect {
     Silence { per_mille: u32 },
 }
 
+/// Deeper than any system calls; a circle ends here.
+const DEEPEST: u32 = 16;
 /// The version that [`Effect::Deploy`] deploys.
 const BAD_VERSION: &str = "99.0.0-rc1";
 
@@ -135,8 +137,7 @@ impl Topology {
         }
         while let Some((operation, times, depth)) = todo.pop() {
             *demand.entry(operation).or_default() += times;
-            // Deeper than any system calls; a circle ends here.
-            if depth > 32 {
+            if depth > DEEPEST {
                 continue;
             }
             for (call, more) in expected_calls(self.operation(operation).script_at(time)) {
@@ -146,5 +147,67 @@ impl Topology {
             }
         }
         demand
+    }
+
+    /// The services that an operation calls at this time.
+    pub fn called_by(&self, operation: OperationId, time: i64) -> Vec<ServiceId> {
+        let calls = expected_calls(self.operation(operation).script_at(time));
+        let targets = calls.iter().filter_map(|(call, _)| match call.target {
+            Target::Operation(target) => Some(self.operation(target).service),
+            Target::External(_) => None,
+        });
+        let mut services: Vec<ServiceId> = targets.collect();
+        services.sort_unstable();
+        services.dedup();
+        services
+    }
+
+    /// Whether a service is called, by however many others in between, when this operation is asked for.
+    pub fn reaches(&self, operation: OperationId, service: ServiceId, time: i64) -> bool {
+        self.reached(operation, time).iter().any(|(reached, _)| self.operation(*reached).service == service)
+    }
+
+    /// Most calls in a row from a request from outside to this operation; `None` if none leads there.
+    pub fn depth_of(&self, operation: OperationId, time: i64) -> Option<u32> {
+        let entries = self.entries.iter().flat_map(|entry| self.reached(entry.operation, time));
+        entries.filter(|(reached, _)| *reached == operation).map(|(_, depth)| depth).max()
+    }
+
+    /// A database that a service uses, with one of its collections.
+    pub fn collection_of(&self, service: ServiceId) -> Option<(DataStoreId, &'static str)> {
+        let mut todo: Vec<&[Step]> = Vec::new();
+        for operation in self.operations_of(service) {
+            todo.push(self.operation(operation).script.first());
+        }
+        while let Some(steps) = todo.pop() {
+            for step in steps {
+                match step {
+                    Step::Query(query) if !query.collection.is_empty() => {
+                        return Some((query.store, query.collection));
+                    }
+                    Step::Sometimes { steps, .. } | Step::Repeat { steps, .. } => todo.push(steps),
+                    _ => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// The operations that asking for this one leads to, itself among them, each with its distance.
+    fn reached(&self, operation: OperationId, time: i64) -> Vec<(OperationId, u32)> {
+        let mut reached = Vec::new();
+        let mut todo = vec![(operation, 0)];
+        while let Some((operation, depth)) = todo.pop() {
+            if reached.contains(&(operation, depth)) || depth > DEEPEST {
+                continue;
+            }
+            reached.push((operation, depth));
+            for (call, _) in expected_calls(self.operation(operation).script_at(time)) {
+                if let Target::Operation(target) = call.target {
+                    todo.push((target, depth + 1));
+                }
+            }
+        }
+        reached
     }
 }

@@ -158,6 +158,16 @@ impl Builder {
         self.topology.entries.push(Entry { operation, weight });
     }
 
+    /// What has been built so far.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// What has been built so far, to be changed.
+    pub fn topology_mut(&mut self) -> &mut Topology {
+        &mut self.topology
+    }
+
     /// The topology.
     pub fn finish(self) -> Topology {
         self.topology

@@ -2,6 +2,7 @@
 
 mod alter;
 mod build;
+mod generated;
 mod model;
 mod policy;
 mod script;
@@ -10,6 +11,7 @@ mod timeline;
 
 pub use alter::Effect;
 pub use build::Builder;
+pub use generated::{Shape, generated};
 pub use model::{
     Consumer, Conventions, DataStore, DataStoreId, Endpoint, Entry, External, ExternalId, Health, Instance, InstanceId,
     Language, Operation, OperationId, Service, ServiceId, Topic, TopicId, Topology,

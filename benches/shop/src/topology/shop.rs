@@ -1,19 +1,22 @@
 //! The shop: who is in it, who calls whom, how long things take and how often they go wrong.
 //!
 //! ```text
-//! web, mobile -> gateway -> web-bff -> catalog -> catalog-db, cache
+//! web, mobile -> gateway -> web-bff -> catalog -> catalog-db, catalog-cache
 //!                                   -> search -> catalog
-//!                                   -> recommendation -> catalog
-//!                                   -> auth -> users-db, cache
-//!                                   -> cart -> cache, pricing
-//!                                   -> pricing -> cache
-//!                                   -> inventory -> orders-db
-//!                                   -> checkout -> cart, inventory, pricing, fraud -> auth
-//!                                               -> payment -> api.cards.example
-//!                                               -> orders-db
-//!                                               -> topic orders -> shipping -> api.parcels.example
-//!                                                               -> notification -> auth, api.mail.example
+//!                                   -> recommendation -> recent-views, catalog
+//!                                   -> auth -> users-db, sessions
+//!                                   -> cart -> carts
+//!                                   -> pricing -> prices
+//!                                   -> inventory -> inventory-db
+//!                        -> checkout -> auth, cart, inventory, pricing, fraud -> auth, velocity
+//!                                    -> payment -> api.cards.example
+//!                                    -> orders-db
+//!                                    -> topic orders -> shipping -> shipping-db, api.parcels.example
+//!                                                    -> notification -> auth, api.mail.example
 //! ```
+//!
+//! It is a well-made system: every database belongs to one service, chains are short, retries happen in one layer,
+//! callers wait longer than those they call, and every service has several instances.
 
 mod orders;
 mod storefront;
@@ -32,8 +35,15 @@ pub fn shop(instances_per_service: Option<u32>) -> Topology {
     let stores = Stores {
         orders: builder.store("orders-db", "postgresql", "orders", 5432),
         users: builder.store("users-db", "postgresql", "users", 5432),
+        inventory: builder.store("inventory-db", "postgresql", "inventory", 5432),
+        shipping: builder.store("shipping-db", "postgresql", "shipping", 5432),
         catalog: builder.store("catalog-db", "mongodb", "catalog", 27017),
-        cache: builder.store("cache", "redis", "0", 6379),
+        products: builder.store("catalog-cache", "redis", "0", 6379),
+        sessions: builder.store("sessions", "redis", "0", 6379),
+        carts: builder.store("carts", "redis", "0", 6379),
+        prices: builder.store("prices", "redis", "0", 6379),
+        recent: builder.store("recent-views", "redis", "0", 6379),
+        velocity: builder.store("velocity", "redis", "0", 6379),
     };
     let backend = storefront::backend(&mut builder, &stores);
     let orders = orders::orders(&mut builder, &stores, &backend);
@@ -41,12 +51,19 @@ pub fn shop(instances_per_service: Option<u32>) -> Topology {
     builder.finish()
 }
 
-/// The databases and the cache.
+/// The databases and the caches.
 struct Stores {
     orders: DataStoreId,
     users: DataStoreId,
+    inventory: DataStoreId,
+    shipping: DataStoreId,
     catalog: DataStoreId,
-    cache: DataStoreId,
+    products: DataStoreId,
+    sessions: DataStoreId,
+    carts: DataStoreId,
+    prices: DataStoreId,
+    recent: DataStoreId,
+    velocity: DataStoreId,
 }
 
 /// What the order side and the front call.

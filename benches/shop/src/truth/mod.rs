@@ -3,16 +3,20 @@
 //! A minute is the UTC minute in which a request or message arrived at the service (or, for an edge, in which the
 //! caller began its first attempt), named by its first nanosecond since the Unix epoch.
 
+mod conditions;
+mod flows;
 mod tables;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use conditions::{Expectation, Plan};
 pub use tables::{BreakerTruth, FindingKind, FindingTruth, OriginTruth, PathTruth, WasteTruth};
 
+use flows::Flows;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine::{Called, EdgeKind, Handled, Node, Records},
+    engine::{Called, EdgeKind, Handled, Records},
     outcome::Outcome,
     topology::Topology,
 };
@@ -27,6 +31,8 @@ pub struct Truth {
     totals: Totals,
     operations: BTreeMap<(i64, Arc<str>, Arc<str>), OperationCounts>,
     edges: BTreeMap<(i64, Arc<str>, Arc<str>, EdgeKind), EdgeCounts>,
+    flows: Flows,
+    plans: Vec<Plan>,
 }
 
 /// Counts over the whole run. Unlike those per minute they are never forgotten.
@@ -57,6 +63,8 @@ struct EdgeCounts {
     requests: u64,
     attempts: u64,
     failures: u64,
+    timeouts: u64,
+    rejected: u64,
     duration_sum: u64,
 }
 
@@ -124,6 +132,12 @@ pub struct EdgeTruth {
     pub attempts: u64,
     /// Logical calls whose last attempt failed.
     pub failures: u64,
+    /// Attempts that the caller stopped waiting for.
+    #[serde(default)]
+    pub timeouts: u64,
+    /// Attempts that the caller's breaker or bulkhead turned away.
+    #[serde(default)]
+    pub rejected: u64,
     /// Sum of the times from the first attempt's start to the last one's end, nanoseconds.
     pub duration_sum_ns: u64,
 }
@@ -131,7 +145,19 @@ pub struct EdgeTruth {
 impl Truth {
     /// Nothing has happened yet.
     pub fn new(topology: Arc<Topology>) -> Self {
-        Self { topology, totals: Totals::default(), operations: BTreeMap::new(), edges: BTreeMap::new() }
+        Self {
+            topology,
+            totals: Totals::default(),
+            operations: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            flows: Flows::default(),
+            plans: Vec::new(),
+        }
+    }
+
+    /// Adds a scenario that is going to run.
+    pub fn expect(&mut self, plan: Plan) {
+        self.plans.push(plan);
     }
 
     /// Counts over the whole run.
@@ -150,6 +176,7 @@ impl Truth {
         for called in &records.called {
             self.called(called);
         }
+        self.flows.observe(records, &self.topology);
     }
 
     /// Counts metric data points.
@@ -164,6 +191,7 @@ impl Truth {
         if oldest.is_none_or(|oldest| oldest >= first) {
             return;
         }
+        self.flows.forget_before(first);
         let none: Arc<str> = Arc::from("");
         self.operations = self.operations.split_off(&(first, Arc::clone(&none), Arc::clone(&none)));
         self.edges = self.edges.split_off(&(first, Arc::clone(&none), none, EdgeKind::Sync));
@@ -175,11 +203,11 @@ impl Truth {
             totals: self.totals,
             operations: self.operations.iter().map(|(key, counts)| counts.to_entry(key)).collect(),
             edges: self.edges.iter().map(|(key, counts)| counts.to_entry(key)).collect(),
-            findings: Vec::new(),
-            origins: Vec::new(),
-            paths: Vec::new(),
-            breakers: Vec::new(),
-            waste: Vec::new(),
+            findings: self.findings(),
+            origins: self.flows.origins(&self.topology),
+            paths: self.flows.paths(&self.topology),
+            breakers: self.flows.breakers(&self.topology),
+            waste: self.flows.waste(&self.topology),
         }
     }
 
@@ -197,15 +225,13 @@ impl Truth {
 
     fn called(&mut self, called: &Called) {
         let source = Arc::clone(&self.topology.service(called.source).name);
-        let target: Arc<str> = match called.target {
-            Node::Service(service) => Arc::clone(&self.topology.service(service).name),
-            Node::Store(store) => Arc::from(self.topology.store(store).name),
-            Node::External(external) => Arc::from(self.topology.external(external).host),
-        };
+        let target = flows::node_name(&self.topology, called.target);
         let counts = self.edges.entry((minute_of(called.start), source, target, called.kind)).or_default();
         counts.requests += 1;
         counts.attempts += u64::from(called.attempts);
         counts.failures += u64::from(Outcome::of(called.fault).is_failure());
+        counts.timeouts += u64::from(called.timeouts);
+        counts.rejected += u64::from(called.rejected);
         counts.duration_sum += (called.end - called.start) as u64;
     }
 }
@@ -238,6 +264,8 @@ impl EdgeCounts {
             requests: self.requests,
             attempts: self.attempts,
             failures: self.failures,
+            timeouts: self.timeouts,
+            rejected: self.rejected,
             duration_sum_ns: self.duration_sum,
         }
     }

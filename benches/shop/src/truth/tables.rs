@@ -49,6 +49,29 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// All kinds.
+    pub const ALL: [Self; 19] = [
+        Self::SyncChain,
+        Self::Cascade,
+        Self::HotService,
+        Self::Breaker,
+        Self::RetryStorm,
+        Self::RetryAmplification,
+        Self::Chatty,
+        Self::NPlusOne,
+        Self::SharedDb,
+        Self::Cycle,
+        Self::FanoutBurst,
+        Self::Spof,
+        Self::TimeoutInversion,
+        Self::WastedWork,
+        Self::DistributedMonolith,
+        Self::Nanoservice,
+        Self::GodGateway,
+        Self::HiddenErrors,
+        Self::InstrumentationGap,
+    ];
+
     /// The name in upper case that findings have in tables.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,6 +6,8 @@ mod determinism;
 mod history;
 mod live;
 mod load;
+mod scenarios;
 mod stub;
 mod traces;
 mod truth;
+mod wellmade;

@@ -28,8 +28,8 @@ fn fraud(builder: &mut Builder, stores: &Stores, backend: &Backend) -> Operation
         &[(Fault::Internal, 1_000)],
         vec![
             Step::Call(call(backend.user_profile, 400).optional()),
-            Step::Query(cached(stores.cache, "ZCOUNT", "ZCOUNT velocity:? ? ?")),
-            Step::internal("xgboost.predict", 11_000, 70_000),
+            Step::Query(cached(stores.velocity, "ZCOUNT", "ZCOUNT velocity:? ? ?")),
+            Step::internal("xgboost.predict", 8_000, 50_000),
         ],
     )
 }
@@ -39,18 +39,18 @@ fn payment(builder: &mut Builder) -> OperationId {
         host: "api.cards.example",
         method: "POST",
         path: "/v2/charges",
-        latency: Latency::micros(85_000, 620_000),
-        faults: &[(Fault::Declined, 25_000), (Fault::Internal, 6_000), (Fault::Limited, 2_000)],
+        latency: Latency::micros(50_000, 350_000),
+        faults: &[(Fault::Declined, 25_000), (Fault::Internal, 6_000), (Fault::Limited, 600)],
         slow_percent: Timeline::always(100),
     });
     let service = builder.service("payment", "2.17.1", Language::Java, 8080, 2);
     builder.operation(
         service,
         Endpoint::Http { method: "POST", route: "/charges" },
-        &[(Fault::Internal, 1_500)],
+        &[(Fault::Internal, 900)],
         vec![
             Step::internal("CardVault.resolve", 700, 3_000),
-            Step::Call(call_outside(cards, 1_200).retried(2, 80)),
+            Step::Call(call_outside(cards, 1_200).retried(1, 80).jittered(50)),
             Step::work(300, 1_500),
         ],
     )
@@ -87,11 +87,12 @@ fn checkout(
     let place = builder.operation(
         service,
         Endpoint::Rpc { method: "shop.checkout.v1.CheckoutService/PlaceOrder" },
-        &[(Fault::Invalid, 5_000), (Fault::Internal, 900)],
+        &[(Fault::Invalid, 5_000), (Fault::Internal, 600)],
         vec![
+            Step::Call(call(backend.validate, 250)),
             Step::Call(call(backend.get_cart, 500)),
             Step::together([call(backend.quote, 600), call(backend.reserve, 900), call(score, 500).optional()]),
-            Step::Call(call(charge, 2_500).retried(1, 50)),
+            Step::Call(call(charge, 3_000)),
             Step::Query(insert),
             Step::repeat(1, 4, [Step::Query(items)]),
             Step::Publish(topic),
@@ -103,7 +104,7 @@ fn checkout(
         service,
         Endpoint::Rpc { method: "shop.checkout.v1.CheckoutService/GetOrder" },
         &[(Fault::NotFound, 9_000), (Fault::Internal, 300)],
-        vec![Step::work(100, 500), Step::Query(select)],
+        vec![Step::Call(call(backend.validate, 250)), Step::work(100, 500), Step::Query(select)],
     );
     Orders { place, order }
 }
@@ -113,13 +114,18 @@ fn shipping(builder: &mut Builder, stores: &Stores, topic: TopicId) {
         host: "api.parcels.example",
         method: "POST",
         path: "/labels",
-        latency: Latency::micros(120_000, 800_000),
+        latency: Latency::micros(90_000, 480_000),
         faults: &[(Fault::Internal, 20_000)],
         slow_percent: Timeline::always(100),
     });
     let service = builder.service("shipping", "1.3.12", Language::Python, 8000, 2);
     builder.old_conventions(service);
-    let update = sql(stores.orders, "UPDATE", "orders", "UPDATE orders SET state = %s, tracking = %s WHERE id = %s");
+    let insert = sql(
+        stores.shipping,
+        "INSERT",
+        "shipments",
+        "INSERT INTO shipments (order_id, carrier, tracking) VALUES (%s, %s, %s)",
+    );
     let operation = builder.operation(
         service,
         Endpoint::Consume { topic, group: "shipping" },
@@ -127,7 +133,7 @@ fn shipping(builder: &mut Builder, stores: &Stores, topic: TopicId) {
         vec![
             Step::internal("pick_carrier", 1_500, 8_000),
             Step::Call(call_outside(parcels, 1_500).retried(2, 100)),
-            Step::Query(update),
+            Step::Query(insert),
             Step::Say { event: "order.shipped", body: "parcel label created" },
         ],
     );

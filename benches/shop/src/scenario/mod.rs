@@ -1,0 +1,159 @@
+//! Conditions switched on for a time: each kind of finding, and each nearly.
+//!
+//! A scenario changes what some operations do, or lets something go wrong, at a [`Place`] of a topology. What it brings
+//! about is known from how it is made, and goes into the truth as a [`Plan`].
+
+mod failing;
+mod place;
+mod structural;
+
+use std::{fmt, ops::Range, str::FromStr};
+
+pub use place::Place;
+
+use crate::{
+    topology::{Builder, Topology},
+    truth::{Expectation, FindingKind, Plan},
+};
+
+const NEAR_MISS: &str = "_near_miss";
+
+/// A condition to bring about, or to stay just below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scenario {
+    /// What shall be found.
+    pub kind: FindingKind,
+    /// Whether it stays below the threshold, so that nothing shall be found.
+    pub near_miss: bool,
+}
+
+/// A scenario and when it runs, in nanoseconds since the shop opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheduled {
+    /// What happens.
+    pub scenario: Scenario,
+    /// When.
+    pub during: Range<i64>,
+}
+
+/// A name that no scenario has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no scenario is called `{0}`")]
+pub struct UnknownScenario(String);
+
+impl Scenario {
+    /// One that shall be found.
+    pub fn of(kind: FindingKind) -> Self {
+        Self { kind, near_miss: false }
+    }
+
+    /// One that shall nearly be found.
+    pub fn near_miss(kind: FindingKind) -> Self {
+        Self { kind, near_miss: true }
+    }
+
+    /// The first of two numbers, or the second one for a near miss.
+    fn either<T>(self, real: T, near_miss: T) -> T {
+        if self.near_miss { near_miss } else { real }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let suffix = if self.near_miss { NEAR_MISS } else { "" };
+        write!(formatter, "{}{suffix}", self.kind.as_str().to_lowercase())
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = UnknownScenario;
+
+    /// As in `n_plus_one` and `n_plus_one_near_miss`.
+    fn from_str(name: &str) -> Result<Self, UnknownScenario> {
+        let (kind, near_miss) = name.strip_suffix(NEAR_MISS).map_or((name, false), |kind| (kind, true));
+        let found = FindingKind::ALL.into_iter().find(|other| other.as_str().to_lowercase() == kind);
+        found.map(|kind| Self { kind, near_miss }).ok_or_else(|| UnknownScenario(name.to_owned()))
+    }
+}
+
+/// Switches scenarios on, each at its place. Times are in nanoseconds since the Unix epoch.
+pub(crate) struct Stage {
+    builder: Builder,
+    /// Requests from outside per second.
+    rate: f64,
+}
+
+/// What a scenario has to know.
+struct Scene<'a> {
+    builder: &'a mut Builder,
+    scenario: Scenario,
+    place: Place,
+    during: Range<i64>,
+    rate: f64,
+}
+
+impl Stage {
+    pub(crate) fn new(topology: Topology, rate: f64) -> Self {
+        Self { builder: Builder::resume(topology), rate }
+    }
+
+    pub(crate) fn topology(&self) -> &Topology {
+        self.builder.topology()
+    }
+
+    /// Switches a scenario on, and says what comes of it.
+    pub(crate) fn play(&mut self, scenario: Scenario, place: Place, during: Range<i64>) -> Plan {
+        let (builder, rate) = (&mut self.builder, self.rate);
+        let expected = Scene { builder, scenario, place, during: during.clone(), rate }.play();
+        Plan { scenario: scenario.to_string(), during, near_miss: scenario.near_miss, expected }
+    }
+
+    pub(crate) fn finish(self) -> Topology {
+        self.builder.finish()
+    }
+}
+
+impl Scene<'_> {
+    fn play(&mut self) -> Vec<Expectation> {
+        match self.scenario.kind {
+            FindingKind::SyncChain => self.sync_chain(),
+            FindingKind::Cascade => self.cascade(),
+            FindingKind::HotService => self.hot_service(),
+            FindingKind::Breaker => self.breaker(),
+            FindingKind::RetryStorm => self.retry_storm(),
+            FindingKind::RetryAmplification => self.retry_amplification(),
+            FindingKind::Chatty => self.chatty(),
+            FindingKind::NPlusOne => self.n_plus_one(),
+            FindingKind::SharedDb => self.shared_db(),
+            FindingKind::Cycle => self.cycle(),
+            FindingKind::FanoutBurst => self.fanout_burst(),
+            FindingKind::Spof => self.spof(),
+            FindingKind::TimeoutInversion => self.timeout_inversion(),
+            FindingKind::WastedWork => self.wasted_work(),
+            FindingKind::DistributedMonolith => self.distributed_monolith(),
+            FindingKind::Nanoservice => self.nanoservice(),
+            FindingKind::GodGateway => self.god_gateway(),
+            FindingKind::HiddenErrors => self.hidden_errors(),
+            FindingKind::InstrumentationGap => self.instrumentation_gap(),
+        }
+    }
+
+    fn caller(&self) -> String {
+        self.builder.topology().service(self.place.caller).name.to_string()
+    }
+
+    fn callee(&self) -> String {
+        self.builder.topology().service(self.place.callee).name.to_string()
+    }
+
+    /// A finding about one service.
+    fn about(&self, service: String) -> Vec<Expectation> {
+        vec![Expectation { kind: self.scenario.kind, service, target: None, operation: None }]
+    }
+
+    /// A finding about the edge from the caller to the callee.
+    fn about_edge(&self) -> Vec<Expectation> {
+        let (service, target) = (self.caller(), Some(self.callee()));
+        vec![Expectation { kind: self.scenario.kind, service, target, operation: None }]
+    }
+}
