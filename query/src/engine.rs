@@ -27,8 +27,10 @@ use tokio::{
 use crate::{
     admission::{Admission, Admitted},
     classify::{execution_error, planning_error},
+    computed::{Computation, compute, input_plans},
     cooperative::cooperative,
     error::{EngineError, QueryError},
+    functions::Tables,
     limits::Limits,
     memory::QueryMemory,
     registry::TablesOnly,
@@ -48,7 +50,7 @@ const OVERDUE_GRACE: Duration = Duration::from_secs(1);
 /// Answers SQL statements, each over one snapshot of all tables, within [`Limits`].
 #[derive(Debug)]
 pub struct Engine {
-    tables: Tables,
+    source: Source,
     limits: Limits,
     clock: Arc<dyn Clock>,
     shared: SessionState,
@@ -58,7 +60,7 @@ pub struct Engine {
 }
 
 #[derive(Debug)]
-enum Tables {
+enum Source {
     Live(Arc<Store>),
     Fixed(Snapshot),
 }
@@ -82,7 +84,7 @@ impl Engine {
     /// Over a store that is being written to: every query sees what was acknowledged before it began.
     pub fn new(store: Arc<Store>, limits: Limits, clock: Arc<dyn Clock>) -> Result<Arc<Engine>, EngineError> {
         let object_store = store.snapshot().object_store();
-        Self::build(Tables::Live(store), TablesOnly::new(object_store), limits, clock)
+        Self::build(Source::Live(store), TablesOnly::new(object_store), limits, clock)
     }
 
     /// Over one snapshot, such as that of [`spandrel_store::open_read_only`].
@@ -92,11 +94,11 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Engine>, EngineError> {
         let object_store = snapshot.object_store();
-        Self::build(Tables::Fixed(snapshot), TablesOnly::new(object_store), limits, clock)
+        Self::build(Source::Fixed(snapshot), TablesOnly::new(object_store), limits, clock)
     }
 
     fn build(
-        tables: Tables,
+        source: Source,
         registry: TablesOnly,
         limits: Limits,
         clock: Arc<dyn Clock>,
@@ -107,7 +109,7 @@ impl Engine {
             memory: Arc::new(GreedyMemoryPool::new(limits.total_memory)),
             admission: Admission::new(&limits),
             workers: Workers::new(limits.threads).map_err(EngineError::Threads)?,
-            tables,
+            source,
             limits,
             clock,
         }))
@@ -147,6 +149,33 @@ impl Engine {
         Ok(QueryStream::new(schema, messages, worker, counters, started, overdue, self.limits.time))
     }
 
+    /// Makes a computation over one snapshot, within the limits of a query.
+    pub(crate) async fn compute<C: Computation>(
+        &self,
+        computation: impl FnOnce(&Tables) -> C,
+    ) -> Result<C::Output, QueryError> {
+        let admitted = self.admission.admit().await?;
+        let deadline = tokio::time::Instant::now() + self.limits.time;
+        let timed_out = QueryError::TimedOut { limit: self.limits.time };
+        let counters = Arc::new(ScanCounters::default());
+        let memory_limit = self.limits.query_memory.min(self.limits.total_memory);
+        let memory = Arc::new(QueryMemory::new(self.memory.clone(), memory_limit));
+        let snapshot = self.snapshot();
+        let state = query_state(&self.shared, &snapshot, self.now_ns(), memory, &counters)
+            .map_err(|error| planning_error(&error, memory_limit))?;
+        let computation = computation(&Tables::new(&snapshot, &counters));
+        let mut work = self.workers.spawn(async move {
+            let _admitted = admitted;
+            let inputs = input_plans(&computation.inputs()?, &state).await?;
+            compute(computation.start(), &inputs, state.task_ctx()).await
+        });
+        match timeout_at(deadline, &mut work.0).await {
+            Ok(Ok(output)) => output.map_err(|error| execution_error(&error, memory_limit)),
+            Ok(Err(_)) => Err(QueryError::Internal { message: "an analysis ended abnormally".to_owned() }),
+            Err(_) => Err(timed_out),
+        }
+    }
+
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -167,9 +196,9 @@ impl Engine {
     }
 
     fn snapshot(&self) -> Snapshot {
-        match &self.tables {
-            Tables::Live(store) => store.snapshot(),
-            Tables::Fixed(snapshot) => snapshot.clone(),
+        match &self.source {
+            Source::Live(store) => store.snapshot(),
+            Source::Fixed(snapshot) => snapshot.clone(),
         }
     }
 }

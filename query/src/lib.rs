@@ -4,8 +4,10 @@
 //! Start reading at [`Engine`].
 
 mod admission;
+mod analysis;
 pub mod api;
 mod classify;
+mod computed;
 mod cooperative;
 mod engine;
 mod error;

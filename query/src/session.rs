@@ -64,7 +64,7 @@ pub(crate) fn query_state(
     let schema = MemorySchemaProvider::new();
     let tables = functions::Tables::new(snapshot, counters);
     for table in Table::ALL {
-        schema.register_table(table.name().to_owned(), tables.provider(table))?;
+        schema.register_table(table.name().to_owned(), tables.provider(table)?)?;
     }
     let catalog = MemoryCatalogProvider::new();
     catalog.register_schema(SCHEMA, Arc::new(schema))?;
@@ -76,7 +76,7 @@ pub(crate) fn query_state(
         .with_catalog_list(Arc::new(catalogs))
         .build();
     state.execution_props_mut().query_execution_start_time = Some(chrono::DateTime::from_timestamp_nanos(now_ns));
-    for (name, function) in functions::table_functions(&tables, now_ns) {
+    for (name, function) in functions::table_functions(&tables, now_ns)? {
         state.register_udtf(name, function);
     }
     Ok(state)

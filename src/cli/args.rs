@@ -27,6 +27,10 @@ pub(crate) enum Command {
     Sql(SqlArgs),
     /// Print the spans of one trace as a tree.
     Trace(TraceArgs),
+    /// Print the service graph of a range, an edge a line, or how two ranges differ.
+    Graph(GraphArgs),
+    /// Print what is wrong with the shape of the system: what is open, or what a range shows.
+    Findings(FindingsArgs),
     /// Send spans to any OTLP endpoint at a given rate and measure how it copes.
     Load(LoadArgs),
     /// Check or describe the configuration.
@@ -147,6 +151,59 @@ pub(crate) struct TraceArgs {
     /// Read this data directory instead, with no server.
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// Beginning of the range: RFC 3339, or relative as in `now-1h`.
+    #[arg(long, value_name = "TIME", default_value = "now-1h")]
+    pub(crate) from: String,
+    /// End of the range, not in it.
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub(crate) to: String,
+    /// Beginning of another range: print what is different in the range since then.
+    #[arg(long, value_name = "TIME", requires = "compare_to")]
+    pub(crate) compare_from: Option<String>,
+    /// End of the other range.
+    #[arg(long, value_name = "TIME", requires = "compare_from")]
+    pub(crate) compare_to: Option<String>,
+    /// Server to ask.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:16686", env = "SPANDREL_URL")]
+    pub(crate) url: String,
+    /// Read this data directory instead, with no server.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Form of the result.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
+    pub(crate) format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FindingsArgs {
+    /// Beginning of the range to evaluate; without one, what the server found as it came in is printed.
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub(crate) from: Option<String>,
+    /// End of the range, not in it.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) to: Option<String>,
+    /// Only findings of this kind, such as `N_PLUS_ONE`.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Those that are over, too.
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) all: bool,
+    /// With evidence and SQL.
+    #[arg(long)]
+    pub(crate) evidence: bool,
+    /// Server to ask.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:16686", env = "SPANDREL_URL")]
+    pub(crate) url: String,
+    /// Read this data directory instead, with no server.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Form of the result.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
+    pub(crate) format: OutputFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,8 @@
 
 mod config;
 mod demo;
+mod findings;
+mod graph;
 mod import;
 mod load;
 mod serve;
@@ -10,6 +12,8 @@ mod trace;
 
 pub(crate) use config::{config_check, config_reference};
 pub(crate) use demo::demo;
+pub(crate) use findings::findings;
+pub(crate) use graph::graph;
 pub(crate) use import::import;
 pub(crate) use load::load;
 pub(crate) use serve::serve;
@@ -62,6 +66,11 @@ fn configuration(args: &ServeArgs, environment: &BTreeMap<String, String>) -> an
 /// A runtime for the work of a command.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// `text` as a literal of SQL.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Prints a line of a command's result. A reader that went away ends the command quietly.

@@ -42,15 +42,20 @@ pub(crate) fn sql(args: &SqlArgs) -> anyhow::Result<()> {
             statement
         }
     };
-    let format = output::Format::from(args.format);
+    print(&statement, &args.url, args.data_dir.as_deref(), args.format)
+}
+
+/// Prints the result of a statement, from a server or over a data directory.
+pub(super) fn print(statement: &str, url: &str, data_dir: Option<&Path>, format: OutputFormat) -> anyhow::Result<()> {
+    let format = output::Format::from(format);
     runtime()?.block_on(async {
-        match &args.data_dir {
+        match data_dir {
             Some(data_dir) => {
                 let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-                quiet(over_directory(data_dir, &statement, format, &mut out).await)?;
+                quiet(over_directory(data_dir, statement, format, &mut out).await)?;
                 quiet(out.flush().map_err(anyhow::Error::from))
             }
-            None => quiet(over_server(&args.url, &statement, format).await),
+            None => quiet(over_server(url, statement, format).await),
         }
     })
 }

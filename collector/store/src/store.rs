@@ -25,6 +25,7 @@ use crate::{
     config::StoreConfig,
     disk::DiskGuard,
     error::{AppendError, CloseError, OpenError, Overload, SealError, Unhealthy},
+    follow::Follower,
     meter::{ByteMeter, Reservation},
     open::{self, Opened},
     per_table::PerTable,
@@ -155,6 +156,11 @@ impl Store {
         Ok(PendingAppend { table, batch, bytes, payload, payload_checksum, keys, held, queued, reply })
     }
 
+    /// Sees what is appended to these tables from here on, up to `max_bytes` ahead of being taken.
+    pub fn follow(&self, tables: &[Table], max_bytes: usize) -> Follower {
+        self.context.tables.followers.add(tables, max_bytes)
+    }
+
     /// One instant over all tables (V-1). Cheap.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.context.tables.view(), self.object_store.clone())
@@ -184,6 +190,7 @@ impl Store {
             Some(writer) => spawn_blocking(move || writer.join().is_ok()).await.unwrap_or(false),
             None => true,
         };
+        self.context.tables.followers.close();
         self.stop.send_replace(true);
         let worker = self.worker.lock().take();
         if let Some(worker) = worker

@@ -21,7 +21,7 @@ pub struct Entry {
     pub operation: Text,
     /// The span names a parent that is not there: part of a request, not a request of its own.
     pub is_fragment: bool,
-    /// It handles a message.
+    /// It handles or fetches messages.
     pub is_message: bool,
 }
 
@@ -114,7 +114,7 @@ pub fn entries(trace: &Trace, context: &Context) -> (Vec<Entry>, Vec<u32>) {
                     service: context.resource(found.resource).service,
                     operation: found.operation,
                     is_fragment: trace.is_orphan(span),
-                    is_message: found.kind == Kind::Consumer || trace.role(span) == Role::Handle,
+                    is_message: matches!(trace.role(span), Role::Handle | Role::Receive | Role::Settle),
                 });
             }
         }

@@ -6,7 +6,7 @@
 //! | [`operation`] | the name of an operation |
 //! | [`sketch`], [`red`] | latency percentiles that merge exactly; requests, failures, durations |
 //! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
-//! | [`input`] | from rows of the `spans` table to spans |
+//! | [`input`] | spans from Arrow batches |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
 //! | [`skew`] | how far the clocks of hosts are apart |
@@ -14,7 +14,6 @@
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
-//! | [`statistics`] | how sure a measured share is |
 //! | [`findings`] | detectors and findings |
 //! | [`graph`] | the service graph, and what differs between two |
 //! | [`analyzer`] | all of that as spans come in |

@@ -5,8 +5,8 @@ use spandrel_proto::model::Outcome;
 
 use crate::{
     context::Context,
-    span::{Kind, Link, Peer, Protocol, Resource, Service, Span, SpanFlags, WEIGHT_ONE},
-    text::Text,
+    span::{Kind, Link, MessageStep, Peer, Protocol, Resource, Service, Span, SpanFlags, WEIGHT_ONE},
+    text::{Text, Texts},
     trace::Trace,
 };
 
@@ -65,6 +65,54 @@ impl Fixture {
             resend: 0,
         });
         self.spans.last_mut().expect("a span was pushed above")
+    }
+
+    /// Names the operation of the last span.
+    pub(crate) fn named(&mut self, operation: &str) -> &mut Span {
+        let operation = self.context.texts.intern(operation);
+        let span = self.spans.last_mut().expect("a span was added before");
+        span.operation = operation;
+        span
+    }
+
+    /// What the last span says of the other side.
+    pub(crate) fn peer(&mut self, change: impl FnOnce(&mut Peer, &mut Texts)) -> &mut Span {
+        let span = self.spans.last_mut().expect("a span was added before");
+        let mut peer = *self.context.peer(span.peer);
+        change(&mut peer, &mut self.context.texts);
+        span.peer = self.context.add_peer(peer);
+        span
+    }
+
+    /// Makes the last span a step of messaging over `topic` of Kafka.
+    pub(crate) fn message(&mut self, step: MessageStep, topic: &str) -> &mut Span {
+        self.peer(|peer, texts| {
+            let (system, collection) = (texts.intern("kafka"), texts.intern(topic));
+            *peer = Peer { protocol: Protocol::Messaging, step, system, collection, ..*peer };
+        })
+    }
+
+    /// Makes the last span a query of `system` at `address`.
+    pub(crate) fn query(&mut self, system: &str, address: &str, namespace: &str) -> &mut Span {
+        self.peer(|peer, texts| {
+            let (system, address, namespace) = (texts.intern(system), texts.intern(address), texts.intern(namespace));
+            *peer = Peer { protocol: Protocol::Database, system, address, namespace, ..*peer };
+        })
+    }
+
+    /// Makes the last span an HTTP call of `address`.
+    pub(crate) fn http(&mut self, address: &str, port: u16) -> &mut Span {
+        self.peer(|peer, texts| {
+            *peer = Peer { protocol: Protocol::Http, address: texts.intern(address), port, ..*peer };
+        })
+    }
+
+    /// Links the last span to spans, given as trace and span ids.
+    pub(crate) fn linked(&mut self, links: &[(u128, u64)]) -> &mut Span {
+        let span = self.spans.last_mut().expect("a span was added before");
+        let links = links.iter().map(|(trace_id, span_id)| Link { trace_id: *trace_id, span_id: *span_id });
+        span.links = Some(links.collect());
+        span
     }
 
     /// The trace of all spans.

@@ -35,7 +35,7 @@ impl CorrelationsFunction {
 
     fn records(&self, table: Table, from: i64, to: i64) -> Result<LogicalPlan> {
         let time = col(table.time_column());
-        LogicalPlanBuilder::scan(table.name(), provider_as_source(self.tables.provider(table)), None)?
+        LogicalPlanBuilder::scan(table.name(), provider_as_source(self.tables.provider(table)?), None)?
             .filter(time.clone().gt_eq(timestamp(from)).and(time.clone().lt(timestamp(to))))?
             .filter(col("correlation_id").is_not_null())?
             .project(vec![col("correlation_id"), col("trace_id"), time.alias("time")])?

@@ -1,10 +1,10 @@
-//! Latency sketches in SQL: `hdr_sketch`, `hdr_merge`, `hdr_quantile`.
+//! Latency sketches in SQL: `hdr_sketch`, `hdr_merge`, `hdr_quantile`, `hdr_count_below`.
 
 use std::sync::Arc;
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, PrimitiveArray},
-    datatypes::{DataType, FieldRef, Float64Type, Int64Type},
+    datatypes::{ArrowPrimitiveType, DataType, FieldRef, Float64Type, Int64Type},
 };
 use datafusion::{
     common::{Result, ScalarValue, exec_err},
@@ -165,44 +165,74 @@ pub(super) struct HdrQuantile {
 
 impl HdrQuantile {
     pub(super) fn new() -> Self {
-        let arguments = vec![DataType::Binary, DataType::Float64];
-        Self { signature: Signature::exact(arguments, Volatility::Immutable) }
+        Self { signature: Signature::exact(vec![DataType::Binary, DataType::Float64], Volatility::Immutable) }
     }
 }
 
-impl ScalarUDFImpl for HdrQuantile {
-    fn name(&self) -> &str {
-        "hdr_quantile"
-    }
+/// `hdr_count_below(sketch BINARY, limit_ns BIGINT)`: how many (BIGINT) of the durations are at most `limit_ns`
+/// nanoseconds. Null for a null sketch or limit.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct HdrCountBelow {
+    signature: Signature,
+}
 
-    fn signature(&self) -> &Signature {
-        &self.signature
+impl HdrCountBelow {
+    pub(super) fn new() -> Self {
+        Self { signature: Signature::exact(vec![DataType::Binary, DataType::Int64], Volatility::Immutable) }
     }
+}
 
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int64)
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let sketches = columns[0].as_binary::<i32>();
-        let shares = columns[1].as_primitive::<Float64Type>();
-        let mut quantiles = PrimitiveArray::<Int64Type>::builder(sketches.len());
-        for (sketch, share) in sketches.iter().zip(shares) {
-            let (Some(sketch), Some(share)) = (sketch, share) else {
-                quantiles.append_null();
-                continue;
-            };
-            if !(0.0..=1.0).contains(&share) {
-                return exec_err!("hdr_quantile: the quantile {share} is not between 0 and 1");
+macro_rules! sketch_function {
+    ($function:ty, $name:literal, $argument:ty, $value:expr) => {
+        impl ScalarUDFImpl for $function {
+            fn name(&self) -> &str {
+                $name
             }
-            let quantile = Sketch::from_bytes(sketch).map_err(sketch_error)?.quantile(share);
-            quantiles.append_option(quantile.map(|nanos| i64::try_from(nanos).unwrap_or(i64::MAX)));
+
+            fn signature(&self) -> &Signature {
+                &self.signature
+            }
+
+            fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+                Ok(DataType::Int64)
+            }
+
+            fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+                of_sketches::<$argument>(&arguments, $value)
+            }
         }
-        let quantiles: ArrayRef = Arc::new(quantiles.finish());
-        if arguments.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_))) {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&quantiles, 0)?));
-        }
-        Ok(ColumnarValue::Array(quantiles))
+    };
+}
+
+sketch_function!(HdrQuantile, "hdr_quantile", Float64Type, |sketch, share| {
+    if !(0.0..=1.0).contains(&share) {
+        return exec_err!("hdr_quantile: the quantile {share} is not between 0 and 1");
     }
+    Ok(sketch.quantile(share))
+});
+sketch_function!(HdrCountBelow, "hdr_count_below", Int64Type, |sketch, limit| {
+    Ok(Some(u64::try_from(limit).map_or(0, |limit| sketch.count_below(limit))))
+});
+
+/// `value` of each sketch and argument, null where one of them is.
+fn of_sketches<T: ArrowPrimitiveType>(
+    arguments: &ScalarFunctionArgs,
+    value: impl Fn(Sketch, T::Native) -> Result<Option<u64>>,
+) -> Result<ColumnarValue> {
+    let columns = ColumnarValue::values_to_arrays(&arguments.args)?;
+    let sketches = columns[0].as_binary::<i32>();
+    let mut values = PrimitiveArray::<Int64Type>::builder(sketches.len());
+    for (sketch, argument) in sketches.iter().zip(columns[1].as_primitive::<T>()) {
+        let (Some(sketch), Some(argument)) = (sketch, argument) else {
+            values.append_null();
+            continue;
+        };
+        let value = value(Sketch::from_bytes(sketch).map_err(sketch_error)?, argument)?;
+        values.append_option(value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)));
+    }
+    let values: ArrayRef = Arc::new(values.finish());
+    if arguments.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_))) {
+        return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?));
+    }
+    Ok(ColumnarValue::Array(values))
 }

@@ -10,6 +10,7 @@
 //! | `hdr_sketch(duration_ns [, weight])` | aggregate | a latency sketch, binary |
 //! | `hdr_merge(sketch)` | aggregate | one sketch of many |
 //! | `hdr_quantile(sketch, q)` | scalar | nanoseconds |
+//! | `hdr_count_below(sketch, limit_ns)` | scalar | how many durations are at most that |
 
 mod aggregate;
 mod arguments;
@@ -24,18 +25,19 @@ use std::sync::Arc;
 
 use datafusion::{
     catalog::{TableFunctionImpl, TableProvider},
-    common::ScalarValue,
+    common::{Result, ScalarValue},
     logical_expr::{AggregateUDF, Expr, ScalarUDF, lit},
 };
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
-use crate::table::{ScanCounters, SnapshotTable};
+use crate::table::{ScanCounters, SnapshotTable, latest_findings, latest_revision};
 
 /// The scalar functions.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         Arc::new(ScalarUDF::new_from_impl(hdr::HdrQuantile::new())),
+        Arc::new(ScalarUDF::new_from_impl(hdr::HdrCountBelow::new())),
         Arc::new(ScalarUDF::new_from_impl(operation::OperationName::new())),
     ]
 }
@@ -61,20 +63,35 @@ impl Tables {
         Self { snapshot: snapshot.clone(), counters: counters.clone() }
     }
 
-    pub(crate) fn provider(&self, table: Table) -> Arc<dyn TableProvider> {
-        Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()))
+    /// The table as users see it: without rows that later ones replaced.
+    pub(crate) fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>> {
+        let all = Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()));
+        match table {
+            Table::Findings => latest_findings(all),
+            rollup if Table::ROLLUPS.contains(&rollup) => latest_revision(all),
+            _ => Ok(all),
+        }
+    }
+
+    /// The table as the analysis reads it.
+    pub(crate) fn unpresented(&self, table: Table) -> Arc<dyn TableProvider> {
+        Arc::new(SnapshotTable::unpresented(table, self.snapshot.clone(), self.counters.clone()))
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 }
 
 /// The table functions over the tables of one snapshot, with their names.
-pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
-    vec![
-        ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)))),
-        ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans), now_ns))),
+pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Result<Vec<(&'static str, Arc<dyn TableFunctionImpl>)>> {
+    Ok(vec![
+        ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)?))),
+        ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans)?, now_ns))),
         ("correlations", Arc::new(correlations::CorrelationsFunction::new(tables.clone(), now_ns))),
-    ]
+    ])
 }
 
-fn timestamp(time_ns: i64) -> Expr {
+pub(crate) fn timestamp(time_ns: i64) -> Expr {
     lit(ScalarValue::TimestampNanosecond(Some(time_ns), Some("UTC".into())))
 }

@@ -12,9 +12,13 @@ mod exposed;
 mod files;
 mod filter;
 mod hot;
+mod latest;
 mod present;
 mod provider;
 mod prune;
+mod stored;
 
 pub use exposed::exposed_schema;
+pub(crate) use latest::{latest_findings, latest_revision};
 pub(crate) use provider::{ScanCounters, SnapshotTable, store_url};
+pub(crate) use stored::stored_form;

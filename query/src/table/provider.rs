@@ -70,6 +70,11 @@ impl SnapshotTable {
     pub(crate) fn new(table: Table, snapshot: Snapshot, counters: Arc<ScanCounters>) -> Self {
         Self { table, snapshot, exposed: exposed_schema(table), scanned: scanned_schema(table), counters }
     }
+
+    /// With ids as bytes, which [`super::stored_form`] makes the stored form of.
+    pub(crate) fn unpresented(table: Table, snapshot: Snapshot, counters: Arc<ScanCounters>) -> Self {
+        Self { table, snapshot, exposed: scanned_schema(table), scanned: scanned_schema(table), counters }
+    }
 }
 
 #[async_trait]

@@ -161,6 +161,9 @@ async fn sketches_merge_in_sql() {
     assert_eq!(fixture.rows(whole).await, fixture.rows(merged).await);
     let weighted = "SELECT hdr_quantile(hdr_sketch(column1, column2), 0.5) FROM (VALUES (1, 1.0), (5, 3.0), (9, 1.0))";
     assert_eq!(fixture.rows(weighted).await, json!([[5]]));
+    let below = "SELECT hdr_count_below(hdr_sketch(column1, column2), 5), hdr_count_below(NULL, 5) \
+                 FROM (VALUES (1, 1.0), (5, 3.0), (9, 1.0))";
+    assert_eq!(fixture.rows(below).await, json!([[4, null]]));
     let nothing =
         "SELECT hdr_sketch(duration_ns), hdr_quantile(hdr_sketch(duration_ns), 0.5) FROM spans WHERE name = 'x'";
     assert_eq!(fixture.rows(nothing).await, json!([[null, null]]));
@@ -168,6 +171,7 @@ async fn sketches_merge_in_sql() {
     for (sql, mentioned) in [
         ("SELECT hdr_quantile(X'00ff', 0.5)", "sketch"),
         ("SELECT hdr_quantile(hdr_sketch(duration_ns), 99.0) FROM spans", "between 0 and 1"),
+        ("SELECT hdr_count_below(X'00ff', 1)", "sketch"),
         ("SELECT hdr_sketch(DISTINCT duration_ns), count(DISTINCT name) FROM spans", "DISTINCT"),
     ] {
         let error = fixture.error(sql).await.to_string();

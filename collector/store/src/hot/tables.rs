@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use spandrel_proto::model::Table;
 
 use super::{HotBatch, HotBuffer, SealUnit};
-use crate::{meter::ByteMeter, per_table::PerTable, snapshot::DataFile};
+use crate::{follow::Followers, meter::ByteMeter, per_table::PerTable, snapshot::DataFile};
 
 /// Rows of one record of the log.
 #[derive(Debug)]
@@ -54,11 +54,16 @@ pub(crate) struct Tables {
     states: RwLock<PerTable<TableState>>,
     /// Bytes of rows in memory, those on their way into the log included (B-1).
     pub(crate) meter: Arc<ByteMeter>,
+    pub(crate) followers: Followers,
 }
 
 impl Tables {
     pub(crate) fn new(hot_max_bytes: usize) -> Self {
-        Self { states: RwLock::new(PerTable::from_fn(|_| TableState::default())), meter: ByteMeter::new(hot_max_bytes) }
+        Self {
+            states: RwLock::new(PerTable::from_fn(|_| TableState::default())),
+            meter: ByteMeter::new(hot_max_bytes),
+            followers: Followers::default(),
+        }
     }
 
     /// Makes rows visible, all of them at once. Only one thread does that, in sequence order.
@@ -66,6 +71,7 @@ impl Tables {
         if rows.is_empty() {
             return;
         }
+        self.followers.tell(&rows);
         let arrived = Instant::now();
         self.meter.add(rows.iter().map(|rows| rows.bytes).sum());
         let mut states = self.states.write();

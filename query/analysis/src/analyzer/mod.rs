@@ -12,7 +12,7 @@ mod open;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::record_batch::RecordBatch;
 
@@ -43,11 +43,14 @@ pub struct Options {
     pub max_trace_bytes: usize,
     /// Minutes in memory, and as many that are waited for. Traces that would take more are not counted.
     pub max_minutes: usize,
+    /// Only minutes that begin in `[from, to)` are counted: of traces at the edges of a range that is read, others are
+    /// not whole.
+    pub range: Option<(i64, i64)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { quiet_ns: 60_000_000_000, max_trace_bytes: 256 << 20, max_minutes: 4000 }
+        Self { quiet_ns: 60_000_000_000, max_trace_bytes: 256 << 20, max_minutes: 4000, range: None }
     }
 }
 
@@ -119,7 +122,7 @@ impl Analyzer {
     pub fn push_requests(&mut self, batch: &RecordBatch) -> Result<(), ReadError> {
         let mut minutes = Minutes::new();
         observe_requests(&mut minutes, &mut self.context, batch)?;
-        for (time, minute) in minutes {
+        for (time, minute) in minutes.into_iter().filter(|(time, _)| is_within(self.options.range, *time)) {
             let is_here = time >= self.horizon || self.minutes.contains_key(&time);
             let of = if is_here { &mut self.minutes } else { &mut self.pending };
             if !of.contains_key(&time) && of.len() >= self.options.max_minutes {
@@ -161,18 +164,25 @@ impl Analyzer {
         self.late.ids()
     }
 
-    /// Takes in all spans of a trace of [`Analyzer::late_traces`]: rows of `spans`, of which others are left out. What
-    /// they change is counted the next time that traces are closed.
+    /// Takes in all spans of some of [`Analyzer::late_traces`]: rows of `spans`, of which those of other traces are left
+    /// out. What they change is counted the next time that traces are closed.
     ///
     /// What was counted before is what the earlier spans give; where peers or clocks have become known since, edges to
     /// them may differ from what was counted.
-    pub fn correct(&mut self, trace_id: u128, batches: &[RecordBatch]) -> Result<(), InputError> {
+    pub fn correct(&mut self, trace_ids: &[u128], batches: &[RecordBatch]) -> Result<(), InputError> {
+        let mut traces: BTreeMap<u128, Vec<Span>> = trace_ids.iter().map(|trace_id| (*trace_id, Vec::new())).collect();
         let mut spans = Vec::new();
         for batch in batches {
             self.reader.read(batch, &mut self.context, &mut spans)?;
+            for span in spans.drain(..) {
+                if let Some(trace) = traces.get_mut(&span.trace_id) {
+                    trace.push(span);
+                }
+            }
         }
-        spans.retain(|span| span.trace_id == trace_id);
-        self.correct_with(trace_id, spans);
+        for (trace_id, spans) in traces {
+            self.correct_with(trace_id, spans);
+        }
         Ok(())
     }
 
@@ -281,6 +291,11 @@ impl Analyzer {
 
     fn correct_with(&mut self, trace_id: u128, spans: Vec<Span>) {
         let Some((before, late)) = self.late.part(trace_id, spans) else { return };
+        let size: usize = before.iter().chain(&late).map(Span::size).sum();
+        if size > self.options.max_trace_bytes {
+            self.activity.refused += late.len() as u64;
+            return;
+        }
         if late.is_empty() {
             return;
         }
@@ -325,6 +340,10 @@ impl Analyzer {
         for (open, spans, trace) in built {
             self.count(open, spans, trace);
         }
+        if let Some((from, to)) = self.options.range {
+            self.minutes = self.minutes.split_off(&from);
+            self.minutes.split_off(&to);
+        }
     }
 
     fn count(&mut self, open: Open, spans: Vec<Span>, trace: Trace) {
@@ -346,7 +365,8 @@ impl Analyzer {
 
     /// Whether the minutes of a trace can be counted in.
     fn place(&self, open: &Open) -> Place {
-        let touched = touched(open.all_spans());
+        let mut touched = touched(open.all_spans());
+        touched.retain(|time| is_within(self.options.range, *time));
         let wanted: Vec<i64> =
             touched.iter().copied().filter(|time| *time < self.horizon && !self.minutes.contains_key(time)).collect();
         let missing = touched.iter().filter(|time| !self.minutes.contains_key(time)).count();
@@ -396,6 +416,10 @@ enum Place {
     Wanted(Vec<i64>),
     /// There are too many minutes.
     None,
+}
+
+fn is_within(range: Option<(i64, i64)>, time: i64) -> bool {
+    range.is_none_or(|(from, to)| (from..to).contains(&time))
 }
 
 /// The minutes that spans begin or are busy in, ascending.

@@ -15,7 +15,7 @@ use crate::{
 const SECOND: i64 = 1_000_000_000;
 
 fn options() -> Options {
-    Options { quiet_ns: 10 * SECOND, max_trace_bytes: 1 << 20, max_minutes: 100 }
+    Options { quiet_ns: 10 * SECOND, max_trace_bytes: 1 << 20, max_minutes: 100, range: None }
 }
 
 /// An analyzer whose context is that of a fixture.
@@ -175,6 +175,35 @@ fn minutes_have_a_bound() {
 }
 
 #[test]
+fn only_minutes_of_the_range_are_counted() {
+    let mut fixture = Fixture::default();
+    for trace in 0..5 {
+        let start = i64::try_from(trace).unwrap() * 60_000;
+        fixture.span((1, 0), Kind::Server, "shop", (start, start + 100_000)).trace_id = trace + 1;
+    }
+    let all = at_once(&fixture);
+    let range = Some((MINUTE, 3 * MINUTE));
+    let mut analyzer = analyzer(&fixture, Options { range, max_minutes: 2, ..options() }, Vec::new());
+    for spans in [&fixture.spans[..3], &fixture.spans[3..]] {
+        analyzer.push(spans.to_vec(), 0);
+        analyzer.close_all();
+    }
+    assert_eq!(analyzer.minutes().keys().copied().collect::<Vec<_>>(), [MINUTE, 2 * MINUTE]);
+    assert_eq!(counts(&analyzer), all[1..3]);
+    assert_eq!(analyzer.activity().refused, 0);
+}
+
+#[test]
+fn traces_that_are_too_large_to_be_corrected_are_not() {
+    let fixture = pair();
+    let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
+    serve(&mut analyzer, &fixture.spans);
+    assert_eq!((analyzer.late_traces(), analyzer.open_traces(), analyzer.activity().refused), (vec![], 0, 1));
+}
+
+#[test]
 fn minutes_touched_are_those_of_starts_and_busy_time() {
     let touched_by = |times: &[(i64, i64)]| {
         let mut fixture = Fixture::default();
@@ -203,7 +232,7 @@ proptest! {
     ) {
         let straight = spans.fixture();
         let fixture = spans.shuffled(seed).fixture();
-        let bounds = Options { max_trace_bytes: if is_tight { 3000 } else { 1 << 20 }, ..options() };
+        let bounds = Options { max_trace_bytes: if is_tight { 12_000 } else { 1 << 20 }, ..options() };
         let mut analyzer = analyzer(&fixture, bounds, Vec::new());
         let mut cuts = cuts;
         cuts.sort_unstable();

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use arrow::{
-    array::{BooleanArray, RecordBatch},
-    compute::filter_record_batch,
-};
+use arrow::record_batch::RecordBatch;
 use spandrel_proto::model::Table;
 
 use super::{
@@ -15,7 +12,7 @@ use super::{
 use crate::{
     context::{Context, Evidence, NodeId, NodeKind},
     hops::HopKind,
-    rollup::{Calls, Columns, EdgeStats, OperationStats, ReadError, View, nanoseconds, read},
+    rollup::{Calls, EdgeStats, OperationStats, ReadError, View, nanoseconds, read, rows_within},
     span::Protocol,
     text::Text,
 };
@@ -71,10 +68,7 @@ impl GraphBuilder {
     /// Adds rows of `table`: `edges` or `operations`, or their hourly ones. Of a bucket, only rows of the greatest revision
     /// may be given.
     pub fn push(&mut self, table: Table, batch: &RecordBatch) -> Result<(), ReadError> {
-        let times = Columns { table, batch }.longs("time")?;
-        let is_within: BooleanArray =
-            times.iter().map(|time| Some(time.is_some_and(|time| (self.from..self.to).contains(&time)))).collect();
-        let within = filter_record_batch(batch, &is_within).expect("the filter has a value for each row");
+        let within = rows_within(table, batch, self.from..self.to)?;
         let part = read(&[(table, within)], &mut self.context)?;
         for (key, stats) in &part.operations {
             let node = self.context.service_node(key.service);

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
     peers::PeerMap,
-    span::{Access, Peer, Protocol, ServiceId},
+    span::{Access, Link, PeerId, Protocol, ServiceId, Span},
     text::Text,
     trace::{NONE, Role, Trace},
 };
@@ -32,6 +32,7 @@ impl Hops {
             attempts: Vec::new(),
             servers: Vec::new(),
             links: Vec::new(),
+            tries: Vec::new(),
         };
         let mut retries = Retries::default();
         for span in 0..trace.len() {
@@ -56,7 +57,9 @@ pub(super) struct Builder<'a> {
     /// Attempts and servers with the hop they belong to.
     pub(super) attempts: Vec<(u32, Attempt)>,
     pub(super) servers: Vec<(u32, u32)>,
-    pub(super) links: Vec<(u32, crate::span::Link)>,
+    pub(super) links: Vec<(u32, Link)>,
+    /// Scratch space.
+    tries: Vec<u32>,
 }
 
 impl Builder<'_> {
@@ -149,7 +152,6 @@ impl Builder<'_> {
         let node = Node { kind: NodeKind::Client, name, namespace: Text::NONE, environment };
         let visitor = self.context.add_node(node, evidence);
         let mut hop = self.of_server(span, visitor, HopKind::Entry);
-        hop.flags.insert(HopFlags::CLIENT_MISSING);
         if orphan {
             hop.flags.insert(HopFlags::ORPHAN);
         }
@@ -157,16 +159,15 @@ impl Builder<'_> {
     }
 
     fn add_call(&mut self, call: usize, retries: &mut Retries) {
-        let tries = self.calls.tries(call);
+        let mut tries = std::mem::take(&mut self.tries);
+        self.calls.tries(call, &mut tries);
         let index = self.hops.len() as u32;
         let peer = self.calls.peer(call, self.trace, self.context);
         let first_server = tries.iter().find_map(|client| self.calls.servers(*client as usize).first().copied());
         let mut hop = match first_server {
-            Some(server) => self.to_server(call, server as usize, &peer),
-            None => self.to_peer(call, &peer),
+            Some(server) => self.served(call, server as usize, peer),
+            None => self.unserved(call, peer),
         };
-        hop.protocol = peer.protocol;
-        hop.access = peer.access;
         let first_attempt = self.attempts.len();
         let first_hop_server = self.servers.len();
         for client in &tries {
@@ -175,45 +176,51 @@ impl Builder<'_> {
         let attempts = &self.attempts[first_attempt..];
         if tries.len() > 1 {
             hop.outcome = outcome_of(&self.trace.spans[call], attempts);
-            if attempts.windows(2).any(|pair| pair[1].1.start < pair[0].1.end - TOLERANCE) {
+            if is_hedged(attempts) {
                 hop.flags.insert(HopFlags::HEDGED);
             }
-        } else if call != tries[0] as usize && is_unsaid(&self.trace.spans[call]) {
+        } else if is_unsaid(&self.trace.spans[call]) {
             hop.outcome = self.trace.spans[tries[0] as usize].outcome;
         }
+        self.tries = tries;
         self.hops.push(hop);
         self.split_services(index, first_hop_server);
         retries.join(self, call, index);
     }
 
-    fn to_server(&mut self, call: usize, server: usize, peer: &Peer) -> Hop {
-        let callee = self.service(server);
-        let caller = self.service(call);
+    fn served(&mut self, call: usize, server: usize, peer: PeerId) -> Hop {
+        let (caller, callee) = (self.service(call), self.service(server));
+        let peer = self.context.peer(peer);
         if callee != caller {
             self.peers.learn(caller, peer, callee);
         }
-        let mut hop = self.of_client(call, self.context.service_node(callee), HopKind::Request);
-        hop.operation = self.trace.spans[server].operation;
-        hop
+        Hop {
+            protocol: peer.protocol,
+            access: peer.access,
+            operation: self.trace.spans[server].operation,
+            ..self.of_client(call, self.context.service_node(callee), HopKind::Request)
+        }
     }
 
-    fn to_peer(&mut self, call: usize, peer: &Peer) -> Hop {
-        let peer_id = self.context.add_peer(*peer);
-        let callee = self.peers.resolve(self.service(call), peer_id, self.context);
-        let mut hop = self.of_client(call, callee.node, callee.kind);
-        hop.flags.insert(callee.flags);
-        if peer.protocol == Protocol::Database {
-            hop.schema = peer.namespace;
+    fn unserved(&mut self, call: usize, peer: PeerId) -> Hop {
+        let callee = self.peers.resolve(self.service(call), peer, self.context);
+        let peer = self.context.peer(peer);
+        let is_query = peer.protocol == Protocol::Database;
+        Hop {
+            protocol: peer.protocol,
+            access: peer.access,
+            schema: if is_query { peer.namespace } else { Text::NONE },
+            flags: callee.flags,
+            ..self.of_client(call, callee.node, callee.kind)
         }
-        hop
     }
 
     /// The servers of one client span are one try, but for a mesh that tried them one after the other.
-    fn push_tries(&mut self, hop: u32, client: u32, flags_of: &mut Hop) {
+    fn push_tries(&mut self, index: u32, client: u32, hop: &mut Hop) {
         let servers = self.calls.servers(client as usize);
-        self.servers.extend(servers.iter().map(|server| (hop, *server)));
+        self.servers.extend(servers.iter().map(|server| (index, *server)));
         if servers.len() > 1 {
-            flags_of.flags.insert(HopFlags::MULTI_SERVER);
+            hop.flags.insert(HopFlags::MULTI_SERVER);
         }
         let spans = &self.trace.spans;
         let in_turn = servers.len() > 1
@@ -223,17 +230,17 @@ impl Builder<'_> {
             });
         if !in_turn {
             let attempt = self.attempt(Some(client), servers.first().copied());
-            self.attempts.push((hop, attempt));
+            self.attempts.push((index, attempt));
             return;
         }
         for server in servers {
             let by_server = self.attempt(None, Some(*server));
-            self.attempts.push((hop, Attempt { client: Some(client), ..by_server }));
+            self.attempts.push((index, Attempt { client: Some(client), ..by_server }));
         }
     }
 
     /// Servers of other services than the first (mirrored traffic) have hops of their own, so that each hop has one
-    /// callee. Who called is then known from the parent only.
+    /// callee; the client span is that of the first.
     fn split_services(&mut self, hop: u32, from: usize) {
         let callee = self.hops[hop as usize].callee;
         let mut others = Vec::new();
@@ -248,7 +255,6 @@ impl Builder<'_> {
             let caller = self.hops[hop as usize].caller;
             let mut other = self.of_server(server as usize, caller, HopKind::Request);
             other.parent = self.hops[hop as usize].parent;
-            other.flags.insert(HopFlags::CLIENT_MISSING);
             other.flags.insert(HopFlags::MULTI_SERVER);
             others.push((other, server));
         }
@@ -261,12 +267,16 @@ impl Builder<'_> {
     fn add_publish(&mut self, call: usize) {
         let index = self.hops.len() as u32;
         let peer = self.calls.peer(call, self.trace, self.context);
+        let peer = *self.context.peer(peer);
         let topic = self.topic(&peer, call);
         let mut hop = self.of_client(call, topic, HopKind::Publish);
         hop.protocol = Protocol::Messaging;
-        for client in self.calls.tries(call) {
-            self.push_tries(index, client, &mut hop);
+        let mut tries = std::mem::take(&mut self.tries);
+        self.calls.tries(call, &mut tries);
+        for client in &tries {
+            self.push_tries(index, *client, &mut hop);
         }
+        self.tries = tries;
         self.hops.push(hop);
     }
 
@@ -301,18 +311,22 @@ fn run_of<T>(owner: u32, next: &mut u32, owned: &[(u32, T)]) -> std::ops::Range<
 }
 
 /// Whether the span's outcome is only what follows from its saying nothing.
-fn is_unsaid(span: &crate::span::Span) -> bool {
+fn is_unsaid(span: &Span) -> bool {
     span.http_status == 0 && matches!(span.outcome, Outcome::Cancelled | Outcome::Unknown)
 }
 
+/// Whether tries, in order of start, were on their way at the same time.
+fn is_hedged(attempts: &[(u32, Attempt)]) -> bool {
+    attempts.windows(2).any(|pair| pair[1].1.start < pair[0].1.end - TOLERANCE)
+}
+
 /// What came of tries: what the span around them says, else of hedged ones the best, else the last.
-fn outcome_of(around: &crate::span::Span, attempts: &[(u32, Attempt)]) -> Outcome {
+fn outcome_of(around: &Span, attempts: &[(u32, Attempt)]) -> Outcome {
     if around.outcome.is_failure() || around.http_status != 0 {
         return around.outcome;
     }
     let last = attempts.iter().max_by_key(|(_, attempt)| (attempt.end, attempt.start));
-    let hedged = attempts.windows(2).any(|pair| pair[1].1.start < pair[0].1.end - TOLERANCE);
-    match hedged && attempts.iter().any(|(_, attempt)| attempt.outcome == Outcome::Ok) {
+    match is_hedged(attempts) && attempts.iter().any(|(_, attempt)| attempt.outcome == Outcome::Ok) {
         true => Outcome::Ok,
         false => last.map_or(around.outcome, |(_, attempt)| attempt.outcome),
     }

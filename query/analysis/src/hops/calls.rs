@@ -2,7 +2,7 @@
 
 use crate::{
     context::Context,
-    span::{Kind, Link, MessageStep, Peer, Protocol, ServiceId, Span, SpanFlags},
+    span::{Kind, Link, MessageStep, Peer, PeerId, Protocol, ServiceId, Span, SpanFlags},
     text::Text,
     trace::{Groups, NONE, Role, Trace},
 };
@@ -96,9 +96,9 @@ impl Calls {
         self.servers.of(call)
     }
 
-    /// The calls on the network that `call` consists of, in order of start; itself if none stands in it.
-    pub(super) fn tries(&self, call: usize) -> Vec<u32> {
-        let mut tries = Vec::new();
+    /// Sets `tries` to the calls on the network that `call` consists of, in order of start; itself if none stands in it.
+    pub(super) fn tries(&self, call: usize, tries: &mut Vec<u32>) {
+        tries.clear();
         let mut rest = vec![call as u32];
         while let Some(span) = rest.pop() {
             let before = rest.len();
@@ -107,18 +107,21 @@ impl Calls {
                 tries.push(span);
             }
         }
-        tries
     }
 
     /// What the spans of a call say of its peer: what it is, the outer ones know; where it went, the inner ones.
-    pub(super) fn peer(&self, call: usize, trace: &Trace, context: &Context) -> Peer {
-        let mut peer = *context.peer(trace.spans[call].peer);
+    pub(super) fn peer(&self, call: usize, trace: &Trace, context: &mut Context) -> PeerId {
+        let own = trace.spans[call].peer;
+        if self.wire(call) == call {
+            return own;
+        }
+        let mut peer = *context.peer(own);
         let mut span = call;
         while let Some(inner) = self.folded(span).next() {
             span = inner as usize;
             peer = merged(&peer, context.peer(trace.spans[span].peer));
         }
-        peer
+        context.add_peer(peer)
     }
 
     fn folded(&self, span: usize) -> impl DoubleEndedIterator<Item = u32> + '_ {

@@ -1,12 +1,12 @@
 //! Messages: from a service to a topic, and from the topic to each service that handles them. Each context that a message
 //! was created in is one delivery.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Hop, HopFlags, HopKind, build::Builder, calls::Calls};
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
-    span::{Link, MessageStep, Peer, ServiceId},
+    span::{Link, MessageStep, Peer, Protocol, ServiceId},
     text::Text,
     trace::{Role, Trace},
 };
@@ -55,14 +55,12 @@ fn leave_out_fetched(trace: &Trace, context: &Context, deliveries: &mut [bool]) 
     if !(0..trace.len()).any(|span| deliveries[span] && fetches(span)) {
         return;
     }
-    let handled: std::collections::HashSet<(ServiceId, Link)> = (0..trace.len())
+    let handled: HashSet<(ServiceId, Link)> = (0..trace.len())
         .filter(|span| deliveries[*span] && !fetches(*span))
         .flat_map(|span| links(span).map(move |link| (service(span), *link)))
         .collect();
-    for span in 0..trace.len() {
-        if deliveries[span] && fetches(span) && links(span).any(|link| handled.contains(&(service(span), *link))) {
-            deliveries[span] = false;
-        }
+    for (span, delivery) in deliveries.iter_mut().enumerate() {
+        *delivery &= !fetches(span) || !links(span).any(|link| handled.contains(&(service(span), *link)));
     }
 }
 
@@ -155,7 +153,10 @@ impl Builder<'_> {
 
     fn delivery(&mut self, span: usize, producer: Option<usize>) -> Hop {
         let own = *self.context.peer(self.trace.spans[span].peer);
-        let published = producer.map(|producer| (producer, self.calls.peer(producer, self.trace, self.context)));
+        let published = producer.map(|producer| {
+            let peer = self.calls.peer(producer, self.trace, self.context);
+            (producer, *self.context.peer(peer))
+        });
         let topic = match published {
             Some((producer, sent)) if own.collection.is_none() || own.collection == sent.collection => {
                 self.topic(&sent, producer)
@@ -163,7 +164,7 @@ impl Builder<'_> {
             _ => self.topic(&own, span),
         };
         let mut hop = self.of_server(span, topic, HopKind::Deliver);
-        hop.protocol = crate::span::Protocol::Messaging;
+        hop.protocol = Protocol::Messaging;
         hop
     }
 

@@ -5,7 +5,7 @@ mod columns;
 mod resources;
 mod shapes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod values;
 
 use std::hash::{DefaultHasher, Hasher};

@@ -266,11 +266,18 @@ fn operation<'a>(columns: &Columns<'a>, row: usize, attributes: &Attributes<'a>,
 fn address<'a>(columns: &Columns<'a>, row: usize, attributes: &Attributes<'a>) -> (&'a str, u16) {
     let address = columns.server_address.at(row);
     let port = columns.server_port.at(row).and_then(|port| u16::try_from(port).ok());
-    if let (false, Some(port)) = (address.is_empty(), port) {
+    if address.is_empty() {
+        let (host, url_port) = values::host_and_port(values::authority(attributes.url_full));
+        return (host, port.unwrap_or(url_port));
+    }
+    if let Some(port) = port {
         return (address, port);
     }
-    let (host, url_port) = values::host_of_url(attributes.url_full);
-    (if address.is_empty() { host } else { address }, port.unwrap_or(url_port))
+    // Some write the port into the address, others only into the URL.
+    match values::host_and_port(address) {
+        (_, 0) => (address, values::host_and_port(values::authority(attributes.url_full)).1),
+        address => address,
+    }
 }
 
 /// The first word of the operation, else of the summary, else of the query.

@@ -155,17 +155,22 @@ pub(super) fn access(word: &str) -> Access {
     }
 }
 
-/// Host and port of a URL. No port is 0.
-pub(super) fn host_of_url(url: &str) -> (&str, u16) {
-    let Some((_, rest)) = url.split_once("://") else { return ("", 0) };
+/// Host and port of a URL, without user and password.
+pub(super) fn authority(url: &str) -> &str {
+    let Some((_, rest)) = url.split_once("://") else { return "" };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if let Some((host, port)) = host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+/// `host:port` or `[host]:port` in two. No port is 0.
+pub(super) fn host_and_port(text: &str) -> (&str, u16) {
+    if let Some((host, port)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         return (host, port.strip_prefix(':').and_then(|port| port.parse().ok()).unwrap_or(0));
     }
-    match host.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().unwrap_or(0)),
-        None => (host, 0),
+    match text.split_once(':').map(|(host, port)| (host, port.parse())) {
+        Some((host, Ok(port))) => (host, port),
+        Some((host, Err(_))) if text.ends_with(':') => (host, 0),
+        _ => (text, 0),
     }
 }
 
@@ -253,4 +258,51 @@ pub(super) fn is_inconsistent(trace_state: &str, trace_id: u128) -> bool {
     let low = trace_id as u64 & ((1 << 56) - 1);
     let randomness = sub_key("rv:").filter(|text| text.len() == 14).and_then(digits).unwrap_or(low);
     randomness < threshold << (4 * (14 - length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_from_urls() {
+        for (url, expected) in [
+            ("http://cart:8080/x", ("cart", 8080)),
+            ("https://user:secret@api.example.com?x=1", ("api.example.com", 0)),
+            ("http://[fd00::1]:9000/", ("fd00::1", 9000)),
+            ("http://[fd00::1]", ("fd00::1", 0)),
+            ("http://cart:", ("cart", 0)),
+            ("/relative", ("", 0)),
+            ("", ("", 0)),
+        ] {
+            assert_eq!(host_and_port(authority(url)), expected, "{url}");
+        }
+        assert_eq!(host_and_port("fd00::1"), ("fd00::1", 0));
+        assert_eq!(host_and_port("cart:99999"), ("cart:99999", 0));
+    }
+
+    #[test]
+    fn scopes_are_what_an_address_is_asked_for() {
+        assert_eq!(
+            [rpc_service("shop.Cart/Get"), rpc_service("/shop.Cart/Get"), rpc_service("Get")],
+            ["shop.Cart", "shop.Cart", ""]
+        );
+        assert_eq!(["/a/b", "/a", "/", "", "a/b"].map(first_segment), ["/a", "/a", "/", "", "a"]);
+    }
+
+    #[test]
+    fn thresholds_that_do_not_fit_the_trace_are_told() {
+        for (trace_state, trace_id, expected) in [
+            ("", 0, false),
+            ("ot=th:8", 0x80_0000_0000_0000, false),
+            ("ot=th:8", 0x7f_ffff_ffff_ffff, true),
+            ("a=b, ot=rv:90000000000000;th:8", 0, false),
+            ("ot=rv:10000000000000;th:8", u128::MAX, true),
+            ("ot=th:0", 0, false),
+            ("ot=th:xyz", 0, false),
+            ("ot=th:123456789012345", 0, false),
+        ] {
+            assert_eq!(is_inconsistent(trace_state, trace_id), expected, "{trace_state}");
+        }
+    }
 }

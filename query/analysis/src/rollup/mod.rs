@@ -13,7 +13,6 @@ mod rows;
 mod tests;
 
 pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
-pub(crate) use columns::Columns;
 pub use columns::ReadError;
 pub use examples::Examples;
 pub(crate) use examples::hash;
@@ -21,7 +20,8 @@ pub use minute::{
     CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };
 pub use observe::observe;
-pub use read::read;
+pub(crate) use read::rows_within;
+pub use read::{read, read_minute};
 pub use requests::observe_requests;
 pub(crate) use rows::nanoseconds;
 pub use rows::{edge_kind, hourly_rows, rows};

@@ -67,6 +67,17 @@ impl Tally<'_> {
         self.minutes.entry(minute_of(time)).or_default()
     }
 
+    /// Nanoseconds that a call was in progress in the minute of its start. Those of later minutes go to `change`, with the
+    /// minute and the time from which on it was in progress there.
+    fn busy_elsewhere(&mut self, seen: &Seen, mut change: impl FnMut(&mut Minute, i64, i64)) -> i64 {
+        let mut minutes = busy_minutes(seen.start, seen.end);
+        let at_start = minutes.next().map_or(0, |(_, busy)| busy);
+        for (minute, busy) in minutes {
+            change(self.minute(minute), minute, busy);
+        }
+        at_start
+    }
+
     fn operations(&mut self) {
         let analysed = self.analysed;
         let mut self_times = vec![0_i64; analysed.trace.len()];
@@ -96,15 +107,15 @@ impl Tally<'_> {
             return;
         }
         let key = OperationKey { service: analysed.service(index), operation: span.operation, view };
-        // Busy time first: of the call's own minute it is the last to be taken away, so the key is dropped once.
-        for (minute, busy) in busy_minutes(seen.start, seen.end) {
-            self.minute(minute).change_operation(key, |stats| {
-                stats.see(seen.start.max(minute));
+        let busy = self.busy_elsewhere(&seen, |minute, since, busy| {
+            minute.change_operation(key, |stats| {
+                stats.see(since);
                 sign.sum(&mut stats.calls.busy, busy, seen.weight);
             });
-        }
+        });
         self.minute(seen.start).change_operation(key, |stats| {
             stats.see(seen.start);
+            sign.sum(&mut stats.calls.busy, busy, seen.weight);
             change_calls(&mut stats.calls, &mut stats.examples, &seen, analysed.trace.id, sign);
             sign.sum(&mut stats.self_time, self_time, seen.weight);
             if is_entry {
@@ -164,14 +175,15 @@ impl Tally<'_> {
         let (trace_id, sign) = (self.analysed.trace.id, self.sign);
         let Hop { kind, protocol, operation, schema, .. } = *hop;
         let key = EdgeKey { source, target, kind, protocol, operation, schema, view };
-        for (minute, busy) in busy_minutes(seen.start, seen.end) {
-            self.minute(minute).change_edge(key, |stats| {
-                stats.see(seen.start.max(minute));
+        let busy = self.busy_elsewhere(seen, |minute, since, busy| {
+            minute.change_edge(key, |stats| {
+                stats.see(since);
                 sign.sum(&mut stats.calls.busy, busy, seen.weight);
             });
-        }
+        });
         self.minute(seen.start).change_edge(key, |stats| {
             stats.see(seen.start);
+            sign.sum(&mut stats.calls.busy, busy, seen.weight);
             change_calls(&mut stats.calls, &mut stats.examples, seen, trace_id, sign);
             if matches!(waiting, Some(Waiting::Sync | Waiting::Blocking)) {
                 sign.count(&mut stats.sync, seen.weight);

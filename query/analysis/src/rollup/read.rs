@@ -1,9 +1,10 @@
 //! Rows of the stored tables as the counts they were made of.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::RangeBounds};
 
 use arrow::{
-    array::{Array, AsArray, BinaryArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray},
+    array::{Array, AsArray, BinaryArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray},
+    compute::filter_record_batch,
     datatypes::DataType,
 };
 use spandrel_proto::model::Table;
@@ -42,6 +43,24 @@ pub fn read(batches: &[(Table, RecordBatch)], context: &mut Context) -> Result<M
     }
     minute.is_dirty = false;
     Ok(minute)
+}
+
+/// The counts of the rows of the minute (or hour) that begins at `time`, as [`read`] makes them.
+pub fn read_minute(time: i64, batches: &[(Table, RecordBatch)], context: &mut Context) -> Result<Minute, ReadError> {
+    let within = batches.iter().map(|(table, batch)| Ok((*table, rows_within(*table, batch, time..=time)?)));
+    read(&within.collect::<Result<Vec<_>, ReadError>>()?, context)
+}
+
+/// The rows of which the time is within a range.
+pub(crate) fn rows_within(
+    table: Table,
+    batch: &RecordBatch,
+    range: impl RangeBounds<i64>,
+) -> Result<RecordBatch, ReadError> {
+    let times = Columns { table, batch }.longs("time")?;
+    let is_within: BooleanArray =
+        times.iter().map(|time| Some(time.is_some_and(|time| range.contains(&time)))).collect();
+    Ok(filter_record_batch(batch, &is_within).expect("the filter has a value for each row"))
 }
 
 fn operations(columns: &Columns<'_>, context: &mut Context, minute: &mut Minute) -> Result<(), ReadError> {

@@ -224,6 +224,26 @@ fn rows_have_the_stored_schemas_and_come_in_order() {
 }
 
 #[test]
+fn a_minute_is_read_from_rows_of_many() {
+    let mut fixture = Fixture::default();
+    for start in [0, 60_000, 120_000] {
+        fixture.span((1, 0), Kind::Server, "shop", (start, start + 100)).trace_id = start as u128 + 1;
+    }
+    let minutes = counted(&mut fixture);
+    let mut written: Vec<(Table, RecordBatch)> = Vec::new();
+    for (table, _) in rows(0, &Minute::default(), &fixture.context, 1) {
+        let of_all = minutes.iter().flat_map(|(time, minute)| rows(*time, minute, &fixture.context, 1));
+        let batches: Vec<RecordBatch> = of_all.filter(|(of, _)| *of == table).map(|(_, batch)| batch).collect();
+        written.push((table, concat_batches(&table.schema(), &batches).unwrap()));
+    }
+    for (time, minute) in &minutes {
+        let read = read_minute(*time, &written, &mut fixture.context).unwrap();
+        assert_eq!(rows(*time, &read, &fixture.context, 1), rows(*time, minute, &fixture.context, 1));
+    }
+    assert!(read_minute(7, &written, &mut fixture.context).unwrap().is_empty());
+}
+
+#[test]
 fn unreadable_rows_are_errors() {
     let context = Context::default();
     let written = rows(0, &Minute::default(), &context, 1);

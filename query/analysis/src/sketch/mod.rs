@@ -144,6 +144,16 @@ impl Sketch {
         }
     }
 
+    /// How many durations are at most `limit_ns`. From a histogram, its whole bucket counts as at most that.
+    pub fn count_below(&self, limit_ns: u64) -> u64 {
+        match &self.state {
+            State::Exact(values) => {
+                total(values.iter().filter(|(duration_ns, _)| *duration_ns <= limit_ns).map(|(_, count)| count))
+            }
+            State::Buckets(buckets) => total(buckets.range(..=micros(limit_ns)).map(|(_, count)| count)),
+        }
+    }
+
     /// Bytes of memory held beyond the sketch itself.
     pub fn size(&self) -> usize {
         match &self.state {
@@ -192,9 +202,13 @@ fn add(buckets: &mut BTreeMap<u64, u64>, duration_ns: u64, count: u64) {
 
 /// Lowest value in microseconds of the bucket of a duration.
 fn bucket_of(duration_ns: u64) -> u64 {
-    let micros = (duration_ns / NANOS_PER_MICRO + u64::from(duration_ns % NANOS_PER_MICRO >= NANOS_PER_MICRO / 2))
-        .min(MAX_MICROS);
-    REFERENCE.lowest_equivalent(micros)
+    REFERENCE.lowest_equivalent(micros(duration_ns))
+}
+
+/// Rounded to the nearest.
+fn micros(duration_ns: u64) -> u64 {
+    let half = u64::from(duration_ns % NANOS_PER_MICRO >= NANOS_PER_MICRO / 2);
+    (duration_ns / NANOS_PER_MICRO + half).min(MAX_MICROS)
 }
 
 fn total<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {

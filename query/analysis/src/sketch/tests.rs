@@ -128,3 +128,18 @@ proptest! {
         let _ = Sketch::from_bytes(&bytes);
     }
 }
+
+#[test]
+fn durations_below_a_limit_are_counted() {
+    let mut sketch = Sketch::default();
+    for millis in 1..=100_u64 {
+        sketch.record(millis * 1_000_000, 2);
+    }
+    assert_eq!((sketch.count_below(0), sketch.count_below(50_000_000), sketch.count_below(u64::MAX)), (0, 100, 200));
+    for millis in 101..=1000_u64 {
+        sketch.record(millis * 1_000_000, 1);
+    }
+    let counted = sketch.count_below(500_000_000) as f64;
+    assert!((counted - 600.0).abs() <= 6.0, "{counted}");
+    assert_eq!(sketch.count_below(u64::MAX), 1100);
+}

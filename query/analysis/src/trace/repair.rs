@@ -34,32 +34,42 @@ pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> (Vec<u32>, Rep
 /// By start, then end (the later first), then id; and what is alike in that by all else that tells two spans apart, so
 /// that the order they came in does not matter.
 fn in_order(a: &Span, b: &Span, context: &Context) -> Ordering {
-    (a.start, Reverse(a.end), a.span_id).cmp(&(b.start, Reverse(b.end), b.span_id)).then_with(|| {
-        let texts = |span: &Span| {
-            let resource = context.resource(span.resource);
-            let service = context.service(resource.service);
-            [service.name, service.namespace, service.environment, resource.instance, span.operation, span.cause]
-                .map(|text| context.texts.get(text))
-        };
-        let numbers = |span: &Span| {
-            let said =
-                [u64::from(span.http_status), u64::from(span.messages), u64::from(span.deadline_ms), span.parameter];
-            // What says more goes first.
-            let more =
-                said.iter().filter(|number| **number != 0).count() + span.links.as_ref().map_or(0, |links| links.len());
-            (
-                Reverse(more),
-                span.kind,
-                span.parent_id,
-                said,
-                span.outcome.as_str(),
-                span.weight,
-                span.flags.0,
-                span.resend,
-            )
-        };
-        numbers(a).cmp(&numbers(b)).then_with(|| texts(a).cmp(&texts(b))).then_with(|| a.links.cmp(&b.links))
-    })
+    (a.start, Reverse(a.end), a.span_id)
+        .cmp(&(b.start, Reverse(b.end), b.span_id))
+        .then_with(|| said(b).cmp(&said(a)))
+        .then_with(|| numbers(a).cmp(&numbers(b)))
+        .then_with(|| texts(a, context).cmp(&texts(b, context)))
+        .then_with(|| a.links.cmp(&b.links))
+}
+
+/// How much a span says. Of copies, the one that says more is kept.
+fn said(span: &Span) -> usize {
+    let texts = [span.cause, span.operation].iter().filter(|text| !text.is_none()).count();
+    let numbers = [u32::from(span.http_status), span.messages, span.deadline_ms, span.peer.0];
+    texts + numbers.iter().filter(|number| **number != 0).count() + span.links.as_ref().map_or(0, |links| links.len())
+}
+
+fn numbers(span: &Span) -> impl Ord {
+    let small = [span.http_status, span.flags.0, u16::from(span.resend)];
+    (
+        span.kind,
+        span.parent_id,
+        small,
+        span.messages,
+        span.deadline_ms,
+        span.parameter,
+        span.weight,
+        span.outcome.as_str(),
+    )
+}
+
+fn texts<'a>(span: &Span, context: &'a Context) -> impl Ord + use<'a> {
+    let resource = context.resource(span.resource);
+    let service = context.service(resource.service);
+    let peer = context.peer(span.peer);
+    let process = [service.name, service.namespace, service.environment, resource.instance, resource.host];
+    let work = [span.operation, span.cause, peer.service, peer.address, peer.collection];
+    [process, work].map(|texts| texts.map(|text| context.texts.get(text)))
 }
 
 fn leave_out(spans: &mut Vec<Span>, positions: &[u32]) {

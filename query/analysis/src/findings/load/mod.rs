@@ -3,10 +3,12 @@
 mod breaker;
 mod cascade;
 mod hidden_errors;
+mod hot_service;
 mod retry;
 mod sync_chain;
 #[cfg(test)]
 mod testing;
+mod timeout_inversion;
 mod waste;
 
 use super::Detector;

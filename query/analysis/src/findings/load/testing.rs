@@ -157,4 +157,9 @@ impl Writer<'_> {
     pub(super) fn peer(&mut self, peer: Peer) -> crate::span::PeerId {
         self.fixture.context.add_peer(peer)
     }
+
+    /// Changes the spans written so far.
+    pub(super) fn each(&mut self, change: impl FnMut(&mut Span)) {
+        self.fixture.spans.iter_mut().for_each(change);
+    }
 }

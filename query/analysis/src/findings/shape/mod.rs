@@ -5,7 +5,9 @@ mod chatty;
 mod cycle;
 mod distributed_monolith;
 mod fanout_burst;
+mod god_gateway;
 mod graph;
+mod hubs;
 mod n_plus_one;
 mod nanoservice;
 mod redundancy;
@@ -32,5 +34,6 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::new(spof::Spof::new()),
         Box::new(distributed_monolith::DistributedMonolith::new()),
         Box::new(nanoservice::Nanoservice::new()),
+        Box::new(god_gateway::GodGateway::new()),
     ]
 }

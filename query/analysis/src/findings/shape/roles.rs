@@ -188,6 +188,13 @@ pub(super) fn is_boundary(context: &Context, service: ServiceId) -> bool {
     is_infrastructure(context, service) || has_word(context.service_name(service), BOUNDARY_WORDS)
 }
 
+const MESH_WORDS: &[&str] = &["egress", "egressgateway", "mesh", "sidecar", "istio", "linkerd", "daprd"];
+
+/// Whether calls between services go through it because the mesh leads them there.
+pub(super) fn is_mesh(context: &Context, service: ServiceId) -> bool {
+    has_word(context.service_name(service), MESH_WORDS)
+}
+
 const CURSOR_WORDS: &[&str] = &["getmore", "scroll", "cursor", "fetch"];
 
 /// Whether an operation goes on reading where the one before it stopped.

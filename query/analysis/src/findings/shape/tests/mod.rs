@@ -4,5 +4,6 @@ mod calls;
 mod cuts;
 mod cycles;
 mod data;
+mod hubs;
 mod shop;
 mod spof;

@@ -1,0 +1,161 @@
+//! The analysis of a range, from the spans that are stored.
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::{
+    catalog::TableProvider,
+    common::{DataFusionError, Result},
+    logical_expr::LogicalPlan,
+};
+use spandrel_analysis::{
+    analysed::MINUTE,
+    analyzer::{Analyzer, Options},
+    input, rollup,
+};
+use spandrel_proto::model::Table;
+
+use super::slices::{rows_between, slices};
+use crate::{
+    computed::{Computation, Running},
+    functions::Tables,
+    table::stored_form,
+};
+
+/// Spans of a trace that are further than this from the range are not read with it.
+const MARGIN: i64 = 5 * MINUTE;
+/// What open and recently closed traces may take.
+const TRACE_BYTES: usize = 48 << 20;
+
+/// How the rows of a range are read: records of gateways and breakers first, then spans in slices of time.
+#[derive(Debug)]
+pub(crate) struct Range {
+    from: i64,
+    to: i64,
+    spans: Arc<dyn TableProvider>,
+    requests: Arc<dyn TableProvider>,
+    breakers: Arc<dyn TableProvider>,
+    slices: Vec<(i64, i64)>,
+}
+
+const REQUESTS: usize = 0;
+const BREAKERS: usize = 1;
+const FIRST_SLICE: usize = 2;
+
+impl Range {
+    pub(crate) fn new(tables: &Tables, from: i64, to: i64) -> Self {
+        let slices = slices(tables.snapshot(), from.saturating_sub(MARGIN), to.saturating_add(MARGIN));
+        Self {
+            from,
+            to,
+            spans: tables.unpresented(Table::Spans),
+            requests: tables.unpresented(Table::Requests),
+            breakers: tables.unpresented(Table::Breakers),
+            slices,
+        }
+    }
+
+    pub(crate) fn inputs(&self) -> Result<Vec<LogicalPlan>> {
+        let all = |table: Table, provider: &Arc<dyn TableProvider>| {
+            let schema = table.schema();
+            let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            rows_between(table, provider.clone(), &columns, (self.from, self.to))
+        };
+        let mut inputs = vec![all(Table::Requests, &self.requests)?, all(Table::Breakers, &self.breakers)?];
+        for slice in &self.slices {
+            inputs.push(rows_between(Table::Spans, self.spans.clone(), input::COLUMNS, *slice)?);
+        }
+        Ok(inputs)
+    }
+
+    pub(crate) fn start(&self) -> Replay {
+        let range = (self.from, self.to);
+        let options = Options { max_trace_bytes: TRACE_BYTES, range: Some(range), ..Options::default() };
+        Replay { analyzer: Analyzer::new(options, self.detectors()), slices: self.slices.clone(), slice: 0 }
+    }
+}
+
+/// An analysis that is being made of a range.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    pub(crate) analyzer: Analyzer,
+    slices: Vec<(i64, i64)>,
+    slice: usize,
+}
+
+impl Replay {
+    /// Takes rows of an input. Says up to when all spans have been seen.
+    pub(crate) fn push(&mut self, input: usize, batch: &RecordBatch) -> Result<Option<i64>> {
+        let mut seen_until = None;
+        let pushed = match input {
+            REQUESTS => self.analyzer.push_requests(&stored_form(Table::Requests, batch)?),
+            BREAKERS => self.analyzer.push_breakers(&stored_form(Table::Breakers, batch)?),
+            _ => {
+                let slice = input - FIRST_SLICE;
+                let (start, _) = self.slices[slice];
+                if slice > self.slice {
+                    self.slice = slice;
+                    self.analyzer.close_quiet(start);
+                    seen_until = Some(start);
+                }
+                self.analyzer.push_spans(&stored_form(Table::Spans, batch)?, start)
+            }
+        };
+        pushed.map_err(|error| DataFusionError::Execution(error.to_string()))?;
+        Ok(seen_until)
+    }
+}
+
+/// The rollups of whole minutes.
+#[derive(Debug)]
+pub(crate) struct ReplayRows {
+    range: Range,
+    revision: i64,
+}
+
+impl ReplayRows {
+    /// Of the minutes in `[from, to)`, which both begin one.
+    pub(crate) fn new(tables: &Tables, from: i64, to: i64, revision: i64) -> Self {
+        Self { range: Range::new(tables, from, to), revision }
+    }
+}
+
+impl Computation for ReplayRows {
+    type Output = Vec<(Table, RecordBatch)>;
+    type Running = ReplayedRows;
+
+    fn inputs(&self) -> Result<Vec<LogicalPlan>> {
+        self.range.inputs()
+    }
+
+    fn start(&self) -> ReplayedRows {
+        ReplayedRows { replay: self.range.start(), revision: self.revision }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ReplayedRows {
+    replay: Replay,
+    revision: i64,
+}
+
+impl Running for ReplayedRows {
+    type Output = Vec<(Table, RecordBatch)>;
+
+    fn push(&mut self, input: usize, batch: RecordBatch) -> Result<()> {
+        self.replay.push(input, &batch).map(|_| ())
+    }
+
+    fn size(&self) -> usize {
+        self.replay.analyzer.size()
+    }
+
+    fn finish(mut self) -> Result<Self::Output> {
+        let analyzer = &mut self.replay.analyzer;
+        analyzer.close_all();
+        let minutes = analyzer.minutes().iter();
+        Ok(minutes
+            .flat_map(|(minute, counts)| rollup::rows(*minute, counts, analyzer.context(), self.revision))
+            .collect())
+    }
+}

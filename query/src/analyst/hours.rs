@@ -1,0 +1,110 @@
+//! The rollups of hours, which are the sums of those of their minutes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow::{array::AsArray, datatypes::Int64Type, record_batch::RecordBatch};
+use futures::TryStreamExt;
+use spandrel_analysis::{analysed::MINUTE, context::Context, rollup};
+use spandrel_proto::model::Table;
+
+use crate::{Engine, analysis::RollupRows, error::QueryError};
+
+pub(super) const HOUR: i64 = 60 * MINUTE;
+/// An hour is written when it has been over for so long, and its minutes have not changed for so long.
+const SETTLED: i64 = 3 * MINUTE;
+/// Least time between two writings of an hour.
+const WRITE_INTERVAL: i64 = 10 * MINUTE;
+
+#[derive(Debug, Default)]
+struct State {
+    changed: i64,
+    written: Option<i64>,
+    is_dirty: bool,
+}
+
+/// The hours whose minutes changed. Times are of the clock, hours of events.
+#[derive(Debug, Default)]
+pub(super) struct Hours {
+    hours: BTreeMap<i64, State>,
+}
+
+impl Hours {
+    /// A minute of an hour was written.
+    pub(super) fn changed(&mut self, minute: i64, now: i64) {
+        let state = self.hours.entry(minute.div_euclid(HOUR) * HOUR).or_default();
+        state.changed = now;
+        state.is_dirty = true;
+    }
+
+    /// An hour to write.
+    pub(super) fn due(&self, now: i64) -> Option<i64> {
+        let is_due = |(hour, state): &(&i64, &State)| {
+            state.is_dirty
+                && now - (**hour + HOUR) >= SETTLED
+                && (now - state.changed >= SETTLED || state.written.is_none_or(|at| now - at >= WRITE_INTERVAL))
+                && state.written.is_none_or(|at| now - at >= SETTLED)
+        };
+        self.hours.iter().find(is_due).map(|(hour, _)| *hour)
+    }
+
+    pub(super) fn written(&mut self, hour: i64, now: i64) {
+        if let Some(state) = self.hours.get_mut(&hour) {
+            state.written = Some(now);
+            state.is_dirty = false;
+        }
+        self.hours.retain(|_, state| state.is_dirty || now - state.changed < 2 * HOUR);
+    }
+
+    /// Finds hours whose minutes were written after them.
+    pub(super) async fn check(&mut self, engine: &Arc<Engine>, from: i64, now: i64) -> Result<(), QueryError> {
+        let from = from.div_euclid(HOUR) * HOUR;
+        let sql = format!(
+            "SELECT CAST(m.hour AS BIGINT) FROM \
+               (SELECT date_bin(INTERVAL '1 hour', time) AS hour, max(revision) AS revision FROM operations \
+                WHERE time >= to_timestamp_nanos({from}) GROUP BY 1) m \
+             LEFT JOIN (SELECT time AS hour, max(revision) AS revision FROM operations_hourly \
+                WHERE time >= to_timestamp_nanos({from}) GROUP BY 1) h ON m.hour = h.hour \
+             WHERE h.revision IS NULL OR h.revision < m.revision"
+        );
+        let batches: Vec<RecordBatch> = engine.sql(&sql).await?.try_collect().await?;
+        for hour in batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()) {
+            self.hours.entry(hour).or_insert(State { changed: now - SETTLED, written: None, is_dirty: true });
+        }
+        Ok(())
+    }
+}
+
+/// The rows of an hour, added up from those of its minutes.
+pub(super) async fn rows(
+    engine: &Arc<Engine>,
+    hour: i64,
+    revision: i64,
+) -> Result<Vec<(Table, RecordBatch)>, QueryError> {
+    let mut batches = Vec::new();
+    for table in [Table::Operations, Table::Edges] {
+        let rows = engine.compute(|tables| RollupRows::new(tables, table, (hour, hour + HOUR))).await?;
+        batches.extend(rows.into_iter().map(|batch| (table, batch)));
+    }
+    let mut context = Context::new();
+    let sum = rollup::read(&batches, &mut context).map_err(|error| QueryError::Internal { message: error.to_string() })?;
+    Ok(rollup::hourly_rows(hour, &sum, &context, revision))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_is_written_when_it_is_over_and_again_when_its_minutes_changed() {
+        let hour = 1_800_000_000_000_000_000_i64.div_euclid(HOUR) * HOUR;
+        let mut hours = Hours::default();
+        hours.changed(hour + 59 * MINUTE, hour + HOUR);
+        assert_eq!(hours.due(hour + HOUR + 2 * MINUTE), None);
+        assert_eq!(hours.due(hour + HOUR + 3 * MINUTE), Some(hour));
+        hours.written(hour, hour + HOUR + 3 * MINUTE);
+        assert_eq!(hours.due(hour + 2 * HOUR), None);
+        hours.changed(hour, hour + HOUR + 4 * MINUTE);
+        assert_eq!(hours.due(hour + HOUR + 5 * MINUTE), None);
+        assert_eq!(hours.due(hour + HOUR + 7 * MINUTE), Some(hour));
+    }
+}

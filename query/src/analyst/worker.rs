@@ -1,0 +1,358 @@
+//! The thread of the live analysis.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use arrow::record_batch::RecordBatch;
+use futures::FutureExt;
+use spandrel_analysis::{
+    analysed::{MINUTE, minute_of},
+    analyzer::{Analyzer, Options},
+    findings::{
+        self,
+        track::{self, Change, Tracker},
+    },
+    rollup,
+};
+use spandrel_proto::model::{Clock, Table};
+use spandrel_store::{Followed, Follower, Store};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::{AnalystStats, hours::Hours, reconcile, schedule::Schedule};
+use crate::{
+    Engine,
+    analysis::{ReplayRows, RollupRows, TraceLookup},
+};
+
+const TICK: Duration = Duration::from_secs(1);
+/// A trace is counted when no span of it has come for so long.
+const QUIET: i64 = 20_000_000_000;
+/// Minutes before the start that traces under way may have begun in.
+const UNDER_WAY: i64 = 2 * MINUTE;
+/// What open and recently closed traces may take.
+const TRACE_BYTES: usize = 64 << 20;
+/// What everything that is kept may take; past it the oldest minutes are forgotten.
+const MEMORY_BYTES: usize = 192 << 20;
+/// How many minutes are kept for what detectors compare with.
+const KEPT_MINUTES: i64 = 60;
+const LEAST_MINUTES: usize = 6;
+const RESTORED: [Table; 4] = [Table::Operations, Table::Edges, Table::CriticalPaths, Table::Coverage];
+/// How far back minutes are compared with the stored spans at start, and later.
+const CHECK_AT_START: i64 = 48 * 60 * MINUTE;
+const CHECK_LATER: i64 = 2 * 60 * MINUTE;
+const CHECK_INTERVAL: i64 = 10 * MINUTE;
+/// Spans of one trace that are further apart than this are not looked up together.
+const TRACE_REACH: i64 = 15 * MINUTE;
+/// Traces that are looked up in storage at once.
+const MAX_LOOKUP: usize = 1000;
+/// Changes of findings that wait to be stored while the store is full.
+const MAX_PENDING_CHANGES: usize = 10_000;
+
+pub(super) struct Worker {
+    store: Arc<Store>,
+    engine: Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    stats: Arc<AnalystStats>,
+    analyzer: Analyzer,
+    schedule: Schedule,
+    tracker: Tracker,
+    hours: Hours,
+    last_tick: i64,
+    revision: i64,
+    recompute: VecDeque<(i64, i64)>,
+    next_check: i64,
+    pending_changes: Vec<Change>,
+}
+
+impl Worker {
+    pub(super) fn new(store: Arc<Store>, engine: Arc<Engine>, clock: Arc<dyn Clock>, stats: Arc<AnalystStats>) -> Self {
+        let now = clock.now_unix_nano();
+        let options = Options { quiet_ns: QUIET, max_trace_bytes: TRACE_BYTES, ..Options::default() };
+        let mut analyzer = Analyzer::new(options, findings::detectors());
+        // Of earlier minutes something may be stored.
+        analyzer.forget_before(minute_of(now) - UNDER_WAY);
+        // Traces that are under way at the start are not whole in memory.
+        let mut schedule = Schedule::default();
+        let under_way = minute_of(now) - UNDER_WAY..minute_of(now) + 2 * MINUTE;
+        under_way.step_by(MINUTE as usize).for_each(|minute| schedule.set_foreign(minute));
+        Self {
+            store,
+            engine,
+            clock,
+            stats,
+            analyzer,
+            schedule,
+            tracker: Tracker::default(),
+            hours: Hours::default(),
+            last_tick: 0,
+            revision: 0,
+            recompute: VecDeque::new(),
+            next_check: 0,
+            pending_changes: Vec::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, follower: Follower, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let started = self.clock.now_unix_nano();
+        self.check(started - CHECK_AT_START, minute_of(started)).await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                followed = follower.next() => match followed {
+                    Some(followed) => self.take(followed),
+                    None => break,
+                },
+                _ = tick.tick() => {}
+            }
+            let now = self.clock.now_unix_nano();
+            if now - self.last_tick >= TICK.as_nanos() as i64 {
+                self.last_tick = now;
+                self.tick(now).await;
+            }
+        }
+        while let Some(Some(followed)) = follower.next().now_or_never() {
+            self.take(followed);
+        }
+        self.finish().await;
+    }
+
+    fn take(&mut self, followed: Followed) {
+        let now = self.clock.now_unix_nano();
+        if followed.missed > 0 {
+            AnalystStats::add(&self.stats.missed, followed.missed as usize);
+            self.next_check = self.next_check.min(now + MINUTE);
+        }
+        for (table, batch) in followed.batches {
+            let pushed = match table {
+                Table::Spans => {
+                    AnalystStats::add(&self.stats.spans, batch.num_rows());
+                    self.analyzer.push_spans(&batch, now).map_err(|error| error.to_string())
+                }
+                Table::Requests => self.analyzer.push_requests(&batch).map_err(|error| error.to_string()),
+                _ => {
+                    self.analyzer.push_breakers(&batch);
+                    Ok(())
+                }
+            };
+            if let Err(error) = pushed {
+                tracing::error!(%table, error, "rows cannot be analysed");
+            }
+        }
+    }
+
+    async fn tick(&mut self, now: i64) {
+        self.analyzer.close_quiet(now);
+        self.correct_late(now).await;
+        self.restore().await;
+        self.note_changes(now);
+        for minute in self.schedule.due(now) {
+            self.write(minute, now).await;
+        }
+        while let Some(minute) = self.schedule.next_to_judge(now) {
+            self.judge(minute);
+        }
+        self.store_changes(now).await;
+        let foreign = self.schedule.take_settled_foreign(now);
+        self.recompute.extend(reconcile::stretches(&foreign));
+        if let Some((from, to)) = self.recompute.pop_front() {
+            self.compute_from_storage(from, to, now).await;
+        } else if let Some(hour) = self.hours.due(now) {
+            self.write_hour(hour, now).await;
+        } else if now >= self.next_check {
+            self.check(now - CHECK_LATER, now - 5 * MINUTE).await;
+        }
+        self.forget(now);
+        AnalystStats::set(&self.stats.memory_bytes, self.analyzer.size());
+        AnalystStats::set(&self.stats.open_findings, self.tracker.open().count());
+    }
+
+    /// Counts traces again that got spans after they were let go.
+    async fn correct_late(&mut self, now: i64) {
+        let mut late = self.analyzer.late_traces();
+        if late.is_empty() {
+            return;
+        }
+        late.truncate(MAX_LOOKUP);
+        let range = (now - CHECK_AT_START, now + TRACE_REACH);
+        let traces = late.clone();
+        let found = self
+            .engine
+            .compute(|tables| TraceLookup { spans: tables.unpresented(Table::Spans), traces, range })
+            .await;
+        match found {
+            Ok(batches) => {
+                AnalystStats::add(&self.stats.corrections, late.len());
+                if let Err(error) = self.analyzer.correct(&late, &batches) {
+                    tracing::error!(%error, "late spans cannot be analysed");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "traces with late spans cannot be looked up; will try again"),
+        }
+    }
+
+    /// Brings back minutes that were let go and that something came of.
+    async fn restore(&mut self) {
+        let wanted = self.analyzer.wanted();
+        for (from, to) in reconcile::stretches(&wanted) {
+            let mut batches = Vec::new();
+            for table in RESTORED {
+                match self.engine.compute(|tables| RollupRows::new(tables, table, (from, to))).await {
+                    Ok(rows) => batches.extend(rows.into_iter().map(|batch| (table, batch))),
+                    Err(error) => {
+                        tracing::warn!(%error, "earlier minutes cannot be read; will try again");
+                        return;
+                    }
+                }
+            }
+            for minute in wanted.iter().copied().filter(|minute| (from..to).contains(minute)) {
+                match rollup::read_minute(minute, &batches, self.analyzer.context_mut()) {
+                    Ok(counts) => self.analyzer.restore(minute, counts),
+                    Err(error) => tracing::error!(%error, minute, "an earlier minute cannot be read"),
+                }
+            }
+        }
+    }
+
+    fn note_changes(&mut self, now: i64) {
+        for minute in self.analyzer.take_dirty() {
+            self.schedule.changed(minute, now);
+        }
+    }
+
+    /// Writes a minute as it is in memory.
+    async fn write(&mut self, minute: i64, now: i64) {
+        let revision = self.next_revision(now);
+        let Some(counts) = self.analyzer.minutes().get(&minute) else { return };
+        let rows = rollup::rows(minute, counts, self.analyzer.context(), revision);
+        if self.append(rows).await {
+            self.schedule.written(minute, now);
+            self.hours.changed(minute, now);
+            AnalystStats::add(&self.stats.minutes_written, 1);
+        }
+    }
+
+    async fn compute_from_storage(&mut self, from: i64, to: i64, now: i64) {
+        let revision = self.next_revision(now);
+        let rows = self.engine.compute(|tables| ReplayRows::new(tables, from, to, revision)).await;
+        match rows {
+            Ok(rows) => {
+                if self.append(rows).await {
+                    AnalystStats::add(&self.stats.minutes_recomputed, ((to - from) / MINUTE) as usize);
+                    (from..to).step_by(MINUTE as usize).for_each(|minute| self.hours.changed(minute, now));
+                } else {
+                    self.recompute.push_back((from, to));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "minutes cannot be computed from storage; will try again");
+                self.next_check = self.next_check.min(now + CHECK_INTERVAL);
+            }
+        }
+    }
+
+    fn judge(&mut self, minute: i64) {
+        let candidates = self.analyzer.evaluate(minute);
+        let changes = self.tracker.step(minute, candidates);
+        self.pending_changes.extend(changes);
+        if self.pending_changes.len() > MAX_PENDING_CHANGES {
+            let dropped = self.pending_changes.len() - MAX_PENDING_CHANGES;
+            self.pending_changes.drain(..dropped);
+            tracing::error!(dropped, "the store has been full for so long that changes of findings are lost");
+        }
+        self.stats.judged.store(minute, Ordering::Relaxed);
+    }
+
+    async fn store_changes(&mut self, now: i64) {
+        if self.pending_changes.is_empty() {
+            return;
+        }
+        let rows = track::rows(&self.pending_changes, now);
+        if self.append(vec![(Table::Findings, rows)]).await {
+            self.pending_changes.clear();
+        }
+    }
+
+    async fn write_hour(&mut self, hour: i64, now: i64) {
+        let revision = self.next_revision(now);
+        match super::hours::rows(&self.engine, hour, revision).await {
+            Ok(rows) => {
+                if self.append(rows).await {
+                    self.hours.written(hour, now);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an hour cannot be added up; will try again");
+                self.hours.written(hour, now);
+                self.hours.changed(hour, now);
+            }
+        }
+    }
+
+    /// Looks for minutes of which not all stored spans are counted.
+    async fn check(&mut self, from: i64, to: i64) {
+        let now = self.clock.now_unix_nano();
+        self.next_check = now + CHECK_INTERVAL;
+        if from >= to {
+            return;
+        }
+        match reconcile::uncovered(&self.engine, minute_of(from), minute_of(to)).await {
+            Ok(minutes) => {
+                let dirty: BTreeSet<i64> = self.schedule.dirty().into_iter().collect();
+                let minutes: Vec<i64> = minutes.into_iter().filter(|minute| !dirty.contains(minute)).collect();
+                self.recompute.extend(reconcile::stretches(&minutes));
+            }
+            Err(error) => tracing::warn!(%error, "rollups cannot be compared with the stored spans; will try again"),
+        }
+        if let Err(error) = self.hours.check(&self.engine, from, now).await {
+            tracing::warn!(%error, "hours cannot be compared with their minutes; will try again");
+        }
+    }
+
+    fn forget(&mut self, now: i64) {
+        let mut keep_from = minute_of(now) - KEPT_MINUTES * MINUTE;
+        if self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
+            keep_from = keep_from.max(self.schedule.oldest().unwrap_or(keep_from) + MINUTE);
+        }
+        // What is not written yet, or not judged, is not forgotten.
+        let oldest_dirty = self.schedule.dirty().first().copied().unwrap_or(i64::MAX);
+        let keep_from = keep_from.min(oldest_dirty).min(self.schedule.judged_until());
+        self.schedule.forget_before(keep_from);
+        self.analyzer.forget_before(keep_from);
+    }
+
+    /// Counts what is there and writes it, at the end.
+    async fn finish(&mut self) {
+        let now = self.clock.now_unix_nano();
+        self.analyzer.close_all();
+        self.restore().await;
+        self.analyzer.close_all();
+        self.note_changes(now);
+        for minute in self.schedule.dirty() {
+            self.write(minute, now).await;
+        }
+        self.store_changes(now).await;
+    }
+
+    async fn append(&self, rows: Vec<(Table, RecordBatch)>) -> bool {
+        match self.store.append_all(rows).await {
+            Ok(_) => true,
+            Err(error) => {
+                AnalystStats::add(&self.stats.write_failures, 1);
+                tracing::warn!(%error, "what was analysed cannot be stored; will try again");
+                false
+            }
+        }
+    }
+
+    /// Greater than every revision before.
+    fn next_revision(&mut self, now: i64) -> i64 {
+        self.revision = now.max(self.revision + 1);
+        self.revision
+    }
+}

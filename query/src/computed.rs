@@ -1,0 +1,137 @@
+//! Tables whose rows are computed from the rows of others by something that is not SQL.
+
+use std::{fmt::Debug, sync::Arc};
+
+use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
+use async_trait::async_trait;
+use datafusion::{
+    catalog::{Session, TableProvider},
+    common::{DataFusionError, Result},
+    execution::{SendableRecordBatchStream, TaskContext, memory_pool::MemoryConsumer},
+    logical_expr::{Expr, LogicalPlan, TableType},
+    physical_plan::{
+        ExecutionPlan, execute_stream,
+        stream::RecordBatchStreamAdapter,
+        streaming::{PartitionStream, StreamingTableExec},
+    },
+};
+use futures::{StreamExt, future::BoxFuture, stream};
+
+/// What is computed from the rows of some plans.
+pub(crate) trait Computation: Debug + Send + Sync + 'static {
+    type Output: Send;
+    type Running: Running<Output = Self::Output>;
+
+    /// Plans whose rows it is computed from, to be read one after the other.
+    fn inputs(&self) -> Result<Vec<LogicalPlan>>;
+
+    fn start(&self) -> Self::Running;
+}
+
+/// A computation whose output can be seen as a table.
+pub(crate) trait Tabular: Computation {
+    fn schema(&self) -> SchemaRef;
+
+    /// The output as rows of it.
+    fn rows(&self, output: Self::Output) -> Result<RecordBatch>;
+}
+
+/// A computation that is being made.
+pub(crate) trait Running: Send {
+    type Output;
+
+    /// Takes rows of an input. Inputs come in order, and an input's rows in any.
+    fn push(&mut self, input: usize, batch: RecordBatch) -> Result<()>;
+
+    /// Bytes of memory held.
+    fn size(&self) -> usize;
+
+    fn finish(self) -> Result<Self::Output>;
+}
+
+/// Makes a computation over plans for its inputs, within the memory of the query.
+pub(crate) async fn compute<R: Running>(
+    mut running: R,
+    inputs: &[Arc<dyn ExecutionPlan>],
+    context: Arc<TaskContext>,
+) -> Result<R::Output> {
+    let memory = MemoryConsumer::new("analysis").register(context.memory_pool());
+    for (input, plan) in inputs.iter().enumerate() {
+        let mut batches = execute_stream(plan.clone(), context.clone())?;
+        while let Some(batch) = batches.next().await {
+            running.push(input, batch?)?;
+            memory.try_resize(running.size())?;
+        }
+    }
+    running.finish()
+}
+
+/// The plans of a computation's inputs.
+pub(crate) async fn input_plans(inputs: &[LogicalPlan], state: &dyn Session) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+    let mut plans = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        plans.push(state.create_physical_plan(input).await?);
+    }
+    Ok(plans)
+}
+
+/// The output of a computation as a table.
+#[derive(Debug)]
+pub(crate) struct ComputedTable<C> {
+    computation: Arc<C>,
+    schema: SchemaRef,
+}
+
+impl<C: Tabular> ComputedTable<C> {
+    pub(crate) fn new(computation: C) -> Self {
+        Self { schema: computation.schema(), computation: Arc::new(computation) }
+    }
+}
+
+#[async_trait]
+impl<C: Tabular> TableProvider for ComputedTable<C> {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let inputs = input_plans(&self.computation.inputs()?, state).await?;
+        let partition =
+            ComputedPartition { computation: self.computation.clone(), inputs, schema: self.schema.clone() };
+        let plan =
+            StreamingTableExec::try_new(self.schema.clone(), vec![Arc::new(partition)], projection, [], false, limit)?;
+        Ok(Arc::new(plan))
+    }
+}
+
+#[derive(Debug)]
+struct ComputedPartition<C> {
+    computation: Arc<C>,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    schema: SchemaRef,
+}
+
+impl<C: Tabular> PartitionStream for ComputedPartition<C> {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (computation, inputs) = (self.computation.clone(), self.inputs.clone());
+        let rows: BoxFuture<'static, Result<RecordBatch, DataFusionError>> = Box::pin(async move {
+            let output = compute(computation.start(), &inputs, context).await?;
+            computation.rows(output)
+        });
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream::once(rows)))
+    }
+}
