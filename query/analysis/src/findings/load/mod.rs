@@ -15,5 +15,14 @@ use super::Detector;
 
 /// The detectors of this group.
 pub fn detectors() -> Vec<Box<dyn Detector>> {
-    vec![Box::<cascade::Cascade>::default(), Box::<breaker::Breaker>::default(), Box::<retry::Retry>::default()]
+    vec![
+        Box::<sync_chain::SyncChain>::default(),
+        Box::<cascade::Cascade>::default(),
+        Box::<hot_service::HotService>::default(),
+        Box::<breaker::Breaker>::default(),
+        Box::<retry::Retry>::default(),
+        Box::<timeout_inversion::TimeoutInversion>::default(),
+        Box::<waste::Waste>::default(),
+        Box::<hidden_errors::HiddenErrors>::default(),
+    ]
 }

@@ -167,7 +167,7 @@ impl Detector for HotService {
 /// for.
 fn local_times(analysed: &Analysed<'_>) -> Vec<i64> {
     let mut local = vec![0_i64; analysed.trace.len()];
-    for (index, span) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| !span.kind.calls()) {
+    for (index, _) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| !span.kind.calls()) {
         let serving = analysed.trace.serving(index);
         if analysed.service(index as u32) == analysed.service(serving as u32) {
             local[serving] += analysed.paths.self_time[index];
