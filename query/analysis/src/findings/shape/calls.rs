@@ -99,6 +99,19 @@ pub(super) fn critical_time_of(analysed: &Analysed<'_>, times: &[i64], hop: &Hop
     hop.client.map_or_else(|| analysed.hops.servers(hop).iter().map(|server| of(*server)).sum(), of)
 }
 
+/// Per span that serves, nanoseconds in which its service worked on it rather than waited for others.
+pub(super) fn own_times(analysed: &Analysed<'_>) -> Vec<i64> {
+    let mut times = vec![0; analysed.trace.len()];
+    for (index, self_time) in analysed.paths.self_time.iter().enumerate() {
+        let serving = analysed.trace.serving(index);
+        let is_own = analysed.service(index as u32) == analysed.service(serving as u32);
+        if is_own && !analysed.trace.kind(index).calls() {
+            times[serving] += self_time;
+        }
+    }
+    times
+}
+
 /// What a group of calls looks like in time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Timing {

@@ -120,7 +120,8 @@ struct Made {
 impl Detector for GodGateway {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         let mut made: BTreeMap<u32, Made> = BTreeMap::new();
-        for index in 0..analysed.trace.len() {
+        // What a client span takes of its own is waiting, too.
+        for index in (0..analysed.trace.len()).filter(|index| !analysed.trace.kind(*index).calls()) {
             let made = made.entry(analysed.trace.serving(index) as u32).or_default();
             made.own += analysed.paths.exclusive.get(index).copied().unwrap_or_default();
         }

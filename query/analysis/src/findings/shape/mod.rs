@@ -8,6 +8,7 @@ mod fanout_burst;
 mod god_gateway;
 mod graph;
 mod hubs;
+mod instrumentation_gap;
 mod n_plus_one;
 mod nanoservice;
 mod redundancy;
@@ -35,5 +36,6 @@ pub fn detectors() -> Vec<Box<dyn Detector>> {
         Box::new(distributed_monolith::DistributedMonolith::new()),
         Box::new(nanoservice::Nanoservice::new()),
         Box::new(god_gateway::GodGateway::new()),
+        Box::new(instrumentation_gap::InstrumentationGap::new()),
     ]
 }

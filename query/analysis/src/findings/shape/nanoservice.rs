@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    calls::calls,
+    calls::{calls, own_times},
     roles::{is_boundary, is_gateway},
     seen::{CLOSING, LONG, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, sorted},
 };
@@ -143,7 +143,7 @@ impl Nanoservice {
         }
     }
 
-    fn count_call(&mut self, analysed: &Analysed<'_>, serving: u32, hop: &Hop, is_first: bool) {
+    fn count_call(&mut self, analysed: &Analysed<'_>, (serving, hop): (u32, &Hop), own_times: &[i64], is_first: bool) {
         let (Some(client), Some(server)) = (hop.client, analysed.hops.servers(hop).first()) else { return };
         let (caller, callee) = (analysed.service(serving), analysed.service(*server));
         if caller == callee {
@@ -155,7 +155,7 @@ impl Nanoservice {
         if is_first {
             calls.callers.count(analysed.span(serving).weight);
         }
-        let own = analysed.paths.self_time.get(*server as usize).copied().unwrap_or_default();
+        let own = own_times[*server as usize];
         if own < SMALL {
             calls.small = calls.small.saturating_add(weight);
         }
@@ -182,10 +182,11 @@ impl Detector for Nanoservice {
         for hop in &analysed.hops.hops {
             self.count_others(analysed, hop);
         }
+        let own_times = own_times(analysed);
         let mut known = BTreeSet::new();
         for (_, serving, hop) in calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request) {
             let is_first = known.insert((serving, hop.callee));
-            self.count_call(analysed, serving, hop, is_first);
+            self.count_call(analysed, (serving, hop), &own_times, is_first);
         }
     }
 

@@ -47,6 +47,11 @@ impl Seen {
         self.exemplars.see(span.trace_id, end - start, span.outcome.is_failure());
     }
 
+    /// Fixed-point weight of all that was seen.
+    pub(super) fn weight(&self) -> u64 {
+        self.count.weight
+    }
+
     /// Whether it was seen in as many different traces as every finding needs.
     pub(super) fn is_repeated(&self) -> bool {
         self.exemplars.distinct() >= MIN_TRACES

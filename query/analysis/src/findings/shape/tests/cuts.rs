@@ -118,7 +118,7 @@ fn round(writer: &mut Writer<'_>, caller: &str, callee: &str, operation: &str, o
 
 #[test]
 fn services_that_are_next_to_nothing() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), bool); 12] = [
+    let cases: [(&str, fn(&mut Writer<'_>, usize), bool); 13] = [
         ("one millisecond of five", |writer, _| _ = round(writer, "shop", "rounding", "Round", 1), true),
         ("two milliseconds of its own", |writer, _| _ = round(writer, "shop", "rounding", "Round", 2), false),
         (
@@ -179,6 +179,16 @@ fn services_that_are_next_to_nothing() {
                 round(writer, caller, callee, "Round", 1);
             },
             true,
+        ),
+        (
+            "its work has a span of its own",
+            |writer, _| {
+                let entry = writer.entry("shop", "GET /", (0, 50));
+                let client = writer.span(entry, Kind::Client, "shop", "Round", (10, 20));
+                let server = writer.span(client, Kind::Server, "rounding", "Round", (11, 15));
+                writer.span(server, Kind::Internal, "rounding", "compute", (11, 15));
+            },
+            false,
         ),
         ("a gateway", |writer, _| _ = round(writer, "shop", "egress-proxy", "Pass", 1), false),
     ];

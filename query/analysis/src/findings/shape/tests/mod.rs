@@ -4,6 +4,7 @@ mod calls;
 mod cuts;
 mod cycles;
 mod data;
+mod gaps;
 mod hubs;
 mod shop;
 mod spof;

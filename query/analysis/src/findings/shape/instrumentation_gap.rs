@@ -1,0 +1,324 @@
+//! `INSTRUMENTATION_GAP`: what a service does not say, or says wrongly, which bounds what all other findings can know.
+
+use std::collections::BTreeSet;
+
+use super::seen::{CLOSING, MAX_KEYS, Presence, Seen, candidate, note_overflow, sorted};
+use crate::{
+    analysed::{Analysed, Entry, minute_of},
+    context::NodeId,
+    findings::{
+        Candidate, Detector, Evaluation, FindingKind, Severity, Subject, Value, magnitude,
+        shared::{Additive, PerMinute, Weighted, Window, names, sql},
+    },
+    hops::{Hop, HopFlags, HopKind},
+    span::{Kind, SpanFlags},
+};
+
+/// Minutes that are looked back.
+const HORIZON: i64 = 10;
+/// Share of a service's requests (or spans) that have a fault.
+const FAULTY: f64 = 0.05;
+/// Share of calls without a server span at which there are 1.1 calls for every request, and of those without a client
+/// span at which there are 0.9.
+const SERVERS_MISSING: f64 = 1.0 - 1.0 / 1.1;
+const CLIENTS_MISSING: f64 = 0.1;
+/// Share of orphans from which on a service without callers passes for one that outsiders lend their traces.
+const ALL: f64 = 0.95;
+/// Calls of a trace that are looked through for the one that leads to a fragment.
+const MAX_CALLS: usize = 64;
+/// Nanoseconds that clocks may differ between a call and a fragment within it.
+const TOLERANCE: i64 = 50_000_000;
+
+/// What is there of each node, and what should be.
+#[derive(Debug)]
+pub(super) struct InstrumentationGap {
+    presence: Presence,
+    nodes: PerMinute<NodeId, Signs>,
+}
+
+/// What spans show of the instrumentation of a node.
+#[derive(Debug, Clone, Default)]
+struct Signs {
+    /// Requests that it served, those of them that came from another service, and those whose parent is not there.
+    requests: Weighted,
+    called: u64,
+    orphans: Seen,
+    /// Calls of it that ended well, the fixed-point weight of its spans for them, and those without one.
+    asked: Weighted,
+    answered: u64,
+    unanswered: Seen,
+    /// Calls of it, and those in which fragments of the request turned up that it does not connect.
+    reached: Weighted,
+    severed: Seen,
+    /// Calls by it, those without a client span, and those with a span of another kind in its place.
+    made: Weighted,
+    unannounced: Seen,
+    misused: Seen,
+    spans: Weighted,
+    conflicting: Seen,
+    negative: Seen,
+    nameless: Seen,
+    /// Messages delivered to it, and those that arrived before they were sent.
+    deliveries: Weighted,
+    early: Seen,
+}
+
+impl Signs {
+    fn seen(&self) -> [&Seen; 8] {
+        let Self { orphans, unanswered, severed, unannounced, misused, conflicting, negative, nameless, .. } = self;
+        [orphans, unanswered, severed, unannounced, misused, conflicting, negative, nameless]
+    }
+}
+
+impl Additive for Signs {
+    fn add(&mut self, other: &Self) {
+        self.requests.add(&other.requests);
+        self.called = self.called.saturating_add(other.called);
+        self.orphans.add(&other.orphans);
+        self.asked.add(&other.asked);
+        self.answered = self.answered.saturating_add(other.answered);
+        self.unanswered.add(&other.unanswered);
+        self.reached.add(&other.reached);
+        self.severed.add(&other.severed);
+        self.made.add(&other.made);
+        self.unannounced.add(&other.unannounced);
+        self.misused.add(&other.misused);
+        self.spans.add(&other.spans);
+        self.conflicting.add(&other.conflicting);
+        self.negative.add(&other.negative);
+        self.nameless.add(&other.nameless);
+        self.deliveries.add(&other.deliveries);
+        self.early.add(&other.early);
+    }
+
+    fn extra_size(&self) -> usize {
+        self.seen().iter().map(|seen| seen.extra_size()).sum::<usize>() + self.early.extra_size()
+    }
+}
+
+impl InstrumentationGap {
+    pub(super) fn new() -> Self {
+        Self { presence: Presence::new(), nodes: PerMinute::new(MAX_KEYS) }
+    }
+
+    fn count_spans(&mut self, analysed: &Analysed<'_>) {
+        for (index, span) in (0_u32..).zip(&analysed.trace.spans) {
+            let node = analysed.context.service_node(analysed.service(index));
+            let Some(signs) = self.nodes.at(minute_of(span.start), node) else { continue };
+            signs.spans.count(span.weight);
+            for (flag, seen) in [
+                (SpanFlags::ALIAS_CONFLICT, &mut signs.conflicting),
+                (SpanFlags::NEGATIVE_DURATION, &mut signs.negative),
+                (SpanFlags::UNKNOWN_SERVICE, &mut signs.nameless),
+            ] {
+                if span.flags.contains(flag) {
+                    seen.see(span);
+                }
+            }
+            if analysed.trace.is_serving(index as usize) {
+                signs.requests.count(span.weight);
+            }
+        }
+    }
+
+    fn count_hop(&mut self, analysed: &Analysed<'_>, hop: &Hop) {
+        let server = analysed.hops.servers(hop).first().map(|server| analysed.span(*server));
+        let Some(span) = hop.client.map(|client| analysed.span(client)).or(server) else { return };
+        let time = (hop.start, hop.end);
+        let minute = minute_of(hop.start);
+        if let Some(signs) = self.nodes.at(minute, hop.callee) {
+            signs.reached.count(hop.weight);
+            if hop.kind == HopKind::Deliver {
+                signs.deliveries.count(hop.weight);
+                if hop.flags.contains(HopFlags::SKEW_SUSPECT) {
+                    signs.early.see_during(span, hop.weight, time);
+                }
+            }
+            if server.is_some() && hop.kind == HopKind::Request {
+                signs.called = signs.called.saturating_add(hop.weight);
+            }
+            // A call that failed may not have reached anybody.
+            let is_answered = hop.kind == HopKind::Request && hop.client.is_some();
+            if is_answered && hop.outcome == spandrel_proto::model::Outcome::Ok {
+                signs.asked.count(hop.weight);
+                match server {
+                    Some(server) => signs.answered = signs.answered.saturating_add(server.weight),
+                    None => signs.unanswered.see_during(span, hop.weight, time),
+                }
+            }
+        }
+        if hop.kind == HopKind::Request
+            && let Some(signs) = self.nodes.at(minute, hop.caller)
+        {
+            signs.made.count(hop.weight);
+            if hop.flags.contains(HopFlags::CLIENT_MISSING) {
+                signs.unannounced.see_during(span, hop.weight, time);
+                if has_wrong_kind(analysed, hop) {
+                    signs.misused.see_during(span, hop.weight, time);
+                }
+            }
+        }
+    }
+
+    /// Counts a fragment for who does not connect it: whoever is called around it, else the service itself.
+    fn count_fragment(&mut self, analysed: &Analysed<'_>, fragment: &Entry, calls: &[&Hop]) {
+        let span = analysed.span(fragment.span);
+        let is_around = |hop: &&&Hop| hop.start - TOLERANCE <= span.start && span.start <= hop.end + TOLERANCE;
+        let own = analysed.context.service_node(fragment.service);
+        let around = calls.iter().filter(is_around).filter(|hop| hop.callee != own);
+        let around = around.min_by_key(|hop| (hop.duration(), hop.start));
+        let (minute, node) = around.map_or((minute_of(span.start), own), |hop| (minute_of(hop.start), hop.callee));
+        let Some(signs) = self.nodes.at(minute, node) else { return };
+        if around.is_some() { signs.severed.see(span) } else { signs.orphans.see(span) }
+    }
+}
+
+/// Whether a span of the caller's stands where a client span should: it says whom it calls.
+fn has_wrong_kind(analysed: &Analysed<'_>, hop: &Hop) -> bool {
+    let server = analysed.hops.servers(hop).first().map(|server| *server as usize);
+    let Some(parent) = server.and_then(|server| analysed.trace.parent(server)) else { return false };
+    let peer = analysed.context.peer(analysed.trace.spans[parent].peer);
+    analysed.trace.kind(parent) == Kind::Internal && !(peer.service.is_none() && peer.address.is_none())
+}
+
+impl Detector for InstrumentationGap {
+    fn observe(&mut self, analysed: &Analysed<'_>) {
+        self.presence.observe(analysed);
+        self.count_spans(analysed);
+        for hop in &analysed.hops.hops {
+            self.count_hop(analysed, hop);
+        }
+        let mut fragments = analysed.entries.iter().filter(|entry| entry.is_fragment).peekable();
+        if fragments.peek().is_none() {
+            return;
+        }
+        let is_open = |hop: &&Hop| {
+            let is_silent = hop.kind == HopKind::External || hop.flags.contains(HopFlags::SERVER_MISSING);
+            is_silent && hop.client.is_some() && analysed.hops.servers(hop).is_empty()
+        };
+        let calls: Vec<&Hop> = analysed.hops.hops.iter().filter(is_open).take(MAX_CALLS).collect();
+        // One fragment of each service will do: a request that is cut off has one for every call it makes.
+        let mut known = BTreeSet::new();
+        for fragment in fragments.filter(|fragment| known.insert(fragment.service)) {
+            self.count_fragment(analysed, fragment, &calls);
+        }
+    }
+
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
+        let window = Window::of(evaluation, HORIZON);
+        let mut candidates = Vec::new();
+        for (node, signs) in self.nodes.sums(window) {
+            let gaps = signs.gaps();
+            let Some(gap) = worst(&gaps, 1.0).or_else(|| worst(&gaps, CLOSING)) else { continue };
+            let mut found = self.candidate(evaluation, window, node, gap);
+            let rows = gaps.iter().filter(|gap| gap.holds(CLOSING)).map(|gap| (gap.name, Value::Number(gap.share())));
+            found.evidence.details = rows.collect();
+            note_overflow(&mut found, self.nodes.overflowed());
+            candidates.push(found);
+        }
+        sorted(candidates)
+    }
+
+    fn forget_before(&mut self, minute: i64) {
+        self.presence.forget_before(minute);
+        self.nodes.forget_before(minute);
+    }
+
+    fn size(&self) -> usize {
+        self.presence.size() + self.nodes.size()
+    }
+}
+
+/// One thing that is missing or wrong: `part` of `whole`, by weight.
+#[derive(Debug, Clone, Copy)]
+struct Gap<'a> {
+    name: &'static str,
+    seen: &'a Seen,
+    part: u64,
+    whole: &'a Weighted,
+    threshold: f64,
+    at_most: Severity,
+    remedy: &'static str,
+}
+
+impl Signs {
+    fn gaps(&self) -> Vec<Gap<'_>> {
+        let gap = |name, seen, whole, threshold, at_most, remedy| {
+            let part = Seen::weight(seen);
+            Gap { name, seen, part, whole, threshold, at_most, remedy }
+        };
+        let (high, medium) = (Severity::High, Severity::Medium);
+        // Outsiders (browsers, load balancers) that begin traces without sending spans are not the service's fault.
+        let is_front = self.called == 0 && self.requests.share(self.orphans.weight()) >= ALL;
+        let (orphans, of_orphans) = if is_front { ("outside_parents", Severity::Low) } else { ("orphans", high) };
+        let answered = self.answered.min(self.asked.weight);
+        vec![
+            gap("server_spans_missing", &self.unanswered, &self.asked, SERVERS_MISSING, high, "Instrument what it serves, and check what its exporter drops."),
+            gap("trace_cut_off", &self.severed, &self.reached, FAULTY, high, "Let it send spans: it passes trace ids on without any of its own."),
+            gap("client_spans_missing", &self.unannounced, &self.made, CLIENTS_MISSING, high, "Instrument the client that it calls others with."),
+            gap("kind_misused", &self.misused, &self.made, CLIENTS_MISSING, high, "Give spans of calls the kind CLIENT."),
+            gap(orphans, &self.orphans, &self.requests, FAULTY, of_orphans, "Find who calls it and lets its own spans get lost: sampling, a full queue, an exporter that is not there."),
+            gap("attributes_contradict", &self.conflicting, &self.spans, FAULTY, medium, "Let instrumentation send old or current attribute names, not both with different values."),
+            gap("negative_durations", &self.negative, &self.spans, FAULTY, medium, "Measure durations with a monotonic clock."),
+            gap("clocks_differ", &self.early, &self.deliveries, FAULTY, medium, "Synchronise the clocks of its hosts."),
+            gap("service_has_no_name", &self.nameless, &self.spans, FAULTY, medium, "Set service.name."),
+        ]
+        .into_iter()
+        .map(|gap| match gap.name {
+            // Of services that are sampled, fewer spans stand for more: it is the weights that must agree.
+            "server_spans_missing" => Gap { part: gap.part.min(self.asked.weight - answered), ..gap },
+            _ => gap,
+        })
+        .collect()
+    }
+}
+
+impl Gap<'_> {
+    fn share(&self) -> f64 {
+        self.whole.share(self.part)
+    }
+
+    fn holds(&self, part: f64) -> bool {
+        self.whole.effective() >= super::seen::MIN_OBSERVATIONS
+            && self.whole.interval(self.part).0 >= part * self.threshold
+            && self.seen.is_repeated()
+    }
+
+    fn magnitude(&self) -> f64 {
+        magnitude(self.share(), self.threshold, 1.0)
+    }
+}
+
+/// Of the gaps that reach `part` of their thresholds, the one furthest beyond.
+fn worst<'a>(gaps: &[Gap<'a>], part: f64) -> Option<Gap<'a>> {
+    gaps.iter().filter(|gap| gap.holds(part)).max_by(|a, b| a.magnitude().total_cmp(&b.magnitude())).copied()
+}
+
+impl InstrumentationGap {
+    fn candidate(&self, evaluation: &Evaluation<'_>, window: Window, node: NodeId, gap: Gap<'_>) -> Candidate {
+        let name = names::node(evaluation, node);
+        let environment = names::text(evaluation, evaluation.context.node(node).environment);
+        let subject = Subject { text: name.clone(), service: name, environment, ..Subject::default() };
+        let mut found = candidate(FindingKind::InstrumentationGap, subject, window, gap.seen);
+        found.subkind = Some(gap.name);
+        found.fires = gap.holds(1.0);
+        found.at_most = gap.at_most;
+        found.impact = match evaluation.context.node_service(node) {
+            Some(service) => self.presence.impact(window, &[service]),
+            None => self.presence.all(window).share(gap.seen.weight()),
+        };
+        found.magnitude = gap.magnitude();
+        found.evidence.measure = gap.share();
+        found.evidence.threshold = gap.threshold;
+        found.evidence.interval = Some(gap.whole.interval(gap.part));
+        found.evidence.samples = gap.whole.effective().round() as u64;
+        found.sql = sql::select(
+            "trace_id, span_id, parent_span_id, service_name, name, kind, start_time, duration_ns",
+            "spans",
+            window,
+            &[sql::traces(&found.evidence.examples)],
+        );
+        found.remedy = gap.remedy.to_owned();
+        found
+    }
+}
