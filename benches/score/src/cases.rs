@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::systems::Extent;
 use spandrel_shop::degrade::{ClockStep, Clocks, Degradation, HeadSampling, MessageContext, Naming, TailSampling};
+
+/// The degradation in which edges must still be found.
+pub const LOSSY: &str = "5 % lost, one without spans";
+/// The degradation in which critical paths must still be right.
+pub const COARSE: &str = "2 ms skew, ms clocks";
+const SAMPLED: &str = "25 % of heads";
 
 const MS: i64 = 1_000_000;
 const SECOND: i64 = 1_000 * MS;
@@ -32,6 +39,15 @@ impl Case {
     /// Nothing is done to the telemetry.
     pub fn is_clean(&self) -> bool {
         self.knobs == Degradation { seed: self.knobs.seed, ..Degradation::default() }
+    }
+
+    /// Whether systems of this extent go through it.
+    pub fn is_within(&self, extent: Extent) -> bool {
+        match extent {
+            Extent::All => true,
+            Extent::Few => self.is_clean() || [LOSSY, COARSE, SAMPLED].contains(&self.name),
+            Extent::Clean => self.is_clean(),
+        }
     }
 
     /// The share of a service's requests that is kept.
@@ -68,10 +84,10 @@ pub fn cases(seed: u64, start: i64, leaf: &str, inner: &str) -> Vec<Case> {
         case("sidecars", Counts::Exact, Degradation { sidecars: true, ..base() }),
         case("messages by link", Counts::Exact, Degradation { messages: MessageContext::Links, ..base() }),
         case("messages by parent", Counts::Exact, Degradation { messages: MessageContext::Parents, ..base() }),
-        case("2 ms skew, ms clocks", Counts::Unknown, Degradation { clocks: skew(2 * MS, MS), ..base() }),
+        case(COARSE, Counts::Unknown, Degradation { clocks: skew(2 * MS, MS), ..base() }),
         case("500 ms skew", Counts::ExactOverTime, Degradation { clocks: skew(500 * MS, 0), ..base() }),
         case("drift and step", Counts::ExactOverTime, Degradation { clocks: drift, ..base() }),
-        case("25 % of heads", Counts::Sampled, Degradation { head_sampling: head(&[]), ..base() }),
+        case(SAMPLED, Counts::Sampled, Degradation { head_sampling: head(&[]), ..base() }),
         case(
             "25 % of heads, 10 % of one",
             Counts::Sampled,
@@ -83,11 +99,7 @@ pub fn cases(seed: u64, start: i64, leaf: &str, inner: &str) -> Vec<Case> {
             Degradation { tail_sampling: Some(TailSampling { slow: 300 * MS, keep_others: 100_000 }), ..base() },
         ),
         case("5 % lost", Counts::Unknown, Degradation { loss: 50_000, ..base() }),
-        case(
-            "5 % lost, one without spans",
-            Counts::Unknown,
-            Degradation { loss: 50_000, uninstrumented: leaf(), ..base() },
-        ),
+        case(LOSSY, Counts::Unknown, Degradation { loss: 50_000, uninstrumented: leaf(), ..base() }),
         case(
             "one forwards only",
             Counts::Unknown,

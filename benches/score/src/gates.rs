@@ -3,15 +3,10 @@
 use std::fmt;
 
 use crate::{
-    cases::{Case, Counts},
+    cases::{COARSE, Case, Counts, LOSSY},
     compare::{Match, Ratio},
     results::Results,
 };
-
-/// The degradation in which edges must still be found.
-pub const LOSSY: &str = "5 % lost, one without spans";
-/// The degradation in which critical paths must still be right.
-pub const COARSE: &str = "2 ms skew, ms clocks";
 
 /// A bound on a score.
 #[derive(Debug, Clone, PartialEq)]

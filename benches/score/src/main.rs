@@ -42,7 +42,7 @@ fn main() -> anyhow::Result<ExitCode> {
         let of_set = systems().into_iter().filter(|system| system.set == set);
         let of_set: Vec<System> = of_set.filter(|system| contains(&system.name, options.system.as_deref())).collect();
         if !of_set.is_empty() {
-            sets.push(score(set, &of_set, options.only.as_deref())?);
+            sets.push(score(set, &of_set, options.only.as_deref(), options.examples)?);
         }
     }
     let page = report::page(&sets);
@@ -65,23 +65,26 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-fn score(set: Set, systems: &[System], only: Option<&str>) -> anyhow::Result<SetResults> {
+fn score(set: Set, systems: &[System], only: Option<&str>, verbose: bool) -> anyhow::Result<SetResults> {
     let mut totals: Vec<(Case, Results)> = Vec::new();
     for system in systems {
         let recording = system.record();
-        let cases = cases(system.config.seed, system.config.start_time, system.leaf, system.inner);
-        for case in cases.into_iter().filter(|case| contains(case.name, only)) {
+        let cases = cases(system.config.seed, system.config.start_time, &recording.leaf, &recording.inner);
+        let cases = cases.into_iter().filter(|case| case.is_within(system.extent) && contains(case.name, only));
+        for case in cases {
             let observed = observe(&degrade(recording.batches.clone(), &case.knobs), Pace::AtOnce)?;
             let results = Results::of(&recording.truth, &observed, &case);
+            if verbose {
+                let found = results.findings.summary();
+                writeln!(io::stderr(), "{}, {}, {}: {found}", set.as_str(), system.name, case.name)?;
+            }
             match totals.iter_mut().find(|(known, _)| known.name == case.name) {
                 Some((_, total)) => total.merge(&results),
                 None => totals.push((case, results)),
             }
         }
-        writeln!(io::stderr(), "{}: {}", set.as_str(), system.name)?;
     }
-    let names: Vec<&str> = systems.iter().map(|system| system.name.as_str()).collect();
-    Ok(SetResults { name: set.as_str(), systems: format!("Systems: {}.", names.join("; ")), cases: totals })
+    Ok(SetResults { name: set.as_str(), systems: systems.len(), cases: totals })
 }
 
 fn contains(name: &str, part: Option<&str>) -> bool {

@@ -14,8 +14,8 @@ use crate::{
 pub struct SetResults {
     /// `training` or `held out`.
     pub name: &'static str,
-    /// The systems, in words.
-    pub systems: String,
+    /// How many systems there are.
+    pub systems: usize,
     pub cases: Vec<(Case, Results)>,
 }
 
@@ -49,7 +49,7 @@ found nevertheless. *ranks*: Spearman's correlation of score and true impact. A 
 pub fn page(sets: &[SetResults]) -> String {
     let mut page = INTRODUCTION.to_owned();
     for set in sets {
-        let _ = writeln!(page, "\n## {}\n\n{}\n", capitalised(set.name), set.systems);
+        let _ = writeln!(page, "\n## {}\n\n{} systems.\n", capitalised(set.name), set.systems);
         telemetry_table(&mut page, set);
     }
     let _ = writeln!(page, "\n{LEGEND}");

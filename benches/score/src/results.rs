@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use spandrel_shop::{FindingTruth, TruthFile};
+use spandrel_shop::{FindingKind, FindingTruth, TruthFile};
 
 use crate::{
     cases::{Case, Counts},
@@ -54,7 +54,7 @@ impl Results {
             path_overlap: paths::overlap(&path_truth, &observed.paths),
             path_partition: paths::partition(&observed.durations, &observed.paths),
             origins: origins::top_one(&origin_truth(truth, observed, is_complete), &observed.origins),
-            findings: Score::of(&expected(truth), &observed.findings),
+            findings: Score::of(&expected(truth, &case.knobs.uninstrumented), &observed.findings),
         }
     }
 
@@ -94,7 +94,9 @@ fn origin_truth(truth: &TruthFile, observed: &Observed, is_complete: bool) -> BT
     origins.filter(|(key, _)| is_complete || observed.durations.contains_key(key)).collect()
 }
 
-fn expected(truth: &TruthFile) -> Vec<Expected> {
+/// What is to be found. What concerns services that are `silent` need not be.
+fn expected(truth: &TruthFile, silent: &[String]) -> Vec<Expected> {
+    let is_silent = |name: &String| silent.contains(name);
     let expected = |finding: &FindingTruth| Expected {
         kind: finding.kind.as_str().to_owned(),
         service: finding.service.clone(),
@@ -103,9 +105,21 @@ fn expected(truth: &TruthFile) -> Vec<Expected> {
         until: finding.to_unix_nano,
         impact: impact(truth, finding),
         is_near_miss: finding.near_miss,
-        is_side_effect: finding.side_effect,
+        is_side_effect: finding.side_effect
+            || is_silent(&finding.service)
+            || finding.target.as_ref().is_some_and(is_silent),
     };
-    truth.findings.iter().map(expected).collect()
+    let gaps = silent.iter().map(|service| Expected {
+        kind: FindingKind::InstrumentationGap.as_str().to_owned(),
+        service: service.clone(),
+        target: None,
+        since: i64::MIN,
+        until: i64::MAX,
+        impact: 0.0,
+        is_near_miss: false,
+        is_side_effect: true,
+    });
+    truth.findings.iter().map(expected).chain(gaps).collect()
 }
 
 /// How much the subject of a finding matters while it holds: the share of the entries' time that its ends own, or the

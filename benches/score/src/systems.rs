@@ -1,10 +1,14 @@
 //! The systems that are scored, and their recording.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use spandrel_shop::{Shop, ShopConfig, TruthFile, telemetry::Batch};
-
-const SECOND: i64 = 1_000_000_000;
+use spandrel_shop::{
+    FindingKind, MINUTE, Scenario, Scheduled, Shop, ShopConfig, System as Architecture, TruthFile, engine::EdgeKind,
+    telemetry::Batch, topology::Shape,
+};
 
 /// What a system is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,17 +30,25 @@ impl Set {
     }
 }
 
+/// Which degradations a system goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    All,
+    /// A few that take different things away.
+    Few,
+    /// None.
+    Clean,
+}
+
 /// A system and how long it is watched.
 #[derive(Debug, Clone)]
 pub struct System {
     pub name: String,
     pub set: Set,
+    pub extent: Extent,
     pub config: ShopConfig,
-    pub seconds: i64,
-    /// A service that calls none of the others.
-    pub leaf: &'static str,
-    /// A service that calls others.
-    pub inner: &'static str,
+    /// Nanoseconds.
+    pub duration: i64,
 }
 
 /// What a system sent, and what really happened in it.
@@ -44,27 +56,81 @@ pub struct System {
 pub struct Recording {
     pub batches: Vec<Batch>,
     pub truth: Arc<TruthFile>,
+    /// A service that calls none of the others.
+    pub leaf: String,
+    /// The service that calls most others, but for the one at the edge.
+    pub inner: String,
 }
 
 impl System {
     /// Everything from opening to closing.
     pub fn record(&self) -> Recording {
         let mut shop = Shop::new(&self.config);
-        let mut batches: Vec<Batch> = shop.due(self.config.start_time + self.seconds * SECOND).collect();
+        let mut batches: Vec<Batch> = shop.due(self.config.start_time + self.duration).collect();
         batches.extend(shop.close());
-        Recording { batches, truth: Arc::new(shop.truth().to_file()) }
+        let truth = Arc::new(shop.truth().to_file());
+        let (leaf, inner) = ends(&truth);
+        Recording { batches, truth, leaf, inner }
     }
 }
 
-/// All systems.
+/// A leaf and an inner service of a system.
+fn ends(truth: &TruthFile) -> (String, String) {
+    let services: BTreeSet<&str> = truth.operations.iter().map(|operation| operation.service.as_str()).collect();
+    let mut callees: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut called = BTreeSet::new();
+    for edge in truth.edges.iter().filter(|edge| edge.kind != EdgeKind::Data) {
+        callees.entry(&edge.source).or_default().insert(&edge.target);
+        if edge.kind == EdgeKind::Sync {
+            called.insert(edge.target.as_str());
+        }
+    }
+    let leaf = services.iter().find(|service| called.contains(**service) && !callees.contains_key(**service));
+    let inner = callees.iter().filter(|(service, _)| called.contains(**service)).max_by_key(|(_, of)| of.len());
+    let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    (name(leaf.copied()), name(inner.map(|(service, _)| *service)))
+}
+
+/// All systems: two that nothing is wrong with, and for each kind of finding one that has it and one that nearly has it,
+/// for training and to be held out. Those that are held out are another system each.
 pub fn systems() -> Vec<System> {
-    let shop = |set: Set, seed: u64| System {
-        name: format!("shop, seed {seed}"),
+    let mut systems = vec![
+        plain(Set::Training, "the shop", ShopConfig { seed: 1, ..ShopConfig::default() }),
+        plain(Set::HeldOut, "the shop, other seed", ShopConfig { seed: 101, ..ShopConfig::default() }),
+        plain(
+            Set::HeldOut,
+            "a generated system",
+            ShopConfig {
+                seed: 102,
+                system: Architecture::Generated { seed: 1, shape: Shape::Layered },
+                ..ShopConfig::default()
+            },
+        ),
+    ];
+    for (number, kind) in (1_u64..).zip(FindingKind::ALL) {
+        for scenario in [Scenario::of(kind), Scenario::near_miss(kind)] {
+            let training = ShopConfig { seed: 10 + number, ..ShopConfig::default() };
+            systems.push(with_scenario(Set::Training, scenario, training));
+            let system = Architecture::Generated { seed: 1000 + number, shape: Shape::Layered };
+            let held_out = ShopConfig { seed: 200 + number, system, ..ShopConfig::default() };
+            systems.push(with_scenario(Set::HeldOut, scenario, held_out));
+        }
+    }
+    systems
+}
+
+fn plain(set: Set, name: &str, config: ShopConfig) -> System {
+    let config = ShopConfig { rate: 6.0, ..config };
+    System { name: name.to_owned(), set, extent: Extent::All, config, duration: 4 * MINUTE }
+}
+
+fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
+    let scenarios = vec![Scheduled { scenario, during: 2 * MINUTE..6 * MINUTE }];
+    System {
+        name: scenario.to_string(),
         set,
-        config: ShopConfig { seed, rate: 6.0, ..ShopConfig::default() },
-        seconds: 240,
-        leaf: "inventory",
-        inner: "web-bff",
-    };
-    vec![shop(Set::Training, 1), shop(Set::HeldOut, 101)]
+        extent: if scenario.near_miss { Extent::Clean } else { Extent::Few },
+        config: ShopConfig { rate: 10.0, scenarios, ..config },
+        duration: 7 * MINUTE,
+    }
 }

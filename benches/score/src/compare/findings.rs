@@ -76,6 +76,19 @@ impl Score {
         total
     }
 
+    /// What was found and missed, in a line.
+    pub fn summary(&self) -> String {
+        let of_kind = self.by_kind.iter().map(|(kind, found)| {
+            let (precision, recall) = (&found.precision, &found.recall);
+            format!("{kind} {}/{} right, {}/{} found", precision.good, precision.of, recall.good, recall.of)
+        });
+        let mut parts: Vec<String> = of_kind.collect();
+        if self.near_misses.of > 0.0 {
+            parts.push(format!("near misses {}/{} silent", self.near_misses.good, self.near_misses.of));
+        }
+        parts.join("; ")
+    }
+
     /// How the order of scores agrees with that of true impact.
     pub fn rank_correlation(&self) -> Option<f64> {
         spearman(&self.ranks)
