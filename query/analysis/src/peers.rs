@@ -56,6 +56,17 @@ struct Address {
     scope: Text,
 }
 
+impl Address {
+    /// The address that was called, else the one that was connected to.
+    fn of(caller: ServiceId, peer: &Peer) -> Option<Address> {
+        let (address, port) = match peer.address.is_none() {
+            true => (peer.network_address, peer.network_port),
+            false => (peer.address, peer.port),
+        };
+        (!address.is_none()).then_some(Address { caller, address, port, scope: peer.scope })
+    }
+}
+
 /// The services that an address led to.
 #[derive(Debug, Clone, Default)]
 struct Callees {
@@ -93,7 +104,8 @@ pub struct Callee {
     pub flags: HopFlags,
 }
 
-/// What was learned of addresses from calls of both sides. Belongs to the [`Context`] it is used with.
+/// What was learned of addresses from calls of both sides. Belongs to the [`Context`] it is used with. A name is a
+/// service's if that service has sent spans: those of a stretch of time are to be read before its hops are built.
 #[derive(Debug, Clone, Default)]
 pub struct PeerMap {
     learned: HashMap<Address, Callees>,
@@ -106,10 +118,7 @@ pub struct PeerMap {
 impl PeerMap {
     /// Learns that a call by `caller` to what `peer` says reached `callee`.
     pub fn learn(&mut self, caller: ServiceId, peer: &Peer, callee: ServiceId) {
-        if peer.address.is_none() || peer.protocol == Protocol::Database {
-            return;
-        }
-        let address = Address { caller, address: peer.address, port: peer.port, scope: peer.scope };
+        let Some(address) = Address::of(caller, peer).filter(|_| peer.protocol != Protocol::Database) else { return };
         if self.learned.len() >= MAX_ADDRESSES && !self.learned.contains_key(&address) {
             return;
         }
@@ -162,10 +171,8 @@ impl PeerMap {
         if !peer.service.is_none() {
             return self.named(caller, peer.service, peer.service_namespace, context);
         }
-        let address = Address { caller, address: peer.address, port: peer.port, scope: peer.scope };
-        if !peer.address.is_none()
-            && let Some(service) = self.learned.get(&address).and_then(Callees::accepted)
-        {
+        let learned = Address::of(caller, peer).and_then(|address| self.learned.get(&address)?.accepted());
+        if let Some(service) = learned {
             return sends_spans(service, HopFlags::LEARNED, context);
         }
         if !peer.address.is_none() {

@@ -194,10 +194,14 @@ impl Builder<'_> {
         if callee != caller {
             self.peers.learn(caller, peer, callee);
         }
+        let served = &self.trace.spans[server];
         Hop {
-            protocol: peer.protocol,
+            protocol: match peer.protocol {
+                Protocol::Unknown => self.context.peer(served.peer).protocol,
+                said => said,
+            },
             access: peer.access,
-            operation: self.trace.spans[server].operation,
+            operation: served.operation,
             ..self.of_client(call, self.context.service_node(callee), HopKind::Request)
         }
     }

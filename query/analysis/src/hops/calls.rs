@@ -96,7 +96,7 @@ impl Calls {
         self.servers.of(call)
     }
 
-    /// Sets `tries` to the calls on the network that `call` consists of, in order of start; itself if none stands in it.
+    /// Sets `tries` to the calls on the network that `call` consists of, in order of start; `call` if none stands in it.
     pub(super) fn tries(&self, call: usize, tries: &mut Vec<u32>) {
         tries.clear();
         let mut rest = vec![call as u32];

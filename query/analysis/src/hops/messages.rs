@@ -1,5 +1,5 @@
-//! Messages: from a service to a topic, and from the topic to each service that handles them. Each context that a message
-//! was created in is one delivery.
+//! Messages: from a service to a topic, and from the topic to each service that handles them. Each context that a
+//! message was created in is one delivery.
 
 use std::collections::{HashMap, HashSet};
 
@@ -65,8 +65,8 @@ fn leave_out_fetched(trace: &Trace, context: &Context, deliveries: &mut [bool]) 
 }
 
 impl Builder<'_> {
-    /// The node of the topic or queue that `span` speaks of. Its broker's address is not part of it: clusters have many,
-    /// and producers and consumers are told different ones. A temporary destination goes by what the span does.
+    /// The node of the topic or queue that `span` speaks of. Its broker's address is not part of it: clusters have
+    /// many, and producers and consumers are told different ones. A temporary destination goes by what the span does.
     pub(super) fn topic(&mut self, peer: &Peer, span: usize) -> NodeId {
         let name = peer.collection.or(self.trace.spans[span].operation);
         let environment = self.context.service(self.service(span)).environment;

@@ -42,7 +42,8 @@ pub enum HopKind {
 pub struct HopFlags(pub u16);
 
 impl HopFlags {
-    /// The caller has no client span; the caller's side of the numbers is not known.
+    /// The caller is another service, but without a client span; its side of the numbers is not known. Not said of
+    /// entries.
     pub const CLIENT_MISSING: HopFlags = HopFlags(1);
     /// The callee is known to send spans and sent none for this call.
     pub const SERVER_MISSING: HopFlags = HopFlags(1 << 1);
@@ -102,7 +103,7 @@ pub struct Hop {
     pub access: Access,
     /// Index of the span of the caller that serves, in whose name it calls; `None` for entries and deliveries.
     pub parent: Option<u32>,
-    /// The outermost client (or producer) span.
+    /// The outermost client (or producer) span; `None` for entries and deliveries.
     pub client: Option<u32>,
     /// The innermost client span, which talks to the network. The same as `client` but for nested spans.
     pub wire: Option<u32>,
@@ -115,7 +116,8 @@ pub struct Hop {
     pub outcome: Outcome,
     /// In multiples of 1 / [`crate::span::WEIGHT_ONE`].
     pub weight: u64,
-    /// Of a delivery: from the end of sending to the start of handling, nanoseconds.
+    /// Of a delivery whose sending is in the trace: from the end of sending to the start of handling, nanoseconds, by the
+    /// clocks of the hosts. Below 0 it is suspect.
     pub queue_delay: Option<i64>,
     /// Of a delivery: the service that published the message, where that is known.
     pub producer: Option<NodeId>,

@@ -31,6 +31,9 @@ pub enum InputError {
 /// Longer spans are not part of percentiles, nanoseconds.
 const LONG: i64 = 24 * 3600 * 1_000_000_000;
 
+/// Bytes of an entry of a map of byte strings, beyond those of the string.
+const ENTRY_BYTES: usize = 64;
+
 /// Reads rows of the `spans` table. What consecutive rows have in common is looked up once, so it is to be kept between
 /// batches, together with the context it fills.
 #[derive(Debug, Default)]
@@ -71,7 +74,7 @@ impl SpanReader {
         self.skipped
     }
 
-    /// Operations counted as `_other` because their service has too many.
+    /// Operations counted as `_other` because their service has too many; one that was forgotten since counts again.
     pub fn operations_overflowed(&self) -> u64 {
         self.shapes.overflowed()
     }

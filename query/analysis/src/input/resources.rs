@@ -4,20 +4,25 @@ use std::{collections::HashMap, ops::Range};
 
 use arrow::array::StringArray;
 
-use super::columns::{Columns, Maps};
+use super::{
+    ENTRY_BYTES,
+    columns::{Columns, Maps},
+};
 use crate::{
     context::Context,
     span::{Resource, ResourceId, Service},
     text::Text,
 };
 
-const MAX_KNOWN: usize = 1 << 15;
+/// Bytes of what is kept of processes; when they are full, all is looked up again.
+const MAX_BYTES: usize = 16 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     /// The row before and its resource.
     last: Option<(usize, ResourceId)>,
     known: HashMap<Box<[u8]>, ResourceId>,
+    bytes: usize,
     key: Vec<u8>,
 }
 
@@ -53,8 +58,10 @@ impl Resources {
             return *resource;
         }
         let resource = context_resource(columns, row, context);
-        if self.known.len() >= MAX_KNOWN {
+        self.bytes += self.key.len() + ENTRY_BYTES;
+        if self.bytes > MAX_BYTES {
             self.known.clear();
+            self.bytes = self.key.len() + ENTRY_BYTES;
         }
         self.known.insert(self.key.as_slice().into(), resource);
         resource

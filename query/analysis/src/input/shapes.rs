@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use super::{attributes::Attributes, columns::Columns, values};
+use super::{ENTRY_BYTES, attributes::Attributes, columns::Columns, values};
 use crate::{
     context::Context,
     operation::Operation,
@@ -14,9 +14,12 @@ use crate::{
     text::Text,
 };
 
-const MAX_KNOWN: usize = 1 << 16;
+/// Bytes of what is kept of shapes; when they are full, all is looked up again.
+const MAX_BYTES: usize = 16 << 20;
 /// Operations of a service beyond this many are counted as one.
-const MAX_OPERATIONS: usize = 500;
+const MAX_OPERATIONS: u32 = 500;
+/// Operations of all services.
+const MAX_ALL_OPERATIONS: usize = 1 << 20;
 
 /// What is the same for all spans that say the same.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +32,10 @@ pub(super) struct Shape {
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     known: HashMap<Box<[u8]>, Shape>,
+    bytes: usize,
     key: Vec<u8>,
-    operations: HashMap<ServiceId, HashSet<Text>>,
+    operations: HashSet<(ServiceId, Text)>,
+    operation_counts: HashMap<ServiceId, u32>,
     overflowed: u64,
 }
 
@@ -77,22 +82,27 @@ impl Shapes {
         }
         let name = said.operation.name();
         let shape = Shape { operation: self.operation(service, &name, context), peer: said.peer(context) };
-        if self.known.len() >= MAX_KNOWN {
+        self.bytes += self.key.len() + ENTRY_BYTES;
+        if self.bytes > MAX_BYTES {
             self.known.clear();
+            self.bytes = self.key.len() + ENTRY_BYTES;
         }
         self.known.insert(self.key.as_slice().into(), shape);
         shape
     }
 
     fn operation(&mut self, service: ServiceId, name: &str, context: &mut Context) -> Text {
-        let operations = self.operations.entry(service).or_default();
-        let known = context.texts.find(name).is_some_and(|name| operations.contains(&name));
-        if !known && operations.len() >= MAX_OPERATIONS {
+        if let Some(known) = context.texts.find(name).filter(|name| self.operations.contains(&(service, *name))) {
+            return known;
+        }
+        let count = self.operation_counts.entry(service).or_default();
+        if *count >= MAX_OPERATIONS || self.operations.len() >= MAX_ALL_OPERATIONS {
             self.overflowed += 1;
             return Text::OTHER;
         }
+        *count += 1;
         let name = context.texts.intern(name);
-        operations.insert(name);
+        self.operations.insert((service, name));
         name
     }
 }

@@ -144,7 +144,8 @@ proptest! {
         let tree = |trace: &Trace| {
             let place = |span: &Span| (span.span_id, span.parent_id, span.start, span.end, span.kind, span.resource);
             let spans: Vec<_> = trace.spans.iter().map(place).collect();
-            (spans, trace.order().collect::<Vec<_>>(), (0..trace.len()).map(|span| trace.parent(span)).collect::<Vec<_>>())
+            let parents: Vec<_> = (0..trace.len()).map(|span| trace.parent(span)).collect();
+            (spans, trace.order().collect::<Vec<_>>(), parents)
         };
         prop_assert_eq!(tree(&trace), tree(&again));
         prop_assert_eq!(trace.repairs, again.repairs);

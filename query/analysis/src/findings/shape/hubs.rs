@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// node, the number of its edges in one direction.
 pub(super) fn hubs<N: Ord + Copy>(degrees: &BTreeMap<N, usize>) -> BTreeSet<N> {
     let mut nodes: Vec<(usize, N)> = degrees.iter().map(|(node, degree)| (*degree, *node)).collect();
-    nodes.sort_by(|a, b| b.0.cmp(&a.0));
+    nodes.sort_by_key(|(degree, _)| std::cmp::Reverse(*degree));
     let count = nodes.len() as f64;
     let edges: f64 = nodes.iter().map(|(degree, _)| *degree as f64).sum();
     let length = |hubs: f64, at_hubs: f64| {

@@ -72,7 +72,7 @@ impl Additive for Calls {
         }
         self.network += other.network;
         self.same_host = self.same_host.saturating_add(other.same_host);
-        for (first, last) in other.hosts {
+        if let Some((first, last)) = other.hosts {
             self.see_host(first);
             self.see_host(last);
         }

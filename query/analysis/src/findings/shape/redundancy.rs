@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     analysed::{Analysed, minute_of},
-    findings::shared::{Additive, Extent, PerMinute, Window},
+    findings::shared::{Extent, PerMinute, Window},
     span::ServiceId,
     text::Text,
 };

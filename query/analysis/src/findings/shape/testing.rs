@@ -88,6 +88,9 @@ impl Traffic {
     }
 }
 
+/// Writes a trace, told which of them it is.
+pub(super) type Write = fn(&mut Writer<'_>, usize);
+
 /// Writes the spans of one trace. Times are milliseconds from its start.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {

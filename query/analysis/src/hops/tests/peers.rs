@@ -104,7 +104,7 @@ fn a_service_that_sends_spans_is_itself() {
     assert_eq!(shown(&mut fixture)[1], "shop>cart Request 1/0 ok server_missing");
 }
 
-/// Calls of the gateway's address, of which `pairs` reached the cart and one that the graph is asked for reached nobody.
+/// The hop of a call of the gateway's address that reached nobody, after `pairs` that reached the cart.
 fn learned(pairs: usize, strays: usize) -> String {
     let mut peers = PeerMap::default();
     let mut fixture = calling();
@@ -127,6 +127,21 @@ fn an_address_is_learned_from_20_calls_that_agree() {
     assert_eq!(learned(20, 0), known);
     assert_eq!(learned(95, 5), known);
     assert_eq!(learned(94, 6), unknown);
+}
+
+#[test]
+fn an_address_that_was_connected_to_is_learned_too() {
+    let mut fixture = calling();
+    let connected = |peer: &mut Peer, texts: &mut crate::text::Texts| peer.network_address = texts.intern("10.0.0.7");
+    fixture.peer(connected);
+    fixture.span((3, 2), Kind::Server, "cart", (20, 80));
+    let mut peers = PeerMap::default();
+    for _ in 0..20 {
+        Hops::build(&fixture.trace(), &mut fixture.context, &mut peers);
+    }
+    fixture.spans.pop();
+    let hops = Hops::build(&fixture.trace(), &mut fixture.context, &mut peers);
+    assert_eq!(words(&hops, &fixture.context)[1], "shop>cart Request 1/0 ok server_missing learned");
 }
 
 #[test]

@@ -57,7 +57,8 @@ fn te10_old_and_current_names_give_the_same_graph() {
             2,
             1,
             3,
-            "http.request.method=GET url.full=http://cart:8080/carts/42 server.address=cart server.port=8080 http.response.status_code=503",
+            "http.request.method=GET url.full=http://cart:8080/carts/42 server.address=cart server.port=8080 \
+             http.response.status_code=503",
         ),
         ("cart", 3, 2, 2, "http.request.method=GET url.path=/carts/42 http.response.status_code=503"),
         (
@@ -93,7 +94,8 @@ fn te10_old_and_current_names_give_the_same_graph() {
             2,
             1,
             3,
-            "http.method=GET http.url=http://cart:8080/carts/42 net.peer.name=cart net.peer.port=8080 http.status_code=503",
+            "http.method=GET http.url=http://cart:8080/carts/42 net.peer.name=cart net.peer.port=8080 \
+             http.status_code=503",
         ),
         ("cart", 3, 2, 2, "http.method=GET http.target=/carts/42 http.status_code=503"),
         (

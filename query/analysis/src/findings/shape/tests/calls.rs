@@ -6,7 +6,7 @@ use super::super::{
     chatty::Chatty,
     fanout_burst::FanoutBurst,
     n_plus_one::NPlusOne,
-    testing::{Data, ROWS, Traffic, Writer, at_ms},
+    testing::{Data, ROWS, Traffic, Write, Writer, at_ms},
 };
 use crate::{
     findings::{Severity, Value},
@@ -195,7 +195,7 @@ fn talk(writer: &mut Writer<'_>, calls: i64, operations: i64) {
 
 #[test]
 fn talkative_edges() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), bool); 9] = [
+    let cases: [(&str, Write, bool); 9] = [
         ("twelve calls of two sorts", |writer, _| talk(writer, 12, 2), true),
         ("ten on average", |writer, _| talk(writer, 10, 3), true),
         ("nine calls", |writer, _| talk(writer, 9, 3), false),
@@ -257,17 +257,17 @@ fn burst(writer: &mut Writer<'_>, kind: Kind, calls: i64, at_once: i64, instance
 
 #[test]
 fn bursts_of_calls() {
-    let cases: [(&str, fn(&mut Writer<'_>), bool); 8] = [
-        ("forty at once", |writer| burst(writer, Kind::Server, 40, 40, 2), true),
-        ("twenty, ten at a time", |writer| burst(writer, Kind::Server, 20, 10, 2), true),
-        ("nineteen at once", |writer| burst(writer, Kind::Server, 19, 19, 2), false),
-        ("forty, nine at a time", |writer| burst(writer, Kind::Server, 40, 9, 2), false),
-        ("forty, one after the other", |writer| burst(writer, Kind::Server, 12, 1, 2), false),
-        ("forty shards, each asked once", |writer| burst(writer, Kind::Server, 40, 40, 40), false),
-        ("a job", |writer| burst(writer, Kind::Internal, 40, 40, 2), false),
+    let cases: [(&str, Write, bool); 8] = [
+        ("forty at once", |writer, _| burst(writer, Kind::Server, 40, 40, 2), true),
+        ("twenty, ten at a time", |writer, _| burst(writer, Kind::Server, 20, 10, 2), true),
+        ("nineteen at once", |writer, _| burst(writer, Kind::Server, 19, 19, 2), false),
+        ("forty, nine at a time", |writer, _| burst(writer, Kind::Server, 40, 9, 2), false),
+        ("forty, one after the other", |writer, _| burst(writer, Kind::Server, 12, 1, 2), false),
+        ("forty shards, each asked once", |writer, _| burst(writer, Kind::Server, 40, 40, 40), false),
+        ("a job", |writer, _| burst(writer, Kind::Internal, 40, 40, 2), false),
         (
             "five calls, each tried often",
-            |writer| {
+            |writer, _| {
                 let entry = writer.entry("search", "GET /search", (0, 400));
                 for call in 0..5 {
                     let around = writer.span(entry, Kind::Client, "search", "Lookup", (0, 300));
@@ -286,7 +286,7 @@ fn bursts_of_calls() {
     ];
     for (case, request, expected) in cases {
         let mut traffic = Traffic::default();
-        traffic.many(60, |writer, _| request(writer));
+        traffic.many(60, request);
         let expected: &[&str] = if expected { &["search GET /search -> index"] } else { &[] };
         assert_eq!(traffic.fired(FanoutBurst::new), expected, "{case}");
     }

@@ -3,7 +3,7 @@
 use super::super::{
     distributed_monolith::DistributedMonolith,
     nanoservice::Nanoservice,
-    testing::{ROWS, Traffic, Writer},
+    testing::{ROWS, Traffic, Write, Writer},
 };
 use crate::{findings::Severity, span::Kind};
 
@@ -18,7 +18,7 @@ fn chain(writer: &mut Writer<'_>, index: usize, services: &[&str]) {
 
 #[test]
 fn services_that_are_one() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), &[&str]); 10] = [
+    let cases: [(&str, Write, &[&str]); 10] = [
         (
             "three are always called together",
             |writer, index| chain(writer, index, &["gateway", "orders", "stock", "prices"]),
@@ -118,7 +118,7 @@ fn round(writer: &mut Writer<'_>, caller: &str, callee: &str, operation: &str, o
 
 #[test]
 fn services_that_are_next_to_nothing() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), bool); 13] = [
+    let cases: [(&str, Write, bool); 13] = [
         ("one millisecond of five", |writer, _| _ = round(writer, "shop", "rounding", "Round", 1), true),
         ("two milliseconds of its own", |writer, _| _ = round(writer, "shop", "rounding", "Round", 2), false),
         (

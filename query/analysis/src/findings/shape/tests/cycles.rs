@@ -2,7 +2,7 @@
 
 use super::super::{
     cycle::Cycles,
-    testing::{Traffic, Writer},
+    testing::{Traffic, Write, Writer},
 };
 use crate::{findings::Severity, span::Kind};
 
@@ -23,7 +23,7 @@ fn chain(writer: &mut Writer<'_>, services: &[(&str, &str)]) -> u64 {
 
 #[test]
 fn cycles_of_all_sorts() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), &[&str]); 11] = [
+    let cases: [(&str, Write, &[&str]); 11] = [
         (
             "a request comes back",
             |writer, _| {

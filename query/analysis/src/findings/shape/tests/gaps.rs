@@ -4,7 +4,7 @@ use spandrel_proto::model::Outcome;
 
 use super::super::{
     instrumentation_gap::InstrumentationGap,
-    testing::{Traffic, Writer},
+    testing::{Traffic, Write, Writer},
 };
 use crate::{
     findings::Severity,
@@ -23,7 +23,7 @@ fn call(writer: &mut Writer<'_>, is_there: bool) -> u64 {
 
 #[test]
 fn gaps_of_all_sorts() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), &[&str]); 15] = [
+    let cases: [(&str, Write, &[&str]); 15] = [
         ("all is there", |writer, _| _ = call(writer, true), &[]),
         (
             "server spans are missing",

@@ -4,7 +4,7 @@ use spandrel_proto::model::Outcome;
 
 use super::super::{
     spof::Spof,
-    testing::{Traffic, Writer},
+    testing::{Traffic, Write, Writer},
 };
 use crate::findings::{Method, Severity};
 
@@ -33,7 +33,7 @@ fn fail(writer: &mut Writer<'_>, spans: &[u64]) {
 
 #[test]
 fn single_points_of_failure() {
-    let cases: [(&str, fn(&mut Writer<'_>, usize), &[&str]); 12] = [
+    let cases: [(&str, Write, &[&str]); 12] = [
         (
             "all need the one instance",
             |writer, index| {
