@@ -6,7 +6,7 @@ use super::{
     calls::calls,
     hubs::{hubs, outlier},
     roles::{is_front, is_gateway, is_mesh, is_probe},
-    seen::{CLOSING, LONG, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, note_overflow, service_subject, sorted},
+    seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -117,6 +117,31 @@ struct Made {
     own: i64,
 }
 
+impl GodGateway {
+    fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<Candidate> {
+        let overflowed = self.services.overflowed() + self.edges.overflowed() + self.entries.overflowed();
+        let mut by_environment: BTreeMap<Text, BTreeMap<ServiceId, Traffic>> = BTreeMap::new();
+        for (service, traffic) in self.services.sums(window) {
+            let environment = evaluation.context.service(service).environment;
+            by_environment.entry(environment).or_default().insert(service, traffic);
+        }
+        let edges = self.edges.sums(window);
+        let mut candidates = Vec::new();
+        for (environment, services) in by_environment {
+            if services.len() < MIN_SERVICES {
+                continue;
+            }
+            let duration = self.entries.sum(window, &environment).0;
+            let system = System::new(services, &edges, duration);
+            for mut found in system.candidates(evaluation, window) {
+                note_overflow(&mut found, overflowed);
+                candidates.push(found);
+            }
+        }
+        candidates
+    }
+}
+
 impl Detector for GodGateway {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         let mut made: BTreeMap<u32, Made> = BTreeMap::new();
@@ -150,27 +175,7 @@ impl Detector for GodGateway {
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
-        let window = Window::of(evaluation, LONG);
-        let overflowed = self.services.overflowed() + self.edges.overflowed() + self.entries.overflowed();
-        let mut by_environment: BTreeMap<Text, BTreeMap<ServiceId, Traffic>> = BTreeMap::new();
-        for (service, traffic) in self.services.sums(window) {
-            let environment = evaluation.context.service(service).environment;
-            by_environment.entry(environment).or_default().insert(service, traffic);
-        }
-        let edges = self.edges.sums(window);
-        let mut candidates = Vec::new();
-        for (environment, services) in by_environment {
-            if services.len() < MIN_SERVICES {
-                continue;
-            }
-            let duration = self.entries.sum(window, &environment).0;
-            let system = System::new(services, &edges, duration);
-            for mut found in system.candidates(evaluation, window) {
-                note_overflow(&mut found, overflowed);
-                candidates.push(found);
-            }
-        }
-        sorted(candidates)
+        over_both_horizons(evaluation, |window| self.find(evaluation, window))
     }
 
     fn forget_before(&mut self, minute: i64) {

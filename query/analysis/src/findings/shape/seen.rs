@@ -202,6 +202,21 @@ pub(super) fn sorted(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates
 }
 
+/// What is found over half an hour or over the last minutes: rare requests need long to tell, and what has just changed
+/// is not to be diluted by what was before.
+pub(super) fn over_both_horizons(
+    evaluation: &Evaluation<'_>,
+    find: impl Fn(Window) -> Vec<Candidate>,
+) -> Vec<Candidate> {
+    let mut found: std::collections::BTreeMap<Subject, Candidate> = std::collections::BTreeMap::new();
+    for candidate in [LONG, RECENT].into_iter().flat_map(|minutes| find(Window::of(evaluation, minutes))) {
+        if candidate.fires || !found.contains_key(&candidate.subject) {
+            found.insert(candidate.subject.clone(), candidate);
+        }
+    }
+    sorted(found.into_values().collect())
+}
+
 /// Notes in the evidence that something was not counted for want of room.
 pub(super) fn note_overflow(candidate: &mut Candidate, overflowed: u64) {
     if overflowed > 0 {
