@@ -5,6 +5,7 @@
 
 mod admission;
 mod analysis;
+mod analyst;
 pub mod api;
 mod classify;
 mod computed;
@@ -24,6 +25,7 @@ mod table;
 mod time;
 mod workers;
 
+pub use analyst::{Analyst, AnalystStats};
 pub use engine::Engine;
 pub use error::{EngineError, QueryError};
 pub use limits::{Limits, Spill};

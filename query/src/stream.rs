@@ -10,6 +10,7 @@ use std::{
 use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use futures::Stream;
 use serde::Serialize;
+use spandrel_analysis::flow::Summary;
 use tokio::{sync::mpsc, time::Sleep};
 
 use crate::{error::QueryError, table::ScanCounters, workers::AbortOnDrop};
@@ -74,6 +75,11 @@ impl QueryStream {
 
     pub fn schema(&self) -> SchemaRef {
         self.schema.clone()
+    }
+
+    /// The flow that the query asked for, once the query is planned.
+    pub(crate) fn flow(&self) -> Option<&Summary> {
+        self.counters.flow()
     }
 
     pub fn stats(&self) -> QueryStats {

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Sql(SqlArgs),
     /// Print the spans of one trace as a tree.
     Trace(TraceArgs),
+    /// Print everything that is stored of one request as a tree: spans, gateway records, logs, breaker events.
+    Flow(FlowArgs),
     /// Print the service graph of a range, an edge a line, or how two ranges differ.
     Graph(GraphArgs),
     /// Print what is wrong with the shape of the system: what is open, or what a range shows.
@@ -202,6 +204,21 @@ pub(crate) struct FindingsArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Form of the result.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
+    pub(crate) format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FlowArgs {
+    /// Trace id, request id, or any other correlation id of at least 8 characters.
+    pub(crate) id: String,
+    /// Server to ask.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:16686", env = "SPANDREL_URL")]
+    pub(crate) url: String,
+    /// Read this data directory instead, with no server. Refused while a server has it open.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Form of the result: a tree (`table`), the answer of `GET /api/v1/flows/{id}` (`json`), or the rows of `flow('id')`.
     #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
     pub(crate) format: OutputFormat,
 }

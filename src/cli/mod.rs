@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
-    Cli, Command, ConfigCommand, DemoArgs, FindingsArgs, GraphArgs, ImportArgs, LoadArgs, LoadProtocol, OutputFormat,
-    ServeArgs, SqlArgs, TraceArgs,
+    Cli, Command, ConfigCommand, DemoArgs, FindingsArgs, FlowArgs, GraphArgs, ImportArgs, LoadArgs, LoadProtocol,
+    OutputFormat, ServeArgs, SqlArgs, TraceArgs,
 };
 
 use crate::commands;
@@ -50,6 +50,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Import(args) => commands::import(&args),
         Command::Sql(args) => commands::sql(&args),
         Command::Trace(args) => commands::trace(&args),
+        Command::Flow(args) => commands::flow(&args),
         Command::Graph(args) => commands::graph(&args),
         Command::Findings(args) => commands::findings(&args),
         Command::Load(args) => commands::load(&args),

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 mod findings;
+mod flow;
 mod graph;
 mod import;
 mod load;
@@ -13,6 +14,7 @@ mod trace;
 pub(crate) use config::{config_check, config_reference};
 pub(crate) use demo::demo;
 pub(crate) use findings::findings;
+pub(crate) use flow::flow;
 pub(crate) use graph::graph;
 pub(crate) use import::import;
 pub(crate) use load::load;

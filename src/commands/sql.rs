@@ -70,13 +70,7 @@ pub(super) async fn over_directory(
     let snapshot = spandrel_store::open_read_only(data_dir)
         .await
         .with_context(|| format!("cannot read the data directory {}", data_dir.display()))?;
-    let limits = Limits {
-        query_memory: OFFLINE_MEMORY,
-        total_memory: OFFLINE_MEMORY,
-        time: Duration::from_secs(3600),
-        ..Limits::default()
-    };
-    let engine = Engine::over_snapshot(snapshot, limits, Arc::new(SystemClock))?;
+    let engine = Engine::over_snapshot(snapshot, offline_limits(), Arc::new(SystemClock))?;
     let mut stream = engine.sql(statement).await.map_err(query_failure)?;
     let schema = stream.schema();
     let mut text = Vec::new();
@@ -89,6 +83,16 @@ pub(super) async fn over_directory(
     writer.end(&stream.stats(), &mut text)?;
     out.write_all(&text)?;
     Ok(())
+}
+
+/// What a query over a data directory may use.
+pub(super) fn offline_limits() -> Limits {
+    Limits {
+        query_memory: OFFLINE_MEMORY,
+        total_memory: OFFLINE_MEMORY,
+        time: Duration::from_secs(3600),
+        ..Limits::default()
+    }
 }
 
 async fn over_server(url: &str, statement: &str, format: output::Format) -> anyhow::Result<()> {
@@ -174,7 +178,7 @@ pub(super) async fn ask_server(
     anyhow::bail!("{status}: {message}")
 }
 
-fn query_failure(error: QueryError) -> anyhow::Error {
+pub(super) fn query_failure(error: QueryError) -> anyhow::Error {
     match error {
         QueryError::Internal { .. } | QueryError::TimedOut { .. } | QueryError::MemoryExceeded { .. } => error.into(),
         _ => Failure::Usage(error.to_string()).into(),

@@ -62,6 +62,7 @@ pub(super) const QUERY_MEMORY: &str = "query.memory_bytes";
 pub(super) const QUERY_TOTAL_MEMORY: &str = "query.total_memory_bytes";
 pub(super) const QUERY_RUNNING: &str = "query.running";
 pub(super) const QUERY_WAITING: &str = "query.waiting";
+pub(super) const ANALYSIS_ENABLED: &str = "analysis.enabled";
 pub(super) const LOG_FORMAT: &str = "log.format";
 pub(super) const LOG_FILTER: &str = "log.filter";
 pub(super) const SELF_TELEMETRY: &str = "self_telemetry";
@@ -151,6 +152,13 @@ pub(super) const KEYS: &[Key] = &[
     key(QUERY_TOTAL_MEMORY, SIZE, "96MiB", "Memory limit of all running queries together."),
     key(QUERY_RUNNING, COUNT, "4", "Queries that run at once."),
     key(QUERY_WAITING, COUNT, "16", "Queries that wait for one of them to end. Past it a query is refused."),
+    key(
+        ANALYSIS_ENABLED,
+        "true or false",
+        "true",
+        "Keep rollups and look for findings as spans come in; see [analysis](analysis.md). Without it graphs of long \
+         ranges are empty, and findings are only there where a range is evaluated.",
+    ),
     key(LOG_FORMAT, "text or json", "text", "Form of the process's own log, on standard error."),
     key(LOG_FILTER, "filter", "info", "What is logged, as in `info,spandrel_store=debug`."),
     key(SELF_TELEMETRY, "true or false", "true", "Store the server's own spans and metrics, as service `spandrel`."),

@@ -190,6 +190,7 @@ impl Settings {
             sources: self.sources(),
             enrich: self.enrich(),
             query: self.query(),
+            analysis: self.value(keys::ANALYSIS_ENABLED, true, values::boolean),
             log: LogConfig {
                 format: self.value(keys::LOG_FORMAT, super::LogFormat::Text, values::log_format),
                 filter: self.value(keys::LOG_FILTER, String::new(), values::log_filter),

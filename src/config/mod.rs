@@ -30,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) sources: Vec<SourceConfig>,
     pub(crate) enrich: EnrichConfig,
     pub(crate) query: Limits,
+    pub(crate) analysis: bool,
     pub(crate) log: LogConfig,
     pub(crate) self_telemetry: bool,
 }

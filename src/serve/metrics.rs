@@ -9,7 +9,7 @@ use spandrel_proto::{
     model::Table,
     wire::{RejectReason, Repair, otlp::Signal},
 };
-use spandrel_query::Engine;
+use spandrel_query::{AnalystStats, Engine};
 use spandrel_store::{Store, StoreStats, TableStats};
 
 use super::{
@@ -26,6 +26,8 @@ pub(super) struct Sources {
     pub(super) lines: Vec<SourceView>,
     /// Why sources of lines ended that should run.
     pub(super) source_failures: Arc<Mutex<Vec<String>>>,
+    /// None if the live analysis is switched off.
+    pub(super) analyst: Option<Arc<AnalystStats>>,
 }
 
 impl Sources {
@@ -39,6 +41,11 @@ impl Sources {
         collect_tables(&self.store.stats(), &mut families);
         collect_store(&self.store.stats(), &mut families);
         self.collect_engine(&mut families);
+        if let Some(stats) = &self.analyst {
+            for (kind, name, help, value) in ANALYSIS_METRICS {
+                families.push(Family::new(*kind, name, help).with(&[], value(stats) as f64));
+            }
+        }
         families
     }
 
@@ -133,6 +140,40 @@ impl Sources {
         families.push(Family::gauge("spandrel_query_memory_bytes", "Memory that operators of queries hold.", memory));
     }
 }
+
+/// Name, help and value of a metric of the live analysis.
+type AnalysisMetric = (Kind, &'static str, &'static str, fn(&AnalystStats) -> u64);
+
+const ANALYSIS_METRICS: &[AnalysisMetric] = &[
+    (Kind::Counter, "spandrel_analysis_spans_total", "Spans analysed as they came in.", AnalystStats::spans),
+    (
+        Kind::Counter,
+        "spandrel_analysis_missed_rows_total",
+        "Rows that came faster than they could be analysed; their minutes are computed from storage later.",
+        AnalystStats::missed,
+    ),
+    (
+        Kind::Counter,
+        "spandrel_analysis_corrections_total",
+        "Traces counted again because spans came late.",
+        AnalystStats::corrections,
+    ),
+    (Kind::Counter, "spandrel_analysis_minutes_written_total", "Minutes written.", AnalystStats::minutes_written),
+    (
+        Kind::Counter,
+        "spandrel_analysis_minutes_recomputed_total",
+        "Minutes computed from storage.",
+        AnalystStats::minutes_recomputed,
+    ),
+    (
+        Kind::Counter,
+        "spandrel_analysis_write_failures_total",
+        "Times that rollups or findings could not be stored at once.",
+        AnalystStats::write_failures,
+    ),
+    (Kind::Gauge, "spandrel_analysis_open_findings", "Findings that are open.", AnalystStats::open_findings),
+    (Kind::Gauge, "spandrel_analysis_memory_bytes", "Memory of the live analysis.", AnalystStats::memory_bytes),
+];
 
 /// Name, help and value of a metric that every source of lines has.
 type LineMetric = (Kind, &'static str, &'static str, fn(&SourceStats) -> u64);

@@ -13,7 +13,7 @@ use spandrel_normalize::{
     registry,
 };
 use spandrel_proto::model::{Clock, SystemClock};
-use spandrel_query::Engine;
+use spandrel_query::{Analyst, Engine};
 use spandrel_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,7 @@ pub(crate) struct Server {
     stop_telemetry: CancellationToken,
     listeners: JoinSet<()>,
     lines: LineSources,
+    analyst: Option<Analyst>,
     telemetry: JoinSet<()>,
 }
 
@@ -71,6 +72,12 @@ impl Server {
         let pipeline = Pipeline::new(Arc::clone(&store), enricher);
         let receiver = Receiver::new(config.receiver, Arc::clone(&pipeline), Arc::clone(&clock));
         let engine = Engine::new(Arc::clone(&store), config.query, Arc::clone(&clock))?;
+        // Before anything can be stored, so that nothing is stored unseen.
+        let analyst = config
+            .analysis
+            .then(|| Analyst::start(Arc::clone(&store), Arc::clone(&engine), Arc::clone(&clock)))
+            .transpose()
+            .context("cannot start the live analysis")?;
 
         let stop = CancellationToken::new();
         let stop_telemetry = CancellationToken::new();
@@ -102,6 +109,7 @@ impl Server {
             engine: Arc::clone(&engine),
             lines: lines.views().iter().cloned().chain([over_http]).collect(),
             source_failures: lines.failures(),
+            analyst: analyst.as_ref().map(Analyst::stats),
         });
         let status = Status { sources: Arc::clone(&sources), stop: stop.clone() };
         let own = config.self_telemetry.then(|| SelfTelemetry::new(environment, clock)).flatten();
@@ -126,7 +134,7 @@ impl Server {
         tracing::info!(
             otlp_grpc = %addresses.otlp_grpc, otlp_http = %addresses.otlp_http, http = %addresses.http, data_dir, "ready"
         );
-        Ok(Self { addresses, store, stop, stop_telemetry, listeners, lines, telemetry })
+        Ok(Self { addresses, store, stop, stop_telemetry, listeners, lines, analyst, telemetry })
     }
 
     /// Waits until a signal asks to stop.
@@ -154,6 +162,9 @@ impl Server {
         self.lines.stop().await;
         self.stop_telemetry.cancel();
         while self.telemetry.join_next().await.is_some() {}
+        if let Some(analyst) = self.analyst.take() {
+            analyst.stop().await;
+        }
         self.store.close().await.context("cannot close the data directory cleanly")?;
         tracing::info!("stopped");
         Ok(())

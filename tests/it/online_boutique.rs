@@ -80,3 +80,33 @@ async fn what_the_lines_should_not_have_said_is_not_stored() {
     let cards = server.count("logs", "body LIKE '%4432-8015-6152-0454%'").await;
     assert_eq!(cards, 0, "card numbers are taken out");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_trace_with_its_logs_and_its_access_record_is_one_flow() {
+    let Some(minute) = sample() else { return };
+    let server = server_with_sample(&minute).await;
+    let requests = server.sql("SELECT trace_id, span_id, correlation_id FROM requests ORDER BY trace_id").await;
+    let [trace_id, span_id, request_id] = [0, 1, 2].map(|column| requests.rows[0][column].as_str().unwrap().to_owned());
+    let of_trace = format!("trace_id = '{trace_id}'");
+    let (spans, logs) = (server.count("spans", &of_trace).await, server.count("logs", &of_trace).await);
+    assert!(spans > 1 && logs > 1, "{spans} {logs}");
+    let mut answers = Vec::new();
+    for id in [&trace_id, &request_id] {
+        let flow: Value = server.get(&format!("/api/v1/flows/{id}")).await.json().await.unwrap();
+        assert_eq!(
+            (flow["counts"]["spans"].as_u64(), flow["counts"]["logs"].as_u64()),
+            (Some(spans), Some(logs)),
+            "{id}"
+        );
+        let records = flow["records"].as_array().unwrap();
+        let request = records.iter().find(|record| record["type"] == "request").unwrap();
+        let parent = &records[request["parent"].as_u64().unwrap() as usize];
+        assert_eq!(
+            (parent["span_id"].as_str(), &request["join"]["tier"]),
+            (Some(span_id.as_str()), &Value::from("T0"))
+        );
+        assert_eq!(flow["joins"]["T0"], records.len(), "every line names its span");
+        answers.push(flow["records"].clone());
+    }
+    assert_eq!(answers[0], answers[1]);
+}

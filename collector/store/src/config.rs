@@ -40,7 +40,7 @@ pub struct StoreConfig {
     pub append_queue_bytes: usize,
     /// Bound on what is remembered of recent spans to recognise duplicates.
     pub duplicate_filter_bytes: usize,
-    /// Bound on resident trace-id filters over all files; past it the oldest files go without.
+    /// Bound on resident filters over ids of all files; past it the oldest files go without.
     pub trace_filter_bytes: usize,
     /// With less free space than this on the data directory's file system, appends are refused and health fails.
     pub min_free_disk_bytes: u64,

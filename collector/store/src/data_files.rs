@@ -15,10 +15,10 @@ use crate::{
     delta::{Add, HOUR_COLUMN, SORTED_TAG, Stats},
     files::{self, FileError},
     hour::{hour_bounds_ns, parse_hour},
+    id_filter::{IdFilter, ResidentFilter, filtered_columns, push_hashes},
     meter::ByteMeter,
     per_table::PerTable,
     snapshot::DataFile,
-    trace_filter::{ResidentFilter, TraceFilter, filtered_column, push_hashes},
 };
 
 const DATA_ENDING: &str = ".parquet";
@@ -59,13 +59,13 @@ impl TableDirectory {
 
     /// Writes the sidecar of a data file. It can be made again, so it is not synced and a failure is no more than
     /// logged.
-    pub(crate) fn write_filter(&self, data_path: &str, filter: &TraceFilter, data_len: u64, rows: u64) {
+    pub(crate) fn write_filter(&self, data_path: &str, filter: &IdFilter, data_len: u64, rows: u64) {
         let path = self.filter_path(data_path);
         let written = files::create_directory(&self.path.join(FILTER_DIRECTORY))
             .map_err(|error| error.source)
             .and_then(|()| fs::write(&path, filter.encode(data_len, rows)));
         if let Err(error) = written {
-            tracing::warn!(path = %path.display(), %error, "cannot write a trace filter");
+            tracing::warn!(path = %path.display(), %error, "cannot write an id filter");
         }
     }
 
@@ -101,22 +101,22 @@ impl TableDirectory {
     }
 
     /// The filter of a data file from its sidecar. Where `rebuild` says so, a sidecar that is no good is made again.
-    pub(crate) fn load_filter(&self, add: &Add, rebuild: bool) -> Option<TraceFilter> {
-        let column = filtered_column(self.table)?;
+    pub(crate) fn load_filter(&self, add: &Add, rebuild: bool) -> Option<IdFilter> {
+        let columns = Some(filtered_columns(self.table)).filter(|columns| !columns.is_empty())?;
         let data_len = u64::try_from(add.size).ok()?;
         let stats: Stats = serde_json::from_str(add.stats.as_deref()?).ok()?;
         let stored = fs::read(self.filter_path(&add.path)).ok();
-        let decoded = stored.and_then(|bytes| TraceFilter::decode(&bytes, data_len, stats.num_records));
+        let decoded = stored.and_then(|bytes| IdFilter::decode(&bytes, data_len, stats.num_records));
         if decoded.is_some() || !rebuild {
             return decoded;
         }
-        match filter_of_file(&self.path.join(&add.path), column) {
+        match filter_of_file(&self.path.join(&add.path), columns) {
             Ok(filter) => {
                 self.write_filter(&add.path, &filter, data_len, stats.num_records);
                 Some(filter)
             }
             Err(error) => {
-                tracing::warn!(path = add.path, %error, "cannot make the trace filter of a data file");
+                tracing::warn!(path = add.path, %error, "cannot make the id filter of a data file");
                 None
             }
         }
@@ -168,12 +168,12 @@ fn is_ours(data_path: &str) -> bool {
     name.is_some_and(|name| name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn filter_of_file(path: &Path, column: &str) -> Result<TraceFilter, Box<dyn std::error::Error + Send + Sync>> {
+fn filter_of_file(path: &Path, columns: &[&str]) -> Result<IdFilter, Box<dyn std::error::Error + Send + Sync>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-    let projection = ProjectionMask::columns(builder.parquet_schema(), [column]);
+    let projection = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
     let mut hashes = Vec::new();
     for batch in builder.with_projection(projection).build()? {
-        push_hashes(batch?.column(0), &mut hashes);
+        batch?.columns().iter().for_each(|column| push_hashes(column, &mut hashes));
     }
-    Ok(TraceFilter::build(hashes))
+    Ok(IdFilter::build(hashes))
 }

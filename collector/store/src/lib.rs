@@ -21,6 +21,7 @@ mod files;
 mod follow;
 mod hot;
 mod hour;
+mod id_filter;
 mod lock;
 mod meter;
 mod open;
@@ -34,7 +35,6 @@ mod store;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod trace_filter;
 mod wal;
 
 pub use config::{Durability, StoreConfig};

@@ -10,7 +10,7 @@ use object_store::{ObjectStore, path::Path};
 use parking_lot::RwLock;
 use spandrel_proto::model::Table;
 
-use crate::{hot::TableView, per_table::PerTable, trace_filter::ResidentFilter};
+use crate::{hot::TableView, id_filter::ResidentFilter, per_table::PerTable};
 
 /// One instant over all tables (V-1): each row that was acknowledged before it is in exactly one place of it.
 #[derive(Debug, Clone)]
@@ -96,6 +96,11 @@ impl DataFile {
     /// Whether rows of this trace may be in the file. Never wrong when it says no; no I/O. A file without a filter,
     /// such as one of the oldest when filters reached their bound, may contain any trace.
     pub fn may_contain_trace(&self, trace_id: &[u8; 16]) -> bool {
-        self.filter.read().as_ref().is_none_or(|filter| filter.may_contain(trace_id))
+        self.filter.read().as_ref().is_none_or(|filter| filter.may_contain_trace(trace_id))
+    }
+
+    /// [`DataFile::may_contain_trace`] for rows with this correlation id.
+    pub fn may_contain_correlation(&self, id: &str) -> bool {
+        self.filter.read().as_ref().is_none_or(|filter| filter.may_contain_correlation(id))
     }
 }

@@ -14,15 +14,17 @@
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
+//! | [`graph`], [`statistics`] | the service graph of a range, and how two differ |
 //! | [`findings`] | detectors and findings |
-//! | [`graph`] | the service graph, and what differs between two |
-//! | [`analyzer`] | all of that as spans come in |
+//! | [`analyzer`] | spans in any order and at any time in, counts and conditions out |
+//! | [`flow`] | all records of one request as a tree |
 
 pub mod analysed;
 pub mod analyzer;
 pub mod context;
 pub mod errors;
 pub mod findings;
+pub mod flow;
 pub mod graph;
 pub mod hops;
 pub mod input;

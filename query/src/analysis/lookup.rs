@@ -9,7 +9,7 @@ use datafusion::{
     datasource::provider_as_source,
     logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit},
 };
-use spandrel_analysis::input;
+use spandrel_analysis::input::SpanReader;
 use spandrel_proto::model::Table;
 
 use super::slices::rows_between;
@@ -46,7 +46,7 @@ impl Computation for TraceLookup {
 
     fn inputs(&self) -> Result<Vec<LogicalPlan>> {
         let ids = self.traces.iter().map(|id| lit(ScalarValue::Binary(Some(id.to_be_bytes().to_vec())))).collect();
-        let rows = rows_between(Table::Spans, self.spans.clone(), input::COLUMNS, self.range)?;
+        let rows = rows_between(Table::Spans, self.spans.clone(), SpanReader::COLUMNS, self.range)?;
         Ok(vec![LogicalPlanBuilder::from(rows).filter(col("trace_id").in_list(ids, false))?.build()?])
     }
 

@@ -11,7 +11,9 @@ use datafusion::{
 use spandrel_analysis::{
     analysed::MINUTE,
     analyzer::{Analyzer, Options},
-    input, rollup,
+    findings::Detector,
+    input::SpanReader,
+    rollup,
 };
 use spandrel_proto::model::Table;
 
@@ -63,15 +65,14 @@ impl Range {
         };
         let mut inputs = vec![all(Table::Requests, &self.requests)?, all(Table::Breakers, &self.breakers)?];
         for slice in &self.slices {
-            inputs.push(rows_between(Table::Spans, self.spans.clone(), input::COLUMNS, *slice)?);
+            inputs.push(rows_between(Table::Spans, self.spans.clone(), SpanReader::COLUMNS, *slice)?);
         }
         Ok(inputs)
     }
 
-    pub(crate) fn start(&self) -> Replay {
-        let range = (self.from, self.to);
-        let options = Options { max_trace_bytes: TRACE_BYTES, range: Some(range), ..Options::default() };
-        Replay { analyzer: Analyzer::new(options, self.detectors()), slices: self.slices.clone(), slice: 0 }
+    pub(crate) fn start(&self, detectors: Vec<Box<dyn Detector>>) -> Replay {
+        let options = Options { max_trace_bytes: TRACE_BYTES, range: Some((self.from, self.to)), ..Options::default() };
+        Replay { analyzer: Analyzer::new(options, detectors), slices: self.slices.clone(), slice: 0 }
     }
 }
 
@@ -87,8 +88,10 @@ impl Replay {
     /// Takes rows of an input. Says up to when all spans have been seen.
     pub(crate) fn push(&mut self, input: usize, batch: &RecordBatch) -> Result<Option<i64>> {
         let mut seen_until = None;
-        let pushed = match input {
-            REQUESTS => self.analyzer.push_requests(&stored_form(Table::Requests, batch)?),
+        match input {
+            REQUESTS => {
+                self.analyzer.push_requests(&stored_form(Table::Requests, batch)?).map_err(failed)?;
+            }
             BREAKERS => self.analyzer.push_breakers(&stored_form(Table::Breakers, batch)?),
             _ => {
                 let slice = input - FIRST_SLICE;
@@ -98,12 +101,15 @@ impl Replay {
                     self.analyzer.close_quiet(start);
                     seen_until = Some(start);
                 }
-                self.analyzer.push_spans(&stored_form(Table::Spans, batch)?, start)
+                self.analyzer.push_spans(&stored_form(Table::Spans, batch)?, start).map_err(failed)?;
             }
-        };
-        pushed.map_err(|error| DataFusionError::Execution(error.to_string()))?;
+        }
         Ok(seen_until)
     }
+}
+
+pub(super) fn failed(error: impl std::fmt::Display) -> DataFusionError {
+    DataFusionError::Execution(error.to_string())
 }
 
 /// The rollups of whole minutes.
@@ -129,7 +135,7 @@ impl Computation for ReplayRows {
     }
 
     fn start(&self) -> ReplayedRows {
-        ReplayedRows { replay: self.range.start(), revision: self.revision }
+        ReplayedRows { replay: self.range.start(Vec::new()), revision: self.revision }
     }
 }
 

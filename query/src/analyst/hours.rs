@@ -86,7 +86,8 @@ pub(super) async fn rows(
         batches.extend(rows.into_iter().map(|batch| (table, batch)));
     }
     let mut context = Context::new();
-    let sum = rollup::read(&batches, &mut context).map_err(|error| QueryError::Internal { message: error.to_string() })?;
+    let sum =
+        rollup::read(&batches, &mut context).map_err(|error| QueryError::Internal { message: error.to_string() })?;
     Ok(rollup::hourly_rows(hour, &sum, &context, revision))
 }
 

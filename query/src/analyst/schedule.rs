@@ -108,7 +108,9 @@ impl Schedule {
                 let following = judged + MINUTE;
                 match self.minutes.range(following..).next() {
                     // What was open had the time to close.
-                    Some((minute, _)) if *minute - following > GAP_MINUTES * MINUTE && !self.in_gap(following) => *minute,
+                    Some((minute, _)) if *minute - following > GAP_MINUTES * MINUTE && !self.in_gap(following) => {
+                        *minute
+                    }
                     _ => following,
                 }
             }

@@ -181,10 +181,8 @@ impl Worker {
         late.truncate(MAX_LOOKUP);
         let range = (now - CHECK_AT_START, now + TRACE_REACH);
         let traces = late.clone();
-        let found = self
-            .engine
-            .compute(|tables| TraceLookup { spans: tables.unpresented(Table::Spans), traces, range })
-            .await;
+        let found =
+            self.engine.compute(|tables| TraceLookup { spans: tables.unpresented(Table::Spans), traces, range }).await;
         match found {
             Ok(batches) => {
                 AnalystStats::add(&self.stats.corrections, late.len());

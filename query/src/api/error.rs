@@ -62,6 +62,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "unknown_trace", format!("there is no trace {id}"))
     }
 
+    pub(super) fn unknown_flow(message: &str, searched: Value) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "unknown_flow", message.to_owned())
+            .with_details(json!({ "searched": searched }))
+    }
+
     pub(super) fn not_acceptable(wanted: &str) -> Self {
         let message = format!(
             "none of '{wanted}' can be answered; ask for application/json, application/x-ndjson, text/csv or \

@@ -7,6 +7,7 @@
 //! | `GET /operations` | the operations of services and how they do |
 //! | `GET /traces` | traces that match |
 //! | `GET /traces/{id}` | one trace |
+//! | `GET /flows/{id}` | all records of one request |
 //! | `GET /openapi.json` | the definition of all this |
 //!
 //! Every error is `{"error":{"code","message","details","request_id"}}` ([`error`]); every answer has the request's id in
@@ -14,6 +15,7 @@
 
 mod attributes;
 mod error;
+mod flow;
 mod openapi;
 mod parameters;
 mod request_id;
@@ -35,6 +37,7 @@ use axum::{
 
 use crate::Engine;
 
+pub use flow::flow_document;
 pub use openapi::definition;
 
 /// Larger than any statement the engine accepts, so that the engine says what is wrong.
@@ -48,6 +51,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/api/v1/operations", get(services::operations))
         .route("/api/v1/traces", get(traces::traces))
         .route("/api/v1/traces/{id}", get(trace::trace))
+        .route("/api/v1/flows/{id}", get(flow::flow))
         .route("/api/v1/openapi.json", get(openapi::openapi))
         .route("/api/v1/{*unknown}", any(error::unknown_path))
         .method_not_allowed_fallback(error::unknown_method)

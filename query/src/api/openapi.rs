@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::{http::header::CONTENT_TYPE, response::IntoResponse};
 use utoipa::OpenApi;
 
-use super::{services, sql, trace, traces};
+use super::{flow, services, sql, trace, traces};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,7 +15,7 @@ use super::{services, sql, trace, traces};
         version = "v1",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(sql::sql, services::services, services::operations, traces::traces, trace::trace)
+    paths(sql::sql, services::services, services::operations, traces::traces, trace::trace, flow::flow)
 )]
 struct Definition;
 

@@ -7,11 +7,19 @@ use crate::{
     engine::Engine,
     error::QueryError,
     output::{Format, Writer},
+    stream::QueryStream,
 };
 
 /// The rows of `sql`, whose columns are the fields of `T`, within the limits of results that are delivered whole.
 pub(super) async fn rows<T: DeserializeOwned>(engine: &Engine, sql: &str) -> Result<Vec<T>, QueryError> {
-    let mut stream = engine.sql(sql).await?;
+    rows_of(engine, &mut engine.sql(sql).await?).await
+}
+
+/// The rows that `stream` still has.
+pub(super) async fn rows_of<T: DeserializeOwned>(
+    engine: &Engine,
+    stream: &mut QueryStream,
+) -> Result<Vec<T>, QueryError> {
     let schema = stream.schema();
     let mut lines = Vec::new();
     let mut writer = Writer::begin(Format::Ndjson, &schema, &mut lines).map_err(internal)?;

@@ -61,13 +61,13 @@ pub(super) fn step(function: &str, argument: &Expr) -> Result<i64> {
     }
 }
 
-fn text(argument: &Expr) -> Option<&str> {
+pub(super) fn text(argument: &Expr) -> Option<&str> {
     match argument {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
         _ => None,
     }
 }
 
-fn wrong(function: &str, argument: &Expr, wanted: &str) -> datafusion::error::DataFusionError {
+pub(super) fn wrong(function: &str, argument: &Expr, wanted: &str) -> datafusion::error::DataFusionError {
     plan_datafusion_err!("{function}: {argument} is not {wanted}")
 }

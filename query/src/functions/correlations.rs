@@ -9,16 +9,13 @@ use datafusion::{
     functions_aggregate::expr_fn::{count, count_distinct, max, min},
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit, when},
 };
+use spandrel_analysis::flow::{REQUEST_NANOS, REQUEST_TRACES};
 use spandrel_proto::model::Table;
 
 use super::{Tables, arguments, timestamp};
 
 /// The tables whose records have a correlation id.
 const TABLES: [Table; 3] = [Table::Spans, Table::Logs, Table::Requests];
-/// An id with more traces than this is no id of one request.
-const REQUEST_TRACES: i64 = 20;
-/// Nor is one whose records are further apart than this.
-const REQUEST_NANOS: i64 = 15 * 60 * 1_000_000_000;
 
 /// `correlations(from, to)`: each correlation id of spans, logs and requests in `[from, to)`, how many records and traces
 /// have it, and what it is: an id of one request, or of a session, which hangs many of them together.
@@ -57,7 +54,7 @@ impl TableFunctionImpl for CorrelationsFunction {
         }
         let apart = col("last_seen") - col("first_seen");
         let is_session = col("traces")
-            .gt(lit(REQUEST_TRACES))
+            .gt(lit(REQUEST_TRACES as i64))
             .or(apart.gt(lit(ScalarValue::DurationNanosecond(Some(REQUEST_NANOS)))));
         let columns: Vec<Expr> = ["correlation_id", "records", "traces", "first_seen", "last_seen"].map(col).to_vec();
         let kind = when(is_session, lit("session")).otherwise(lit("request"))?.alias("kind");

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `trace('id')` | table | the spans of a trace in order of start, each once |
 //! | `red(from, to [, step])` | table | requests, failures and durations per service, operation and step |
+//! | `flow('id')` | table | all records of one request, by trace id or any correlation id, in the order of their tree |
 //! | `correlations(from, to)` | table | correlation ids, and whether they are of requests or of sessions |
 //! | `operation_name(...)` | scalar | the name an operation is counted under |
 //! | `red_stats(duration_ns, weight, outcome)` | aggregate | a struct of what `red` shows |
@@ -15,6 +16,7 @@
 mod aggregate;
 mod arguments;
 mod correlations;
+mod flow;
 mod hdr;
 mod operation;
 mod red;
@@ -31,7 +33,7 @@ use datafusion::{
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
-use crate::table::{ScanCounters, SnapshotTable, latest_findings, latest_revision};
+use crate::table::{ScanCounters, SnapshotTable, WantedIds, latest_findings, latest_revision};
 
 /// The scalar functions.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -81,6 +83,11 @@ impl Tables {
     pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
+
+    /// A table of which only files are read that may have rows with one of `ids`.
+    fn provider_of(&self, table: Table, ids: WantedIds) -> Arc<dyn TableProvider> {
+        Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()).with_ids(ids))
+    }
 }
 
 /// The table functions over the tables of one snapshot, with their names.
@@ -88,6 +95,7 @@ pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Result<Vec<(&'sta
     Ok(vec![
         ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)?))),
         ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans)?, now_ns))),
+        ("flow", Arc::new(flow::FlowFunction::new(tables.clone()))),
         ("correlations", Arc::new(correlations::CorrelationsFunction::new(tables.clone(), now_ns))),
     ])
 }

@@ -21,7 +21,7 @@ use super::{adapter::compare_bytes, present::Present};
 pub(super) struct ScanFilter {
     /// Every conjunct that could be expressed over scanned columns.
     pub(super) predicate: Option<Arc<dyn PhysicalExpr>>,
-    /// Those of them that compare ids.
+    /// Those of them that compare ids of traces, spans or requests.
     pub(super) ids: Option<Arc<dyn PhysicalExpr>>,
 }
 
@@ -67,9 +67,13 @@ fn present_columns(
         .data()
 }
 
+/// Correlation ids are as rare as ids of traces, though they are text.
+const CORRELATIONS: [&str; 2] = ["correlation_id", "correlation_ids"];
+
 fn is_id(node: &Arc<dyn PhysicalExpr>, scanned: &Schema) -> bool {
-    node.downcast_ref::<Column>()
-        .is_some_and(|column| column_type(scanned.field(column.index())) == Some(ColumnType::Id))
+    node.downcast_ref::<Column>().map(|column| scanned.field(column.index())).is_some_and(|field| {
+        column_type(field) == Some(ColumnType::Id) || CORRELATIONS.contains(&field.name().as_str())
+    })
 }
 
 fn any(expression: &Arc<dyn PhysicalExpr>, matches: impl Fn(&Arc<dyn PhysicalExpr>) -> bool) -> bool {

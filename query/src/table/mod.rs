@@ -21,4 +21,5 @@ mod stored;
 pub use exposed::exposed_schema;
 pub(crate) use latest::{latest_findings, latest_revision};
 pub(crate) use provider::{ScanCounters, SnapshotTable, store_url};
+pub(crate) use prune::WantedIds;
 pub(crate) use stored::stored_form;

@@ -1,7 +1,7 @@
 //! A table of a snapshot as DataFusion sees it.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -19,6 +19,7 @@ use datafusion::{
         union::UnionExec,
     },
 };
+use spandrel_analysis::flow::Summary;
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
@@ -27,7 +28,7 @@ use super::{
     files::file_plan,
     filter::{ScanFilter, presented_column},
     hot::hot_plan,
-    prune::matching_files,
+    prune::{WantedIds, matching_files},
 };
 
 const STORE_URL: &str = "spandrel://tables";
@@ -37,11 +38,12 @@ pub(crate) fn store_url() -> ObjectStoreUrl {
     ObjectStoreUrl::parse(STORE_URL).expect("the address is valid")
 }
 
-/// How many files the scans of one query looked at.
+/// What the scans of one query tell beside their rows: how many files they looked at, and of what flow.
 #[derive(Debug, Default)]
 pub(crate) struct ScanCounters {
     considered: AtomicU64,
     scanned: AtomicU64,
+    flow: OnceLock<Summary>,
 }
 
 impl ScanCounters {
@@ -54,6 +56,16 @@ impl ScanCounters {
     pub(crate) fn scanned(&self) -> u64 {
         self.scanned.load(Ordering::Relaxed)
     }
+
+    /// The first flow that was put together.
+    pub(crate) fn flow(&self) -> Option<&Summary> {
+        self.flow.get()
+    }
+
+    pub(crate) fn tell_flow(&self, summary: Summary) {
+        // Of several flows of one query the first is told.
+        let _ = self.flow.set(summary);
+    }
 }
 
 /// One table of a snapshot: hot rows and files, each row once (V-1), because both come from the same snapshot.
@@ -64,16 +76,22 @@ pub(crate) struct SnapshotTable {
     exposed: SchemaRef,
     scanned: SchemaRef,
     counters: Arc<ScanCounters>,
+    wanted: Option<WantedIds>,
 }
 
 impl SnapshotTable {
     pub(crate) fn new(table: Table, snapshot: Snapshot, counters: Arc<ScanCounters>) -> Self {
-        Self { table, snapshot, exposed: exposed_schema(table), scanned: scanned_schema(table), counters }
+        Self { table, snapshot, exposed: exposed_schema(table), scanned: scanned_schema(table), counters, wanted: None }
+    }
+
+    /// Reads only files that may have rows with one of these ids.
+    pub(crate) fn with_ids(self, wanted: WantedIds) -> Self {
+        Self { wanted: Some(wanted), ..self }
     }
 
     /// With ids as bytes, which [`super::stored_form`] makes the stored form of.
     pub(crate) fn unpresented(table: Table, snapshot: Snapshot, counters: Arc<ScanCounters>) -> Self {
-        Self { table, snapshot, exposed: scanned_schema(table), scanned: scanned_schema(table), counters }
+        Self { table, snapshot, exposed: scanned_schema(table), scanned: scanned_schema(table), counters, wanted: None }
     }
 }
 
@@ -106,7 +124,10 @@ impl TableProvider for SnapshotTable {
         let limit = limit.filter(|_| filters.is_empty());
 
         let rows = self.snapshot.table(self.table);
-        let files = matching_files(self.table, &rows.files, filter.predicate.as_ref(), &scanned);
+        let mut files = matching_files(self.table, &rows.files, filter.predicate.as_ref(), &scanned);
+        if let Some(wanted) = &self.wanted {
+            files.retain(|file| wanted.may_be_in(file));
+        }
         self.counters.considered.fetch_add(rows.files.len() as u64, Ordering::Relaxed);
         self.counters.scanned.fetch_add(files.len() as u64, Ordering::Relaxed);
 

@@ -15,6 +15,22 @@ use spandrel_proto::model::{Table, id::TRACE_ID_LEN};
 use spandrel_store::DataFile;
 
 const TRACE_ID: &str = "trace_id";
+const CORRELATION_ID: &str = "correlation_id";
+
+/// Ids of which a file must be able to have one, whichever its columns say it. What a predicate that asks for one id or
+/// another rules out is not found from the predicate.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WantedIds {
+    pub(crate) trace_ids: Vec<[u8; TRACE_ID_LEN]>,
+    pub(crate) correlation_ids: Vec<String>,
+}
+
+impl WantedIds {
+    pub(super) fn may_be_in(&self, file: &DataFile) -> bool {
+        self.trace_ids.iter().any(|id| file.may_contain_trace(id))
+            || self.correlation_ids.iter().any(|id| file.may_contain_correlation(id))
+    }
+}
 
 /// The files of `table` that may have rows matching `predicate`, which is over columns of `scanned`.
 pub(super) fn matching_files(
@@ -72,9 +88,16 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 
     fn contained(&self, column: &Column, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
-        if column.name != TRACE_ID {
-            return None;
+        match column.name.as_str() {
+            TRACE_ID => self.without_traces(values),
+            CORRELATION_ID => self.without_correlations(values),
+            _ => None,
         }
+    }
+}
+
+impl FileStatistics<'_> {
+    fn without_traces(&self, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         let trace_ids: Vec<[u8; TRACE_ID_LEN]> = values
             .iter()
             .map(|value| match value {
@@ -86,6 +109,12 @@ impl PruningStatistics for FileStatistics<'_> {
             .filter_map(|bytes| bytes.try_into().ok())
             .collect();
         let absent = |file: &Arc<DataFile>| !trace_ids.iter().any(|trace_id| file.may_contain_trace(trace_id));
+        Some(self.files.iter().map(|file| absent(file).then_some(false)).collect())
+    }
+
+    fn without_correlations(&self, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        let ids = values.iter().map(|value| value.try_as_str().flatten()).collect::<Option<Vec<&str>>>()?;
+        let absent = |file: &Arc<DataFile>| !ids.iter().any(|id| file.may_contain_correlation(id));
         Some(self.files.iter().map(|file| absent(file).then_some(false)).collect())
     }
 }

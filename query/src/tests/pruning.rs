@@ -48,6 +48,33 @@ async fn many_trace_ids_prune_as_well() {
 }
 
 #[tokio::test]
+async fn a_correlation_id_is_looked_up_in_the_files_that_may_have_it() {
+    let fixture = Fixture::new().await;
+    let spans = ["request-10", "request-11", "request-12", "request-13"].into_iter().zip(0..);
+    let spans: Vec<Span> = spans
+        .map(|(id, hour)| Span {
+            trace: 100 + hour,
+            start: TEN + hour as i64 * HOUR,
+            correlation: Some(id),
+            ..Span::default()
+        })
+        .collect();
+    fixture.append(&spans).await;
+    fixture.seal().await;
+    for (condition, rows, scanned) in [
+        ("correlation_id = 'request-12'", 1, 1),
+        ("correlation_id IN ('request-10', 'request-13')", 2, 2),
+        ("correlation_id = 'request-99'", 0, 0),
+        ("correlation_id IS NOT NULL", 4, 4),
+    ] {
+        let (_, stats) = fixture.result(&format!("SELECT span_id FROM spans WHERE {condition}")).await.unwrap();
+        assert_eq!((stats.rows, stats.files_scanned, stats.files_considered), (rows, scanned, 4), "{condition}");
+    }
+    let (rows, stats) = fixture.result("SELECT type FROM flow('request-11')").await.unwrap();
+    assert_eq!((rows, stats.files_scanned), (json!([["span"]]), 2), "by its own id, then by its trace");
+}
+
+#[tokio::test]
 async fn a_time_range_is_read_from_the_files_of_its_hours() {
     let fixture = four_hours().await;
     for (condition, rows, scanned) in [

@@ -48,6 +48,7 @@ pub(crate) struct Span {
     pub(crate) weight: f64,
     pub(crate) route: Option<&'static str>,
     pub(crate) attributes: Vec<(&'static str, &'static str)>,
+    pub(crate) correlation: Option<&'static str>,
 }
 
 impl Default for Span {
@@ -65,6 +66,7 @@ impl Default for Span {
             weight: 1.0,
             route: None,
             attributes: Vec::new(),
+            correlation: None,
         }
     }
 }
@@ -96,6 +98,7 @@ pub(crate) fn span_batch(spans: &[Span]) -> RecordBatch {
     columns.insert("http_route", texts(&|span| span.route));
     columns.insert("outcome", texts(&|span| Some(span.outcome)));
     columns.insert("weight", Arc::new(Float64Array::from_iter_values(spans.iter().map(|span| span.weight))));
+    columns.insert("correlation_id", texts(&|span| span.correlation));
     columns.insert("attributes", attributes(spans));
     columns.insert("events", events(spans));
     columns.insert("source", texts(&|_| Some("otlp")));
@@ -111,6 +114,31 @@ pub(crate) fn log_batch(times: &[i64], bodies: &[&'static str], trace: Option<u1
     columns.insert("trace_id", Arc::new(traces.collect::<BinaryArray>()));
     columns.insert("source", Arc::new(StringArray::from(vec!["otlp"; times.len()])));
     batch(Table::Logs, columns, times.len())
+}
+
+/// A request of `gateway`, from and for so many nanoseconds, with these correlation ids.
+pub(crate) fn request_batch(gateway: &str, start: i64, duration: i64, ids: &[&str]) -> RecordBatch {
+    let text = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+    let long = |long: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![long])) };
+    let item = match Table::Requests.schema().field_with_name("correlation_ids").unwrap().data_type() {
+        DataType::List(item) => item.clone(),
+        other => unreachable!("{other}"),
+    };
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(item);
+    lists.append_value(ids.iter().map(Some));
+    let mut columns: HashMap<&str, ArrayRef> = HashMap::new();
+    columns.insert("gateway", text(gateway));
+    columns.insert("side", text("edge"));
+    columns.insert("source", text("nginx"));
+    columns.insert("outcome", text("ok"));
+    columns.insert("http_request_method", text("GET"));
+    columns.insert("url_path", text("/cart"));
+    columns.insert("start_time", long(start));
+    columns.insert("end_time", long(start + duration));
+    columns.insert("duration_ns", long(duration));
+    columns.insert("correlation_id", text(&spandrel_proto::model::correlation_key(ids[0])));
+    columns.insert("correlation_ids", Arc::new(lists.finish()));
+    batch(Table::Requests, columns, 1)
 }
 
 fn batch(table: Table, mut columns: HashMap<&str, ArrayRef>, rows: usize) -> RecordBatch {

@@ -27,7 +27,7 @@ use crate::{
     delta::Stats,
     error::{BoxError, SealError},
     hour::hour_text,
-    trace_filter::{TraceFilter, filtered_column, push_hashes},
+    id_filter::{IdFilter, filtered_columns, push_hashes},
 };
 
 /// With fewer than one in so many of the rows wanted, they are picked one by one instead of out of the whole column.
@@ -40,7 +40,7 @@ pub(super) struct EncodedFile {
     pub(super) rows: u64,
     pub(super) bytes: Vec<u8>,
     pub(super) stats: Stats,
-    pub(super) filter: Option<TraceFilter>,
+    pub(super) filter: Option<IdFilter>,
 }
 
 /// Hands a file for each hour that has rows to `write`, one at a time.
@@ -72,7 +72,7 @@ fn encode_hour(table: Table, batches: &[&RecordBatch], rows: &[SortKey]) -> Resu
         for (column, field) in schema.fields().iter().enumerate() {
             let array = selection.gather(column, field.data_type())?;
             stats.add(field.name(), &array);
-            if filtered_column(table) == Some(field.name()) {
+            if filtered_columns(table).contains(&field.name().as_str()) {
                 push_hashes(&array, &mut hashes);
             }
             for leaf in compute_leaves(field, &array)? {
@@ -88,7 +88,7 @@ fn encode_hour(table: Table, batches: &[&RecordBatch], rows: &[SortKey]) -> Resu
         rows: rows.len() as u64,
         bytes: file.into_inner()?,
         stats: stats.finish(),
-        filter: filtered_column(table).map(|_| TraceFilter::build(hashes)),
+        filter: (!filtered_columns(table).is_empty()).then(|| IdFilter::build(hashes)),
     })
 }
 

@@ -19,11 +19,11 @@ use crate::{
     delta::{Add, Catalog, CatalogError, Commit, HOUR_COLUMN, SORTED_TAG},
     error::SealError,
     hot::{FileChange, SealUnit, Tables},
+    id_filter::{IdFilter, ResidentFilter},
     lock::DirectoryLock,
     meter::ByteMeter,
     per_table::PerTable,
     stats::{Counters, add, nanos},
-    trace_filter::{ResidentFilter, TraceFilter},
     wal::segments::Segments,
 };
 
@@ -93,7 +93,7 @@ impl SealContext {
     }
 
     /// Makes visible what the catalog has committed, and frees what of memory that covers.
-    pub(crate) fn publish(&self, table: Table, catalog: &mut dyn Catalog, mut filters: HashMap<String, TraceFilter>) {
+    pub(crate) fn publish(&self, table: Table, catalog: &mut dyn Catalog, mut filters: HashMap<String, IdFilter>) {
         let changes = catalog.take_changes();
         let directory = &self.directories[table];
         let prefix = table.name();
@@ -163,7 +163,7 @@ fn write_files(
     context: &SealContext,
     table: Table,
     unit: &SealUnit,
-    filters: &mut HashMap<String, TraceFilter>,
+    filters: &mut HashMap<String, IdFilter>,
 ) -> Result<Vec<Add>, SealError> {
     let directory = &context.directories[table];
     let modification_time = context.clock.now_unix_nano() / NANOS_PER_MILLI;

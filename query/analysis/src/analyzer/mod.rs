@@ -27,7 +27,7 @@ use crate::{
     findings::{Candidate, Detector, Evaluation},
     input::{InputError, SpanReader},
     peers::PeerMap,
-    rollup::{LONGEST, Minute, Minutes, ReadError, Sign, observe, observe_requests},
+    rollup::{LONGEST, Minute, Minutes, ReadError, Sign, observe_requests, observe_within},
     skew::Skew,
     span::Span,
     trace::Trace,
@@ -43,8 +43,7 @@ pub struct Options {
     pub max_trace_bytes: usize,
     /// Minutes in memory, and as many that are waited for. Traces that would take more are not counted.
     pub max_minutes: usize,
-    /// Only minutes that begin in `[from, to)` are counted: of traces at the edges of a range that is read, others are
-    /// not whole.
+    /// Only what begins in `[from, to)` is counted: of traces at the edges of a range that is read, the rest is not whole.
     pub range: Option<(i64, i64)>,
 }
 
@@ -340,20 +339,18 @@ impl Analyzer {
         for (open, spans, trace) in built {
             self.count(open, spans, trace);
         }
-        if let Some((from, to)) = self.options.range {
-            self.minutes = self.minutes.split_off(&from);
-            self.minutes.split_off(&to);
-        }
     }
 
     fn count(&mut self, open: Open, spans: Vec<Span>, trace: Trace) {
         let Open { trace_id, counted, was_shown, .. } = open;
+        let within = self.options.range.map_or(i64::MIN..i64::MAX, |(from, to)| from..to);
         if let Some(counted) = counted {
-            observe(&mut self.minutes, &counted.analysis.analysed(&self.context), Sign::Remove);
+            let counted = counted.analysis.analysed(&self.context);
+            observe_within(&mut self.minutes, &counted, Sign::Remove, within.clone());
         }
         let analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
         let analysed = analysis.analysed(&self.context);
-        observe(&mut self.minutes, &analysed, Sign::Add);
+        observe_within(&mut self.minutes, &analysed, Sign::Add, within);
         if was_shown {
             self.activity.corrections += 1;
         } else {
@@ -418,8 +415,9 @@ enum Place {
     None,
 }
 
+/// Whether something of the minute that begins at `time` is within the range.
 fn is_within(range: Option<(i64, i64)>, time: i64) -> bool {
-    range.is_none_or(|(from, to)| (from..to).contains(&time))
+    range.is_none_or(|(from, to)| time.saturating_add(MINUTE) > from && time < to)
 }
 
 /// The minutes that spans begin or are busy in, ascending.

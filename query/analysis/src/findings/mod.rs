@@ -17,6 +17,11 @@ use arrow::record_batch::RecordBatch;
 
 use crate::{analysed::Analysed, context::Context, rollup::Minutes};
 
+/// All detectors.
+pub fn detectors() -> Vec<Box<dyn Detector>> {
+    load::detectors().into_iter().chain(shape::detectors()).collect()
+}
+
 /// What all detectors share when they evaluate.
 #[derive(Debug, Clone, Copy)]
 pub struct Evaluation<'a> {

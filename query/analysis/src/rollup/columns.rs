@@ -4,6 +4,7 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, ListArray, StringArray},
     compute::cast,
     datatypes::{DataType, Field, Float64Type, Int64Type},
+    error::ArrowError,
     record_batch::RecordBatch,
 };
 use spandrel_proto::model::Table;
@@ -21,6 +22,8 @@ pub enum ReadError {
     Sketch { table: Table, column: &'static str, source: SketchError },
     #[error("{table} is no table of counts per minute")]
     Table { table: Table },
+    #[error("rows cannot be read: {0}")]
+    Rows(#[from] ArrowError),
 }
 
 /// The columns of a batch of a table.

@@ -19,7 +19,7 @@ pub(crate) use examples::hash;
 pub use minute::{
     CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };
-pub use observe::observe;
+pub use observe::{observe, observe_within};
 pub(crate) use read::rows_within;
 pub use read::{read, read_minute};
 pub use requests::observe_requests;

@@ -1,5 +1,7 @@
 //! What one trace adds to the counts of its minutes.
 
+use std::ops::Range;
+
 use spandrel_proto::model::Outcome;
 
 use super::{Calls, EdgeKey, Examples, Minute, Minutes, OperationKey, PathKey, Sign, View, busy_minutes};
@@ -18,7 +20,12 @@ use crate::{
 /// Operations and the server's view of edges belong to the minute in which the server span starts, the client's view to
 /// that of the hop, paths to that of the entry. Busy time belongs to every minute in which the call was in progress.
 pub fn observe(minutes: &mut Minutes, analysed: &Analysed<'_>, sign: Sign) {
-    let mut tally = Tally { minutes, analysed, sign };
+    observe_within(minutes, analysed, sign, i64::MIN..i64::MAX);
+}
+
+/// [`observe`] without what begins outside of a range.
+pub fn observe_within(minutes: &mut Minutes, analysed: &Analysed<'_>, sign: Sign, within: Range<i64>) {
+    let mut tally = Tally { minutes, analysed, sign, within, outside: Minute::default() };
     tally.operations();
     for (index, hop) in analysed.hops.hops.iter().enumerate() {
         tally.hop(hop, analysed.paths.waiting.get(index).copied());
@@ -31,6 +38,9 @@ struct Tally<'a> {
     minutes: &'a mut Minutes,
     analysed: &'a Analysed<'a>,
     sign: Sign,
+    within: Range<i64>,
+    /// What is left out.
+    outside: Minute,
 }
 
 /// Time of an entry that a span owns.
@@ -64,7 +74,7 @@ impl Seen {
 
 impl Tally<'_> {
     fn minute(&mut self, time: i64) -> &mut Minute {
-        self.minutes.entry(minute_of(time)).or_default()
+        if self.within.contains(&time) { self.minutes.entry(minute_of(time)).or_default() } else { &mut self.outside }
     }
 
     /// Nanoseconds that a call was in progress in the minute of its start. Those of later minutes go to `change`, with the
@@ -72,8 +82,9 @@ impl Tally<'_> {
     fn busy_elsewhere(&mut self, seen: &Seen, mut change: impl FnMut(&mut Minute, i64, i64)) -> i64 {
         let mut minutes = busy_minutes(seen.start, seen.end);
         let at_start = minutes.next().map_or(0, |(_, busy)| busy);
+        let is_within = self.within.contains(&seen.start);
         for (minute, busy) in minutes {
-            change(self.minute(minute), minute, busy);
+            change(self.minute(if is_within { minute } else { seen.start }), minute, busy);
         }
         at_start
     }

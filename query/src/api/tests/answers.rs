@@ -113,8 +113,9 @@ async fn a_trace_has_its_spans_with_all_attributes() {
 async fn the_definition_is_served_and_checked_in() {
     let api = Api::new().await;
     let served = api.ok("/openapi.json").await;
-    for path in ["/api/v1/sql", "/api/v1/services", "/api/v1/operations", "/api/v1/traces", "/api/v1/traces/{id}"] {
-        assert!(served["paths"][path].is_object(), "{path}");
+    for path in ["/sql", "/services", "/operations", "/traces", "/traces/{id}", "/flows/{id}"] {
+        let path = format!("/api/v1{path}");
+        assert!(served["paths"][&path].is_object(), "{path}");
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     if std::env::var_os("SPANDREL_WRITE_OPENAPI").is_some() {

@@ -1,6 +1,7 @@
 //! Requests to the router over a real store.
 
 mod answers;
+mod flows;
 mod refusals;
 mod sql;
 

@@ -1,13 +1,13 @@
-//! Per file, a filter over its trace ids: minima and maxima of random ids rule out nothing, and opening every file to
-//! ask its footer is what makes trace lookups slow.
+//! Per file, a filter over its ids: minima and maxima of random ids rule out nothing, and opening every file to ask its
+//! footer is what makes lookups slow.
 //!
 //! # The filter
 //!
-//! A split-block Bloom filter as Parquet specifies it, over the XXH3-64 hash of the 16 bytes of each trace id: the high
-//! 32 bits of the hash choose a block of eight 32-bit words, the low 32 bits set one bit in each word. Ten bits per id
-//! make about one file in a hundred a false alarm.
+//! A split-block Bloom filter as Parquet specifies it, over the XXH3-64 hash of the 16 bytes of each trace id, and of the
+//! text of each correlation id in the form by which records join: the high 32 bits of the hash choose a block of eight
+//! 32-bit words, the low 32 bits set one bit in each word. Ten bits per id make about one file in a hundred a false alarm.
 //!
-//! # Bytes on disk, version 1
+//! # Bytes on disk, version 2
 //!
 //! `<table>/_filters/<hour>.<position>.filter`, beside the data file `<table>/hour=<hour>/<position>.parquet`.
 //! Integers are little-endian.
@@ -15,19 +15,19 @@
 //! | | |
 //! |---|---|
 //! | magic | `SPNDRFLT` |
-//! | version | `u32`, 1 |
+//! | version | `u32`, 2 |
 //! | blocks | `u32`, how many |
 //! | data file size | `u64`, bytes |
 //! | data file rows | `u64` |
 //! | blocks | 8 words of `u32` each |
 //! | checksum | CRC-32C of everything before it |
 //!
-//! A sidecar that is missing, damaged, or of another data file is made again from the data file.
+//! A sidecar that is missing, damaged, of another version, or of another data file is made again from the data file.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, cast::AsArray};
-use spandrel_proto::model::{Table, id::TRACE_ID_LEN};
+use spandrel_proto::model::{Table, correlation_key, id::TRACE_ID_LEN};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::meter::ByteMeter;
@@ -35,43 +35,47 @@ use crate::meter::ByteMeter;
 const BITS_PER_ID: usize = 10;
 const WORDS: usize = 8;
 const BLOCK_BYTES: usize = WORDS * size_of::<u32>();
-/// A filter has at most 128 KiB; with more than a hundred thousand ids in a file it gets less exact.
-const MAX_BLOCKS: usize = (128 << 10) / BLOCK_BYTES;
+/// A filter has at most 256 KiB; with more than two hundred thousand ids in a file it gets less exact.
+const MAX_BLOCKS: usize = (256 << 10) / BLOCK_BYTES;
 /// The constants of Parquet's split-block Bloom filter.
 const SALTS: [u32; WORDS] =
     [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
 
 const MAGIC: &[u8; 8] = b"SPNDRFLT";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 4;
 
-/// The column that filters are over, for tables that have them.
-pub(crate) fn filtered_column(table: Table) -> Option<&'static str> {
+/// The columns that filters are over; none for tables without filters.
+pub(crate) fn filtered_columns(table: Table) -> &'static [&'static str] {
     match table {
-        Table::Spans | Table::Logs | Table::Requests => Some("trace_id"),
-        _ => None,
+        Table::Spans | Table::Logs => &["trace_id", "correlation_id"],
+        Table::Requests => &["trace_id", "correlation_id", "correlation_ids"],
+        _ => &[],
     }
 }
 
-/// The hash of a trace id, or `None` for a value that is none.
-pub(crate) fn trace_hash(trace_id: &[u8]) -> Option<u64> {
-    (trace_id.len() == TRACE_ID_LEN).then(|| xxh3_64(trace_id))
-}
-
-/// Appends the hashes of the trace ids in a column.
+/// Appends the hashes of the ids in a column: trace ids in bytes, correlation ids as text or as lists of text.
 pub(crate) fn push_hashes(column: &dyn Array, hashes: &mut Vec<u64>) {
     if let Some(ids) = column.as_binary_opt::<i32>() {
-        hashes.extend(ids.iter().flatten().filter_map(trace_hash));
+        hashes.extend(ids.iter().flatten().filter(|id| id.len() == TRACE_ID_LEN).map(xxh3_64));
+    } else if let Some(ids) = column.as_string_opt::<i32>() {
+        hashes.extend(ids.iter().flatten().map(correlation_hash));
+    } else if let Some(lists) = column.as_list_opt::<i32>() {
+        lists.iter().flatten().for_each(|ids| push_hashes(&ids, hashes));
     }
+}
+
+fn correlation_hash(id: &str) -> u64 {
+    xxh3_64(correlation_key(id).as_bytes())
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TraceFilter {
+pub(crate) struct IdFilter {
     blocks: Vec<[u32; WORDS]>,
 }
 
-impl TraceFilter {
+impl IdFilter {
     /// The filter over these hashes, which may repeat.
     pub(crate) fn build(mut hashes: Vec<u64>) -> Self {
         hashes.sort_unstable();
@@ -146,18 +150,22 @@ fn bits(hash: u64) -> [u32; WORDS] {
 /// A filter in memory, counted against the bound on all of them.
 #[derive(Debug)]
 pub(crate) struct ResidentFilter {
-    filter: TraceFilter,
+    filter: IdFilter,
     meter: Arc<ByteMeter>,
 }
 
 impl ResidentFilter {
-    pub(crate) fn new(filter: TraceFilter, meter: &Arc<ByteMeter>) -> Arc<Self> {
+    pub(crate) fn new(filter: IdFilter, meter: &Arc<ByteMeter>) -> Arc<Self> {
         meter.add(filter.bytes());
         Arc::new(Self { filter, meter: meter.clone() })
     }
 
-    pub(crate) fn may_contain(&self, trace_id: &[u8; TRACE_ID_LEN]) -> bool {
+    pub(crate) fn may_contain_trace(&self, trace_id: &[u8; TRACE_ID_LEN]) -> bool {
         self.filter.may_contain(xxh3_64(trace_id))
+    }
+
+    pub(crate) fn may_contain_correlation(&self, id: &str) -> bool {
+        self.filter.may_contain(correlation_hash(id))
     }
 }
 
@@ -169,40 +177,56 @@ impl Drop for ResidentFilter {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::{BinaryArray, ListBuilder, StringBuilder};
+
     use super::*;
 
     fn hash(number: u64) -> u64 {
-        trace_hash(&[number.to_le_bytes(), (!number).to_le_bytes()].concat()).unwrap()
+        xxh3_64(&[number.to_le_bytes(), (!number).to_le_bytes()].concat())
     }
 
     #[test]
     fn no_id_is_missed_and_few_are_imagined() {
-        let filter = TraceFilter::build((0..5_000).chain(0..100).map(hash).collect());
+        let filter = IdFilter::build((0..5_000).chain(0..100).map(hash).collect());
         assert!((0..5_000).all(|number| filter.may_contain(hash(number))));
         let imagined = (5_000..25_000).filter(|number| filter.may_contain(hash(*number))).count();
         assert!(imagined < 600, "{imagined} of 20000");
     }
 
     #[test]
+    fn correlation_ids_are_hashed_in_the_form_that_joins() {
+        let sampled = "a0ba4d42-c0a8-9f4e-b2f5-3c5a3a1c8f2a";
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some("lab-000124"), None, Some(sampled)]);
+        lists.append_null();
+        let mut hashes = Vec::new();
+        push_hashes(&lists.finish(), &mut hashes);
+        assert_eq!(hashes, ["lab-000124", "a0ba4d42-c0a8-4f4e-b2f5-3c5a3a1c8f2a"].map(correlation_hash));
+        let ids: BinaryArray = [Some(&[7_u8; 16][..]), None, Some(&[7])].into_iter().collect();
+        push_hashes(&ids, &mut hashes);
+        assert_eq!(hashes.len(), 3, "a trace id of the wrong length is none");
+    }
+
+    #[test]
     fn b1_filters_have_a_largest_size() {
-        let filter = TraceFilter::build((0..200_000).map(hash).collect());
-        assert_eq!(filter.bytes(), 128 << 10);
-        assert!((0..200_000).all(|number| filter.may_contain(hash(number))));
+        let filter = IdFilter::build((0..300_000).map(hash).collect());
+        assert_eq!(filter.bytes(), 256 << 10);
+        assert!((0..300_000).all(|number| filter.may_contain(hash(number))));
     }
 
     #[test]
     fn sidecars_round_trip_and_are_only_good_for_their_file() {
-        let filter = TraceFilter::build((0..1_000).map(hash).collect());
+        let filter = IdFilter::build((0..1_000).map(hash).collect());
         let bytes = filter.encode(77, 1_000);
-        assert_eq!(TraceFilter::decode(&bytes, 77, 1_000), Some(filter));
-        assert_eq!(TraceFilter::decode(&bytes, 78, 1_000), None);
-        assert_eq!(TraceFilter::decode(&bytes[..bytes.len() - 1], 77, 1_000), None);
-        assert_eq!(TraceFilter::decode(&[], 77, 1_000), None);
+        assert_eq!(IdFilter::decode(&bytes, 77, 1_000), Some(filter));
+        assert_eq!(IdFilter::decode(&bytes, 78, 1_000), None);
+        assert_eq!(IdFilter::decode(&bytes[..bytes.len() - 1], 77, 1_000), None);
+        assert_eq!(IdFilter::decode(&[], 77, 1_000), None);
     }
 
     #[test]
-    fn the_sidecar_format_is_version_1() {
-        let bytes = TraceFilter::build(vec![hash(1)]).encode(2, 3);
+    fn the_sidecar_format_is_version_2() {
+        let bytes = IdFilter::build(vec![hash(1)]).encode(2, 3);
         assert_eq!(crc32c::crc32c(&bytes), GOLDEN_CHECKSUM, "the format changed: raise VERSION");
     }
 

@@ -1,0 +1,6 @@
+//! Named cases of flows.
+
+mod hostile;
+mod places;
+mod searches;
+mod support;

@@ -1,0 +1,263 @@
+//! The service graph of a range.
+
+use std::sync::Arc;
+
+use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
+use datafusion::{
+    common::{DataFusionError, Result},
+    logical_expr::LogicalPlan,
+};
+use spandrel_analysis::{
+    analysed::MINUTE,
+    graph::{Graph, GraphBuilder, graph_schema},
+    rollup,
+};
+use spandrel_proto::model::Table;
+
+use super::{
+    replay::{Range, Replay, failed},
+    slices::{estimated_rows, rows_between},
+};
+use crate::{
+    computed::{Computation, Running, Tabular},
+    functions::Tables,
+    table::stored_form,
+};
+
+/// A range with more spans than this is answered from rollups.
+const MAX_SPANS: u64 = 250_000;
+/// From this length on, hours are read as hours.
+const LONG: i64 = 3 * HOUR;
+const HOUR: i64 = 60 * MINUTE;
+
+/// What a graph was counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    Spans,
+    Rollups,
+}
+
+impl Basis {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Basis::Spans => "spans",
+            Basis::Rollups => "rollups",
+        }
+    }
+}
+
+/// The service graph of a range: of few spans from the spans themselves, to the nanosecond; of many from rollups, of the
+/// whole minutes that the range touches.
+#[derive(Debug)]
+pub(crate) struct GraphOf {
+    source: Source,
+    from: i64,
+    to: i64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Spans(Range),
+    Rollups(Vec<Buckets>),
+}
+
+/// Rows of a rollup with a time in a range.
+#[derive(Debug)]
+struct Buckets {
+    tables: Tables,
+    table: Table,
+    range: (i64, i64),
+}
+
+impl GraphOf {
+    pub(crate) fn new(tables: &Tables, from: i64, to: i64) -> Self {
+        if estimated_rows(tables.snapshot(), Table::Spans, from, to) <= MAX_SPANS {
+            return Self { source: Source::Spans(Range::new(tables, from, to)), from, to };
+        }
+        let (from, to) = (floor(from, MINUTE), ceil(to, MINUTE));
+        let buckets = |minutes: Table, hours: Table| {
+            let of = |table, range| Buckets { tables: tables.clone(), table, range };
+            if to - from < LONG {
+                return vec![of(minutes, (from, to))];
+            }
+            let (first, last) = (ceil(from, HOUR), floor(to, HOUR));
+            vec![of(minutes, (from, first)), of(hours, (first, last)), of(minutes, (last, to))]
+        };
+        let edges = buckets(Table::Edges, Table::EdgesHourly);
+        let operations = buckets(Table::Operations, Table::OperationsHourly);
+        Self { source: Source::Rollups(edges.into_iter().chain(operations).collect()), from, to }
+    }
+
+    pub(crate) fn basis(&self) -> Basis {
+        match self.source {
+            Source::Spans(_) => Basis::Spans,
+            Source::Rollups(_) => Basis::Rollups,
+        }
+    }
+
+    /// The range that is answered for.
+    pub(crate) fn range(&self) -> (i64, i64) {
+        (self.from, self.to)
+    }
+}
+
+fn floor(time: i64, unit: i64) -> i64 {
+    time.div_euclid(unit) * unit
+}
+
+fn ceil(time: i64, unit: i64) -> i64 {
+    floor(time.saturating_add(unit - 1), unit)
+}
+
+impl Computation for GraphOf {
+    type Output = Graph;
+    type Running = GraphRunning;
+
+    fn inputs(&self) -> Result<Vec<LogicalPlan>> {
+        match &self.source {
+            Source::Spans(range) => range.inputs(),
+            Source::Rollups(buckets) => buckets.iter().map(Buckets::plan).collect(),
+        }
+    }
+
+    fn start(&self) -> GraphRunning {
+        let range = (self.from, self.to);
+        match &self.source {
+            Source::Spans(spans) => GraphRunning::Spans { replay: Box::new(spans.start(Vec::new())), range },
+            Source::Rollups(buckets) => GraphRunning::Rollups {
+                builder: Box::new(GraphBuilder::new(self.from, self.to)),
+                tables: buckets.iter().map(|buckets| buckets.table).collect(),
+            },
+        }
+    }
+}
+
+impl Tabular for GraphOf {
+    fn schema(&self) -> SchemaRef {
+        graph_schema()
+    }
+
+    fn rows(&self, graph: Graph) -> Result<RecordBatch> {
+        Ok(graph.to_batch())
+    }
+}
+
+impl Buckets {
+    fn plan(&self) -> Result<LogicalPlan> {
+        let schema = self.table.schema();
+        let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        rows_between(self.table, self.tables.provider(self.table)?, &columns, self.range)
+    }
+}
+
+/// A graph that is being counted.
+pub(crate) enum GraphRunning {
+    Spans { replay: Box<Replay>, range: (i64, i64) },
+    Rollups { builder: Box<GraphBuilder>, tables: Arc<[Table]> },
+}
+
+impl Running for GraphRunning {
+    type Output = Graph;
+
+    fn push(&mut self, input: usize, batch: RecordBatch) -> Result<()> {
+        match self {
+            GraphRunning::Spans { replay, .. } => replay.push(input, &batch).map(|_| ()),
+            GraphRunning::Rollups { builder, tables } => {
+                let table = tables[input];
+                builder.push(table, &stored_form(table, &batch)?).map_err(failed)
+            }
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            GraphRunning::Spans { replay, .. } => replay.analyzer.size(),
+            GraphRunning::Rollups { builder, .. } => builder.size(),
+        }
+    }
+
+    fn finish(self) -> Result<Graph> {
+        match self {
+            GraphRunning::Spans { mut replay, range: (from, to) } => {
+                replay.analyzer.close_all();
+                let mut builder = GraphBuilder::new(floor(from, MINUTE), to);
+                for (minute, counts) in replay.analyzer.minutes() {
+                    for (table, rows) in rollup::rows(*minute, counts, replay.analyzer.context(), 0) {
+                        if matches!(table, Table::Edges | Table::Operations) {
+                            builder.push(table, &rows).map_err(failed)?;
+                        }
+                    }
+                }
+                Ok(builder.finish())
+            }
+            GraphRunning::Rollups { builder, .. } => Ok(builder.finish()),
+        }
+    }
+}
+
+/// What is different between two ranges.
+#[derive(Debug)]
+pub(crate) struct GraphDiffOf {
+    before: GraphOf,
+    after: GraphOf,
+    inputs_before: usize,
+}
+
+impl GraphDiffOf {
+    pub(crate) fn new(tables: &Tables, before: (i64, i64), after: (i64, i64)) -> Result<Self> {
+        let before = GraphOf::new(tables, before.0, before.1);
+        let inputs_before = before.inputs()?.len();
+        Ok(Self { before, after: GraphOf::new(tables, after.0, after.1), inputs_before })
+    }
+}
+
+impl Computation for GraphDiffOf {
+    type Output = (Graph, Graph);
+    type Running = GraphDiffRunning;
+
+    fn inputs(&self) -> Result<Vec<LogicalPlan>> {
+        let mut inputs = self.before.inputs()?;
+        inputs.extend(self.after.inputs()?);
+        Ok(inputs)
+    }
+
+    fn start(&self) -> GraphDiffRunning {
+        GraphDiffRunning { before: self.before.start(), after: self.after.start(), inputs_before: self.inputs_before }
+    }
+}
+
+impl Tabular for GraphDiffOf {
+    fn schema(&self) -> SchemaRef {
+        spandrel_analysis::graph::diff_schema()
+    }
+
+    fn rows(&self, (before, after): (Graph, Graph)) -> Result<RecordBatch> {
+        Ok(before.diff(&after).to_batch())
+    }
+}
+
+/// Two graphs that are being counted.
+pub(crate) struct GraphDiffRunning {
+    before: GraphRunning,
+    after: GraphRunning,
+    inputs_before: usize,
+}
+
+impl Running for GraphDiffRunning {
+    type Output = (Graph, Graph);
+
+    fn push(&mut self, input: usize, batch: RecordBatch) -> Result<()> {
+        match input.checked_sub(self.inputs_before) {
+            None => self.before.push(input, batch),
+            Some(input) => self.after.push(input, batch),
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.before.size() + self.after.size()
+    }
+
+    fn finish(self) -> Result<(Graph, Graph), DataFusionError> {
+        Ok((self.before.finish()?, self.after.finish()?))
+    }
+}

@@ -1,0 +1,63 @@
+//! `GET /flows/{id}`.
+
+use spandrel_proto::model::Table;
+
+use super::*;
+use crate::tests::support::request_batch;
+
+#[tokio::test]
+async fn a_flow_is_its_records_and_what_is_missing() {
+    let api = shop().await;
+    let request = request_batch("edge", TEN - SECOND / 100, SECOND, &["order-4711"]);
+    api.fixture.store.append(Table::Requests, request).await.unwrap();
+    let log = crate::tests::support::log_batch(&[TEN + SECOND / 4], &["it's done"], Some(0xc0));
+    api.fixture.store.append(Table::Logs, log).await.unwrap();
+
+    let flow = api.ok(&format!("/flows/{}", trace_hex(0xc0))).await;
+    assert_eq!(flow["id"], trace_hex(0xc0));
+    assert_eq!((&flow["start_time"], &flow["duration_ms"]), (&json!("2026-11-20T10:00:00.000000000Z"), &json!(900.0)));
+    assert_eq!((&flow["services"], &flow["completeness"]), (&json!(["cart", "gateway", "payment"]), &json!(1.0)));
+    assert_eq!(flow["counts"], json!({"spans": 3, "requests": 0, "logs": 1, "breakers": 0}));
+    assert_eq!(flow["joins"], json!({"T0": 3, "T1": 1, "T2": 0}));
+    assert_eq!((&flow["gaps"], &flow["linked_flows"]), (&json!([]), &json!([])));
+    let records = flow["records"].as_array().unwrap();
+    let places: Vec<_> = records
+        .iter()
+        .map(|record| (&record["type"], &record["parent"], &record["depth"]))
+        .map(|place| json!(place))
+        .collect();
+    assert_eq!(json!(places), json!([["span", null, 0], ["span", 0, 1], ["span", 1, 2], ["log", 0, 1]]));
+    assert_eq!(
+        records[1],
+        json!({"type": "span", "time": "2026-11-20T10:00:00.100000000Z", "duration_ms": 800.0, "service": "gateway",
+               "name": "pay", "kind": "CLIENT", "trace_id": trace_hex(0xc0), "span_id": "0000000000000002",
+               "parent_id": "0000000000000001", "correlation_id": null, "parent": 0, "depth": 1,
+               "join": {"tier": "T0", "confidence": 1.0}, "gap": null, "outcome": "timeout", "body": null,
+               "source": "otlp", "attempts": [], "attributes": {"card": "visa", "note": "it's"}})
+    );
+    assert_eq!(
+        (&records[3]["body"], &records[3]["join"]),
+        (&json!("it's done"), &json!({"tier": "T1", "confidence": 0.95}))
+    );
+
+    let unsampled = api.ok("/flows/order-4711").await;
+    assert_eq!(unsampled["completeness"], 0.0);
+    assert_eq!(unsampled["gaps"], json!([{"kind": "no_logs", "detail": "no log line of it is stored"}]));
+    assert_eq!(unsampled["records"][0]["gap"], "not_sampled: no span of the request is stored");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_with_what_was_searched() {
+    let api = shop().await;
+    let (status, body) = api.get("/flows/it's%20nowhere%2F1").await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::NOT_FOUND, &json!("unknown_flow")), "{body}");
+    assert!(body["error"]["message"].as_str().unwrap().contains("correlation_id it's nowhere/1"), "{body}");
+    let (_, body) = api.get(&format!("/flows/{}", trace_hex(0xabc))).await;
+    let searched = json!({"trace_id": trace_hex(0xabc), "correlation_id": trace_hex(0xabc),
+                          "tables": ["spans", "requests", "logs", "breakers"]});
+    assert_eq!(body["error"]["details"]["searched"], searched, "{body}");
+    for id in ["-", "1234567", "00000000-0000-0000-0000-000000000000"] {
+        let (status, body) = api.get(&format!("/flows/{id}")).await;
+        assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_parameter")), "{id}");
+    }
+}
