@@ -6,9 +6,14 @@ use std::{
 };
 
 use spandrel_shop::{
-    FindingKind, MINUTE, Scenario, Scheduled, Shop, ShopConfig, System as Architecture, TruthFile, engine::EdgeKind,
-    telemetry::Batch, topology::Shape,
+    FindingKind, MINUTE, Scenario, Scheduled, Shop, ShopConfig, System as Architecture, TruthFile,
+    engine::EdgeKind,
+    telemetry::{Batch, Signal},
+    topology::Shape,
 };
+
+/// That of the SDKs, nanoseconds.
+const EXPORT_INTERVAL: i64 = 5_000_000_000;
 
 /// What a system is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +73,8 @@ impl System {
         let mut shop = Shop::new(&self.config);
         let mut batches: Vec<Batch> = shop.due(self.config.start_time + self.duration).collect();
         batches.extend(shop.close());
+        // Nothing that is scored comes from metrics.
+        batches.retain(|batch| batch.payload.signal() != Signal::Metrics);
         let truth = Arc::new(shop.truth().to_file());
         let (leaf, inner) = ends(&truth);
         Recording { batches, truth, leaf, inner }
@@ -120,7 +127,7 @@ pub fn systems() -> Vec<System> {
 }
 
 fn plain(set: Set, name: &str, config: ShopConfig) -> System {
-    let config = ShopConfig { rate: 6.0, ..config };
+    let config = ShopConfig { rate: 6.0, export_interval: EXPORT_INTERVAL, ..config };
     System { name: name.to_owned(), set, extent: Extent::All, config, duration: 4 * MINUTE }
 }
 
@@ -130,7 +137,7 @@ fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
         name: scenario.to_string(),
         set,
         extent: if scenario.near_miss { Extent::Clean } else { Extent::Few },
-        config: ShopConfig { rate: 10.0, scenarios, ..config },
+        config: ShopConfig { rate: 10.0, export_interval: EXPORT_INTERVAL, scenarios, ..config },
         duration: 7 * MINUTE,
     }
 }
