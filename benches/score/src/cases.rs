@@ -50,6 +50,13 @@ impl Case {
         }
     }
 
+    /// Whether spans of the service are missing, or do not say what they are.
+    pub fn takes_spans_of(&self, service: &str) -> bool {
+        let Degradation { loss, uninstrumented, without_clients, without_kinds, .. } = &self.knobs;
+        let named = [uninstrumented, without_clients, without_kinds];
+        *loss > 0 || named.iter().any(|names| names.iter().any(|name| name == service))
+    }
+
     /// The share of a service's requests that is kept.
     pub fn kept(&self, service: &str) -> f64 {
         let head = self.knobs.head_sampling.as_ref();

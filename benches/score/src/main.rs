@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<ExitCode> {
             sets.push(score(set, &of_set, options.only.as_deref(), options.examples)?);
         }
     }
-    let page = report::page(&sets);
+    let page = report::page(&sets, options.only.as_deref());
     let mut out = io::stdout().lock();
     match &options.write {
         Some(path) => fs::write(path, page)?,

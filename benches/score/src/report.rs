@@ -46,8 +46,13 @@ found nevertheless. *ranks*: Spearman's correlation of score and true impact. A 
 ";
 
 /// The page.
-pub fn page(sets: &[SetResults]) -> String {
+///
+/// `only` says which telemetry was scored, if not all.
+pub fn page(sets: &[SetResults], only: Option<&str>) -> String {
     let mut page = INTRODUCTION.to_owned();
+    if let Some(only) = only {
+        let _ = writeln!(page, "\nThis page has part of the table: `score --only '{only}'`.");
+    }
     for set in sets {
         let _ = writeln!(page, "\n## {}\n\n{} systems.\n", capitalised(set.name), set.systems);
         telemetry_table(&mut page, set);

@@ -1,6 +1,6 @@
 //! All scores of one system with one degradation, or of several together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spandrel_shop::{FindingKind, FindingTruth, TruthFile};
 
@@ -54,7 +54,7 @@ impl Results {
             path_overlap: paths::overlap(&path_truth, &observed.paths),
             path_partition: paths::partition(&observed.durations, &observed.paths),
             origins: origins::top_one(&origin_truth(truth, observed, is_complete), &observed.origins),
-            findings: Score::of(&expected(truth, &case.knobs.uninstrumented), &observed.findings),
+            findings: Score::of(&expected(truth, case), &observed.findings),
         }
     }
 
@@ -94,9 +94,9 @@ fn origin_truth(truth: &TruthFile, observed: &Observed, is_complete: bool) -> BT
     origins.filter(|(key, _)| is_complete || observed.durations.contains_key(key)).collect()
 }
 
-/// What is to be found. What concerns services that are `silent` need not be.
-fn expected(truth: &TruthFile, silent: &[String]) -> Vec<Expected> {
-    let is_silent = |name: &String| silent.contains(name);
+/// What is to be found. What concerns services that send no spans need not be; that spans are missing may be.
+fn expected(truth: &TruthFile, case: &Case) -> Vec<Expected> {
+    let is_silent = |name: &String| case.knobs.uninstrumented.contains(name);
     let expected = |finding: &FindingTruth| Expected {
         kind: finding.kind.as_str().to_owned(),
         service: finding.service.clone(),
@@ -109,7 +109,8 @@ fn expected(truth: &TruthFile, silent: &[String]) -> Vec<Expected> {
             || is_silent(&finding.service)
             || finding.target.as_ref().is_some_and(is_silent),
     };
-    let gaps = silent.iter().map(|service| Expected {
+    let services: BTreeSet<&String> = truth.operations.iter().map(|operation| &operation.service).collect();
+    let gaps = services.into_iter().filter(|service| case.takes_spans_of(service)).map(|service| Expected {
         kind: FindingKind::InstrumentationGap.as_str().to_owned(),
         service: service.clone(),
         target: None,
