@@ -54,6 +54,8 @@ pub struct System {
     pub config: ShopConfig,
     /// Nanoseconds.
     pub duration: i64,
+    /// Its own services leave out spans, so that only its findings can be judged.
+    pub leaves_out_spans: bool,
 }
 
 /// What a system sent, and what really happened in it.
@@ -128,7 +130,7 @@ pub fn systems() -> Vec<System> {
 
 fn plain(set: Set, name: &str, config: ShopConfig) -> System {
     let config = ShopConfig { rate: 6.0, export_interval: EXPORT_INTERVAL, ..config };
-    System { name: name.to_owned(), set, extent: Extent::All, config, duration: 4 * MINUTE }
+    System { name: name.to_owned(), set, extent: Extent::All, config, duration: 4 * MINUTE, leaves_out_spans: false }
 }
 
 fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
@@ -139,5 +141,6 @@ fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
         extent: if scenario.near_miss { Extent::Clean } else { Extent::Few },
         config: ShopConfig { rate: 10.0, export_interval: EXPORT_INTERVAL, scenarios, ..config },
         duration: 7 * MINUTE,
+        leaves_out_spans: scenario.kind == FindingKind::InstrumentationGap,
     }
 }

@@ -60,6 +60,8 @@ mod tests {
             attempts,
             failures: 0,
             duration_sum_ns: 0,
+            rejected: 0,
+            timeouts: 0,
         }
     }
 
