@@ -6,6 +6,7 @@
 //! The crate uses no other crate of Spandrel, so that it can bear witness against them.
 
 mod clock;
+pub mod degrade;
 pub mod engine;
 pub mod live;
 pub mod load;

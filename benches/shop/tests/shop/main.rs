@@ -1,5 +1,6 @@
 //! The simulation, its telemetry and its truth; the senders against servers in this process.
 
+mod degrade;
 mod derive;
 mod determinism;
 mod history;
