@@ -71,14 +71,15 @@ pub fn later(batch: &RecordBatch, seconds: i64) -> RecordBatch {
         let shifted: Int64Array = column.as_primitive::<Int64Type>().unary(|time| time + seconds * SECOND);
         Arc::new(shifted)
     };
-    let columns =
-        batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| match field.name().as_str() {
-            "trace_id" => ids(column.as_binary()),
-            "start_time" | "end_time" => times(column),
-            "links" => links(column.as_list(), &ids),
-            _ => Arc::clone(column),
-        });
-    RecordBatch::try_new(batch.schema(), columns.collect()).expect("the columns keep their types")
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| match field.name().as_str() {
+        "trace_id" => ids(column.as_binary()),
+        "start_time" | "end_time" => times(column),
+        "links" => links(column.as_list(), &ids),
+        _ => Arc::clone(column),
+    });
+    let columns = columns.collect();
+    RecordBatch::try_new(batch.schema(), columns).expect("the columns keep their types")
 }
 
 fn links(column: &ListArray, ids: &impl Fn(&BinaryArray) -> ArrayRef) -> ArrayRef {

@@ -7,7 +7,7 @@ use crate::{
     paths::Paths,
     peers::PeerMap,
     skew::Skew,
-    span::{Kind, Resource, ServiceId, Span},
+    span::{Resource, ServiceId, Span},
     text::Text,
     trace::{Role, Trace},
 };

@@ -299,8 +299,8 @@ impl Analyzer {
             return;
         }
         let counted = (!before.is_empty()).then(|| {
-            let analysis = Analysis::of(before.clone(), &mut self.context, &mut self.peers, &self.skew);
-            Box::new(Held::new(analysis, before))
+            let analysis = Analysis::of(before, &mut self.context, &mut self.peers, &self.skew);
+            Box::new(Held::new(analysis))
         });
         self.open.insert(Open::new(trace_id, late, counted, i64::MIN));
     }
@@ -323,25 +323,24 @@ impl Analyzer {
                 Place::Wanted(_) | Place::None => self.refuse(open),
             }
         }
-        traces.sort_by_key(|open| (open.all_spans().map(|span| span.start).min(), open.trace_id));
-        let built: Vec<(Open, Vec<Span>, Trace)> = traces
+        traces.sort_by_cached_key(|open| (open.all_spans().map(|span| span.start).min(), open.trace_id));
+        let built: Vec<(Open, Trace)> = traces
             .into_iter()
-            .map(|open| {
-                let spans: Vec<Span> = open.all_spans().cloned().collect();
-                let trace = Trace::build(spans.clone(), &self.context);
+            .map(|mut open| {
+                let trace = Trace::build(open.take_spans(), &self.context);
                 if !open.was_shown {
                     self.skew.observe(&trace, &self.context);
                 }
-                (open, spans, trace)
+                (open, trace)
             })
             .collect();
         self.skew.solve();
-        for (open, spans, trace) in built {
-            self.count(open, spans, trace);
+        for (open, trace) in built {
+            self.count(open, trace);
         }
     }
 
-    fn count(&mut self, open: Open, spans: Vec<Span>, trace: Trace) {
+    fn count(&mut self, open: Open, trace: Trace) {
         let Open { trace_id, counted, was_shown, .. } = open;
         let within = self.options.range.map_or(i64::MIN..i64::MAX, |(from, to)| from..to);
         if let Some(counted) = counted {
@@ -357,7 +356,7 @@ impl Analyzer {
             self.activity.traces += 1;
             self.detectors.iter_mut().for_each(|detector| detector.observe(&analysed));
         }
-        self.held.insert(trace_id, Box::new(Held::new(analysis, spans)));
+        self.held.insert(trace_id, Box::new(Held::new(analysis)));
     }
 
     /// Whether the minutes of a trace can be counted in.
@@ -429,6 +428,7 @@ fn touched<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<i64> {
         })
         .collect();
     ranges.sort_unstable();
+    ranges.dedup();
     let mut minutes = Vec::new();
     let mut next = i64::MIN;
     for (first, last) in ranges {

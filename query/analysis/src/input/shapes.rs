@@ -1,13 +1,11 @@
 //! What many spans have in common beside their process: their operation, and what they say of the other side.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::borrow::Cow;
 
 use super::{ENTRY_BYTES, attributes::Attributes, columns::Columns, values};
 use crate::{
     context::Context,
+    hash::{FastMap, FastSet},
     operation::Operation,
     path_template,
     span::{Kind, MessageStep, Peer, PeerId, Protocol, ResourceId, ServiceId, Visitor},
@@ -31,11 +29,11 @@ pub(super) struct Shape {
 /// Shapes by all that they follow from, so that names are put together once and not for every span.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
-    known: HashMap<Box<[u8]>, Shape>,
+    known: FastMap<Box<[u8]>, Shape>,
     bytes: usize,
     key: Vec<u8>,
-    operations: HashSet<(ServiceId, Text)>,
-    operation_counts: HashMap<ServiceId, u32>,
+    operations: FastSet<(ServiceId, Text)>,
+    operation_counts: FastMap<ServiceId, u32>,
     overflowed: u64,
 }
 
