@@ -7,12 +7,13 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/targe
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/tools
 SPANDREL := $(CARGO_TARGET_DIR)/debug/spandrel
 
-.PHONY: help demo test lint test-rust test-ui test-clients test-gateways test-browser bench release
+.PHONY: help demo test lint test-rust test-ui test-clients test-gateways test-browser bench score release
 
 help:
 	@echo "make demo     build, start a server and a simulated shop, and say where to look"
 	@echo "make test     install what the tests need, and run everything"
 	@echo "make bench    the benchmarks of benches/ and of the crates"
+	@echo "make score    how right the analysis is on simulated systems, into docs/reference/scores.md"
 	@echo "make release  the optimised binary"
 
 demo: $(SPANDREL)
@@ -45,6 +46,9 @@ test-browser: $(SPANDREL)
 
 bench:
 	cargo bench --workspace
+
+score:
+	cargo run --locked --quiet -p spandrel-score --bin score -- --write docs/reference/scores.md
 
 release:
 	cargo build --locked --release

@@ -2,6 +2,7 @@
 """The whole path under load: gRPC in, fsync, acknowledged, queryable, sealed to Parquet.
 
 usage: whole.py SPANDREL [--seconds 30] [--rate SPANS_PER_SECOND] [--connections 2] [--in-flight 8] [--batch 512]
+       [--without-analysis]
 
 Starts the server in a fresh directory, drives it with `spandrel load`, and prints what the server took: spans per second of
 its CPU time (user and system, until everything is in Parquet files), its peak memory, and how long after its acknowledgement
@@ -74,6 +75,7 @@ def main():
     arguments.add_argument("--connections", type=int, default=2)
     arguments.add_argument("--in-flight", type=int, default=8)
     arguments.add_argument("--batch", type=int, default=512)
+    arguments.add_argument("--without-analysis", action="store_true")
     arguments = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="spandrel-whole-") as directory:
         directory = pathlib.Path(directory)
@@ -81,6 +83,8 @@ def main():
         flags = ["--data-dir", str(directory / "data"), "--addresses-file", str(addresses_file)]
         for listener in ("--otlp-grpc", "--otlp-http", "--http"):
             flags += [listener, "127.0.0.1:0"]
+        if arguments.without_analysis:
+            flags += ["--set", "analysis.enabled=false"]
         server = subprocess.Popen([arguments.spandrel, "serve", "--set", "log.filter=warn", *flags])
         try:
             addresses = wait_for(addresses_file)

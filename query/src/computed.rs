@@ -17,6 +17,8 @@ use datafusion::{
 };
 use futures::{StreamExt, future::BoxFuture, stream};
 
+use crate::table::{exposed_form, exposed_rows};
+
 /// What is computed from the rows of some plans.
 pub(crate) trait Computation: Debug + Send + Sync + 'static {
     type Output: Send;
@@ -28,7 +30,7 @@ pub(crate) trait Computation: Debug + Send + Sync + 'static {
     fn start(&self) -> Self::Running;
 }
 
-/// A computation whose output can be seen as a table.
+/// A computation whose output can be seen as a table, in the form in which tables are stored.
 pub(crate) trait Tabular: Computation {
     fn schema(&self) -> SchemaRef;
 
@@ -84,7 +86,7 @@ pub(crate) struct ComputedTable<C> {
 
 impl<C: Tabular> ComputedTable<C> {
     pub(crate) fn new(computation: C) -> Self {
-        Self { schema: computation.schema(), computation: Arc::new(computation) }
+        Self { schema: exposed_form(&computation.schema()), computation: Arc::new(computation) }
     }
 }
 
@@ -130,7 +132,7 @@ impl<C: Tabular> PartitionStream for ComputedPartition<C> {
         let (computation, inputs) = (self.computation.clone(), self.inputs.clone());
         let rows: BoxFuture<'static, Result<RecordBatch, DataFusionError>> = Box::pin(async move {
             let output = compute(computation.start(), &inputs, context).await?;
-            computation.rows(output)
+            Ok(exposed_rows(&computation.rows(output)?)?)
         });
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream::once(rows)))
     }

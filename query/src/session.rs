@@ -90,7 +90,7 @@ fn config(limits: &Limits) -> SessionConfig {
         .with_target_partitions(limits.threads.max(1));
     let options = config.options_mut();
     options.execution.time_zone = Some("UTC".to_owned());
-    options.sql_parser.dialect = Dialect::Generic;
+    options.sql_parser.dialect = Dialect::PostgreSQL;
     options.sql_parser.collect_spans = true;
     // The rows of `trace` and `red` come in an order.
     options.sql_parser.enable_subquery_sort_elimination = false;

@@ -7,7 +7,7 @@ use datafusion::sql::{
     parser::{DFParserBuilder, Statement},
     sqlparser::{
         ast::{Expr, ObjectName, Query, Statement as SqlStatement, Visit, Visitor, visit_relations},
-        dialect::GenericDialect,
+        dialect::PostgreSqlDialect,
         keywords::Keyword,
         tokenizer::{Token, Tokenizer},
     },
@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Statement, QueryError
     check_operators(text, limits.statement_operators.min(MAX_OPERATORS))?;
     let syntax_error = |error: DataFusionError| planning_error(&error, limits.query_memory);
     let mut statements = DFParserBuilder::new(text)
-        .with_dialect(&GenericDialect {})
+        .with_dialect(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING)
         .build()
         .map_err(syntax_error)?
@@ -55,7 +55,7 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Statement, QueryError
 /// built from the statement.
 fn check_operators(text: &str, limit: usize) -> Result<(), QueryError> {
     // What cannot be split into tokens is reported by the parser.
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, text).tokenize() else { return Ok(()) };
+    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize() else { return Ok(()) };
     let found = tokens.iter().filter(|token| nests(token)).count();
     if found > limit {
         return Err(QueryError::TooComplex { what: "operators and parentheses", found, limit });

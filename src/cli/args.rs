@@ -78,11 +78,15 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Requests a second from the shop's customers.
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 4.0)]
     pub(crate) rate: f64,
     /// Minutes of history to send first.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, visible_alias = "backfill", default_value_t = 120)]
     pub(crate) history: u32,
+    /// What is wrong with the shop, such as `n_plus_one` or `cascade_near_miss`: one after the other, six minutes each.
+    /// `all` is one of every kind of finding, `none` a shop with nothing wrong.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "all")]
+    pub(crate) scenario: Vec<String>,
     /// Stop the shop after this many minutes past its history; the server stays. Without it the shop goes on.
     #[arg(long)]
     pub(crate) stop_shop_after: Option<u32>,

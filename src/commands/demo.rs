@@ -1,11 +1,11 @@
 //! `spandrel demo`: a server in a fresh directory, and a shop that sends to it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use spandrel_proto::model::{Clock, SystemClock};
 use spandrel_shop::{
-    ShopConfig,
+    FindingKind, MINUTE, Scenario, ShopConfig, in_turn,
     live::{LiveConfig, LiveProgress, run_live},
 };
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{configuration, environment, runtime, say};
 use crate::{
-    cli::DemoArgs,
+    cli::{DemoArgs, Failure},
     serve::{Addresses, Server, init_logging},
 };
 
@@ -21,7 +21,13 @@ use crate::{
 const STATEMENT: &str = "SELECT service_name, sum(requests) AS requests, sum(failures) AS failures, max(p99_ms) AS p99_ms \
                          FROM red('now-15m', 'now') GROUP BY 1 ORDER BY 2 DESC";
 
+/// How long each scenario has, nanoseconds.
+const SLOT: i64 = 6 * MINUTE;
+/// How far ahead scenarios are planned, nanoseconds.
+const AHEAD: i64 = 24 * 60 * MINUTE;
+
 pub(crate) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
+    let scenarios = scenarios(args)?;
     let directory = tempfile::Builder::new().prefix("spandrel-demo-").tempdir().context("cannot make a directory")?;
     let mut serve = args.serve.clone();
     if serve.data_dir.is_none() {
@@ -38,7 +44,8 @@ pub(crate) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         let mut server = Server::start(config, &environment).await?;
         greet(&server.addresses, &data_dir, args)?;
         let cancel = CancellationToken::new();
-        let shop = tokio::spawn(run_shop(live_config(args, &server.addresses), Plan::of(args), cancel.clone()));
+        let shop =
+            tokio::spawn(run_shop(live_config(args, &scenarios, &server.addresses), Plan::of(args), cancel.clone()));
         let waited = server.wait().await;
         cancel.cancel();
         let closed = shop.await.context("the shop ended abnormally");
@@ -63,13 +70,61 @@ fn greet(addresses: &Addresses, data_dir: &std::path::Path, args: &DemoArgs) -> 
     say(format_args!("Stop       Ctrl-C"))
 }
 
-fn live_config(args: &DemoArgs, addresses: &Addresses) -> LiveConfig {
+/// What shall be wrong with the shop.
+fn scenarios(args: &DemoArgs) -> anyhow::Result<Vec<Scenario>> {
+    let mut scenarios = Vec::new();
+    for name in &args.scenario {
+        match name.as_str() {
+            "none" => {}
+            "all" => scenarios.extend(FindingKind::ALL.map(Scenario::of)),
+            name => {
+                let scenario =
+                    name.parse::<Scenario>().map_err(|error| Failure::Usage(format!("--scenario: {error}")))?;
+                scenarios.push(scenario);
+            }
+        }
+    }
+    Ok(scenarios)
+}
+
+/// All scenarios take their turn in the history, if it is long enough, and from then on again and again.
+fn live_config(args: &DemoArgs, scenarios: &[Scenario], addresses: &Addresses) -> LiveConfig {
+    let history = i64::from(args.history) * MINUTE;
+    let first = (history - scenarios.len() as i64 * SLOT).max(MINUTE);
+    let scenarios = in_turn(scenarios, first, SLOT, history + AHEAD);
     LiveConfig {
-        shop: ShopConfig { seed: args.seed, rate: args.rate, ..ShopConfig::default() },
+        shop: ShopConfig { seed: args.seed, rate: args.rate, scenarios, ..ShopConfig::default() },
         backfill: Duration::from_secs(60 * u64::from(args.history)),
         truth_window: if args.truth.is_some() { None } else { LiveConfig::new("").truth_window },
         ..LiveConfig::new(format!("http://{}", addresses.otlp_grpc))
     }
+}
+
+/// Says when to look for what: the latest turn of each scenario, or the first if it is still to come.
+fn say_where_to_look(shop: &ShopConfig, now: i64) -> anyhow::Result<()> {
+    let mut turns: BTreeMap<String, spandrel_shop::Plan> = BTreeMap::new();
+    for plan in spandrel_shop::plans(shop) {
+        if plan.during.start < now || !turns.contains_key(&plan.scenario) {
+            turns.insert(plan.scenario.clone(), plan);
+        }
+    }
+    let mut turns: Vec<spandrel_shop::Plan> = turns.into_values().collect();
+    turns.sort_by_key(|plan| plan.during.start);
+    for plan in turns {
+        let Some(finding) = plan.expected.first() else { continue };
+        let (from, to) = (clock_time(plan.during.start)?, clock_time(plan.during.end)?);
+        let target = finding.target.as_ref().map_or_else(String::new, |target| format!(" -> {target}"));
+        let operation = finding.operation.as_ref().map_or_else(String::new, |operation| format!(" {operation}"));
+        let kind = if plan.near_miss { plan.scenario.as_str() } else { finding.kind.as_str() };
+        say(format_args!("{from}-{to} {kind:21} {}{target}{operation}", finding.service))?;
+    }
+    Ok(())
+}
+
+/// Hours and minutes in the zone of this machine.
+fn clock_time(unix_nano: i64) -> anyhow::Result<String> {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(unix_nano))?;
+    Ok(time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string())
 }
 
 /// When the shop stops and where its truth goes.
@@ -91,11 +146,14 @@ async fn run_shop(config: LiveConfig, plan: Plan, cancel: CancellationToken) -> 
     let shop_cancel = cancel.child_token();
     let stopper = shop_cancel.clone();
     let stop_after = plan.stop_after;
+    let shop = config.shop.clone();
+    let backfill = config.backfill;
     tokio::spawn(async move {
-        if watched.wait_for(|progress| progress.caught_up).await.is_err() {
-            return;
-        }
-        if say(format_args!("History    sent")).is_err() {
+        let caught_up = watched.wait_for(|progress| progress.caught_up).await;
+        let Ok(opened_at) = caught_up.map(|progress| progress.opened_at) else { return };
+        let now = opened_at.saturating_add(i64::try_from(backfill.as_nanos()).unwrap_or(i64::MAX));
+        let shop = ShopConfig { start_time: opened_at, ..shop };
+        if say(format_args!("History    sent")).and_then(|()| say_where_to_look(&shop, now)).is_err() {
             return;
         }
         if let Some(after) = stop_after {

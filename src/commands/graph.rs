@@ -4,8 +4,7 @@ use super::{quote, sql};
 use crate::cli::GraphArgs;
 
 const EDGES: &str = "source, target, kind, view, requests, failures, p50_ms, p95_ms, p99_ms, attempts, sync_ratio";
-const CHANGES: &str = "change, source, target, kind, requests_before, requests_after, failures_before, failures_after, \
-                       p95_ms_before, p95_ms_after";
+const CHANGES: &str = "change, source, target, kind, before, after";
 
 pub(crate) fn graph(args: &GraphArgs) -> anyhow::Result<()> {
     let (from, to) = (quote(&args.from), quote(&args.to));

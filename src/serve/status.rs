@@ -26,6 +26,9 @@ impl Status {
         if self.stop.is_cancelled() {
             return Some("the server is stopping".to_owned());
         }
+        if self.sources.analyst.as_ref().is_some_and(|analyst| analyst.ended()) {
+            return Some("the live analysis has ended abnormally; the log says why".to_owned());
+        }
         let ended = self.sources.source_failures.lock().first().cloned();
         ended.or_else(|| self.sources.store.health().err().map(|unhealthy| unhealthy.to_string()))
     }

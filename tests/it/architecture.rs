@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// What each crate of the workspace may depend on, of the workspace.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("spandrel-proto", &[]),
     ("spandrel-analysis", &["spandrel-proto"]),
     ("spandrel-store", &["spandrel-proto"]),
@@ -14,6 +14,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("spandrel-query", &["spandrel-proto", "spandrel-analysis", "spandrel-store"]),
     ("spandrel-ui", &[]),
     ("spandrel-shop", &[]),
+    ("spandrel-score", &["spandrel-proto", "spandrel-analysis", "spandrel-normalize", "spandrel-shop"]),
     (
         "spandrel",
         &[

@@ -85,7 +85,7 @@ async fn what_the_lines_should_not_have_said_is_not_stored() {
 async fn a_trace_with_its_logs_and_its_access_record_is_one_flow() {
     let Some(minute) = sample() else { return };
     let server = server_with_sample(&minute).await;
-    let requests = server.sql("SELECT trace_id, span_id, correlation_id FROM requests ORDER BY trace_id").await;
+    let requests = server.sql("SELECT trace_id, span_id, correlation_id FROM requests ORDER BY duration_ns DESC").await;
     let [trace_id, span_id, request_id] = [0, 1, 2].map(|column| requests.rows[0][column].as_str().unwrap().to_owned());
     let of_trace = format!("trace_id = '{trace_id}'");
     let (spans, logs) = (server.count("spans", &of_trace).await, server.count("logs", &of_trace).await);

@@ -52,8 +52,9 @@ fn assert_equal(answered: &Red, truth: &Red, when: &str) {
 async fn red_equals_the_truth_exactly() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("truth.json");
-    let shop =
-        ["--history", "3", "--stop-shop-after", "0", "--seed", "7", "--rate", "20", "--truth", file.to_str().unwrap()];
+    let mut shop =
+        vec!["--history", "3", "--stop-shop-after", "0", "--seed", "7", "--rate", "20", "--scenario", "none"];
+    shop.extend(["--truth", file.to_str().unwrap()]);
     let server = Server::start_command("demo", &shop).await;
     let truth: Value = eventually("the shop closes and tells the truth", async || {
         let text = std::fs::read(&file).ok()?;

@@ -88,6 +88,8 @@ pub struct LiveProgress {
     pub caught_up: bool,
     /// The latest reason for losing something.
     pub last_error: Option<String>,
+    /// When the shop opened, nanoseconds since the Unix epoch; 0 until it has.
+    pub opened_at: i64,
 }
 
 /// What a live shop leaves behind.
@@ -110,6 +112,7 @@ pub async fn run_live(
     let start_time = clock().saturating_sub(nanos(config.backfill));
     let export_interval = config.shop.export_interval.max(HISTORY_EXPORT_INTERVAL);
     let mut shop = Shop::new(&ShopConfig { start_time, export_interval, ..config.shop.clone() });
+    progress.send_modify(|progress| progress.opened_at = start_time);
     let mut sender = Sender {
         exporter: Arc::new(exporter),
         retry: config.retry,

@@ -73,6 +73,11 @@ impl Default for ShopConfig {
     }
 }
 
+/// What the scenarios of a configuration bring about, in the order of the configuration.
+pub fn plans(config: &ShopConfig) -> Vec<Plan> {
+    stage(config).1
+}
+
 /// The system of a configuration, and what its scenarios bring about. A scenario that fits nowhere in a generated
 /// system, and a fault of somebody who is not there, are left out.
 fn stage(config: &ShopConfig) -> (Topology, Vec<Plan>) {

@@ -29,10 +29,13 @@ const MAX_SPANS: u64 = 250_000;
 /// From this length on, hours are read as hours.
 const LONG: i64 = 3 * HOUR;
 const HOUR: i64 = 60 * MINUTE;
+/// Hours are written some minutes after they end, and again when their minutes change.
+const HOURS_AFTER: i64 = 30 * MINUTE;
 
 /// What a graph was counted from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Basis {
+    #[default]
     Spans,
     Rollups,
 }
@@ -70,7 +73,7 @@ struct Buckets {
 }
 
 impl GraphOf {
-    pub(crate) fn new(tables: &Tables, from: i64, to: i64) -> Self {
+    pub(crate) fn new(tables: &Tables, (from, to): (i64, i64), now_ns: i64) -> Self {
         if estimated_rows(tables.snapshot(), Table::Spans, from, to) <= MAX_SPANS {
             return Self { source: Source::Spans(Range::new(tables, from, to)), from, to };
         }
@@ -80,7 +83,12 @@ impl GraphOf {
             if to - from < LONG {
                 return vec![of(minutes, (from, to))];
             }
-            let (first, last) = (ceil(from, HOUR), floor(to, HOUR));
+            // The hour that ended last may not be written yet.
+            let last = floor(to.min(now_ns.saturating_sub(HOURS_AFTER)), HOUR);
+            let first = ceil(from, HOUR).min(last);
+            if first >= last {
+                return vec![of(minutes, (from, to))];
+            }
             vec![of(minutes, (from, first)), of(hours, (first, last)), of(minutes, (last, to))]
         };
         let edges = buckets(Table::Edges, Table::EdgesHourly);
@@ -204,10 +212,10 @@ pub(crate) struct GraphDiffOf {
 }
 
 impl GraphDiffOf {
-    pub(crate) fn new(tables: &Tables, before: (i64, i64), after: (i64, i64)) -> Result<Self> {
-        let before = GraphOf::new(tables, before.0, before.1);
+    pub(crate) fn new(tables: &Tables, before: (i64, i64), after: (i64, i64), now_ns: i64) -> Result<Self> {
+        let before = GraphOf::new(tables, before, now_ns);
         let inputs_before = before.inputs()?.len();
-        Ok(Self { before, after: GraphOf::new(tables, after.0, after.1), inputs_before })
+        Ok(Self { before, after: GraphOf::new(tables, after, now_ns), inputs_before })
     }
 }
 

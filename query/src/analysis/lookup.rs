@@ -6,7 +6,6 @@ use arrow::record_batch::RecordBatch;
 use datafusion::{
     catalog::TableProvider,
     common::{Result, ScalarValue},
-    datasource::provider_as_source,
     logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit},
 };
 use spandrel_analysis::input::SpanReader;

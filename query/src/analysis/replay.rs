@@ -70,6 +70,11 @@ impl Range {
         Ok(inputs)
     }
 
+    /// How many inputs there are.
+    pub(crate) fn input_count(&self) -> usize {
+        FIRST_SLICE + self.slices.len()
+    }
+
     pub(crate) fn start(&self, detectors: Vec<Box<dyn Detector>>) -> Replay {
         let options = Options { max_trace_bytes: TRACE_BYTES, range: Some((self.from, self.to)), ..Options::default() };
         Replay { analyzer: Analyzer::new(options, detectors), slices: self.slices.clone(), slice: 0 }

@@ -11,7 +11,7 @@ mod worker;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     thread,
 };
@@ -46,6 +46,7 @@ pub struct AnalystStats {
     open_findings: AtomicU64,
     memory_bytes: AtomicU64,
     judged: AtomicI64,
+    ended: AtomicBool,
 }
 
 macro_rules! counts {
@@ -78,6 +79,11 @@ counts! {
 }
 
 impl AnalystStats {
+    /// Whether the analysis has ended, however that came about (H-1).
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// First nanosecond of the last minute that findings were looked for in; 0 before there is one.
     pub fn judged(&self) -> i64 {
         self.judged.load(Ordering::Relaxed)
@@ -101,19 +107,16 @@ impl Analyst {
         let runtime = tokio::runtime::Handle::current();
         let worker = worker::Worker::new(store, engine, clock, Arc::clone(&stats));
         let stopped = stop.clone();
-        let thread = thread::Builder::new()
-            .name("spandrel-analysis".to_owned())
-            .spawn(move || runtime.block_on(worker.run(follower, stopped)))?;
+        let ended = EndedOnDrop(Arc::clone(&stats));
+        let thread = thread::Builder::new().name("spandrel-analysis".to_owned()).spawn(move || {
+            let _ended = ended;
+            runtime.block_on(worker.run(follower, stopped));
+        })?;
         Ok(Analyst { stop, thread: Some(thread), stats })
     }
 
     pub fn stats(&self) -> Arc<AnalystStats> {
         Arc::clone(&self.stats)
-    }
-
-    /// Whether it still runs (H-1).
-    pub fn is_running(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Writes what is counted, and ends. The store must still be open.
@@ -124,5 +127,15 @@ impl Analyst {
         {
             tracing::error!("the live analysis ended abnormally");
         }
+    }
+}
+
+/// Says that the analysis has ended, however it ends (H-1).
+#[derive(Debug)]
+struct EndedOnDrop(Arc<AnalystStats>);
+
+impl Drop for EndedOnDrop {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Release);
     }
 }

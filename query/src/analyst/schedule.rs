@@ -122,9 +122,9 @@ impl Schedule {
         Some(next)
     }
 
-    /// Everything before this was judged.
+    /// Everything before this was judged, or has nothing to judge.
     pub(super) fn judged_until(&self) -> i64 {
-        self.judged.map_or(i64::MAX, |judged| judged + MINUTE)
+        self.judged.map(|judged| judged + MINUTE).or_else(|| self.oldest()).unwrap_or(i64::MAX)
     }
 
     /// Forgets the minutes before `minute`.

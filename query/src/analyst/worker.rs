@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use arrow::record_batch::RecordBatch;
+use arrow::{
+    array::AsArray,
+    compute::{filter_record_batch, is_null},
+    datatypes::Int64Type,
+    record_batch::RecordBatch,
+};
 use futures::FutureExt;
 use spandrel_analysis::{
     analysed::{MINUTE, minute_of},
@@ -15,7 +20,7 @@ use spandrel_analysis::{
         self,
         track::{self, Change, Tracker},
     },
-    rollup,
+    rollup::{self, Minute},
 };
 use spandrel_proto::model::{Clock, Table};
 use spandrel_store::{Followed, Follower, Store};
@@ -26,6 +31,7 @@ use super::{AnalystStats, hours::Hours, reconcile, schedule::Schedule};
 use crate::{
     Engine,
     analysis::{ReplayRows, RollupRows, TraceLookup},
+    error::QueryError,
 };
 
 const TICK: Duration = Duration::from_secs(1);
@@ -49,6 +55,8 @@ const CHECK_INTERVAL: i64 = 10 * MINUTE;
 const TRACE_REACH: i64 = 15 * MINUTE;
 /// Traces that are looked up in storage at once.
 const MAX_LOOKUP: usize = 1000;
+/// Minutes that findings from before the start have to show that they still hold.
+const ADOPTED_FOR: i64 = 10;
 /// Changes of findings that wait to be stored while the store is full.
 const MAX_PENDING_CHANGES: usize = 10_000;
 
@@ -63,9 +71,14 @@ pub(super) struct Worker {
     hours: Hours,
     last_tick: i64,
     revision: i64,
+    /// Minutes since `stored_from` that are stored. `None` until they are known.
+    stored: Option<BTreeSet<i64>>,
+    stored_from: i64,
     recompute: VecDeque<(i64, i64)>,
     next_check: i64,
     pending_changes: Vec<Change>,
+    /// Minutes judged since the start, until findings from before it have been settled.
+    judged_since_start: Option<i64>,
 }
 
 impl Worker {
@@ -90,9 +103,12 @@ impl Worker {
             hours: Hours::default(),
             last_tick: 0,
             revision: 0,
+            stored: None,
+            stored_from: minute_of(now - CHECK_AT_START),
             recompute: VecDeque::new(),
             next_check: 0,
             pending_changes: Vec::new(),
+            judged_since_start: Some(0),
         }
     }
 
@@ -100,6 +116,7 @@ impl Worker {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let started = self.clock.now_unix_nano();
+        self.adopt_findings().await;
         self.check(started - CHECK_AT_START, minute_of(started)).await;
         loop {
             tokio::select! {
@@ -150,6 +167,7 @@ impl Worker {
         self.analyzer.close_quiet(now);
         self.correct_late(now).await;
         self.restore().await;
+        self.analyzer.close_quiet(now);
         self.note_changes(now);
         for minute in self.schedule.due(now) {
             self.write(minute, now).await;
@@ -158,6 +176,9 @@ impl Worker {
             self.judge(minute);
         }
         self.store_changes(now).await;
+        if self.judged_since_start.is_some_and(|minutes| minutes >= ADOPTED_FOR) {
+            self.close_adopted(now).await;
+        }
         let foreign = self.schedule.take_settled_foreign(now);
         self.recompute.extend(reconcile::stretches(&foreign));
         if let Some((from, to)) = self.recompute.pop_front() {
@@ -196,7 +217,26 @@ impl Worker {
 
     /// Brings back minutes that were let go and that something came of.
     async fn restore(&mut self) {
-        let wanted = self.analyzer.wanted();
+        let mut wanted = self.analyzer.wanted();
+        if wanted.is_empty() {
+            return;
+        }
+        if self.stored.is_none() {
+            match reconcile::stored(&self.engine, self.stored_from, i64::MAX).await {
+                Ok(minutes) => self.stored = Some(minutes.into_iter().collect()),
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be told which minutes are stored; will try again");
+                    return;
+                }
+            }
+        }
+        // Of most minutes before the start nothing is stored: history that is sent for the first time.
+        let stored = self.stored.as_ref();
+        let is_new = |minute: i64| minute >= self.stored_from && stored.is_some_and(|stored| !stored.contains(&minute));
+        for minute in wanted.iter().copied().filter(|minute| is_new(*minute)) {
+            self.analyzer.restore(minute, Minute::default());
+        }
+        wanted.retain(|minute| !is_new(*minute));
         for (from, to) in reconcile::stretches(&wanted) {
             let mut batches = Vec::new();
             for table in RESTORED {
@@ -231,6 +271,9 @@ impl Worker {
         if self.append(rows).await {
             self.schedule.written(minute, now);
             self.hours.changed(minute, now);
+            self.stored.iter_mut().for_each(|stored| {
+                stored.insert(minute);
+            });
             AnalystStats::add(&self.stats.minutes_written, 1);
         }
     }
@@ -242,7 +285,12 @@ impl Worker {
             Ok(rows) => {
                 if self.append(rows).await {
                     AnalystStats::add(&self.stats.minutes_recomputed, ((to - from) / MINUTE) as usize);
-                    (from..to).step_by(MINUTE as usize).for_each(|minute| self.hours.changed(minute, now));
+                    for minute in (from..to).step_by(MINUTE as usize) {
+                        self.hours.changed(minute, now);
+                        self.stored.iter_mut().for_each(|stored| {
+                            stored.insert(minute);
+                        });
+                    }
                 } else {
                     self.recompute.push_back((from, to));
                 }
@@ -264,6 +312,59 @@ impl Worker {
             tracing::error!(dropped, "the store has been full for so long that changes of findings are lost");
         }
         self.stats.judged.store(minute, Ordering::Relaxed);
+        self.judged_since_start.iter_mut().for_each(|minutes| *minutes += 1);
+    }
+
+    /// Takes over the findings that were open when the server last ran.
+    async fn adopt_findings(&mut self) {
+        match self.open_findings().await {
+            Ok(batches) => {
+                for batch in &batches {
+                    let ids = batch.column_by_name("id").and_then(|ids| ids.as_string_opt::<i32>());
+                    let opened =
+                        batch.column_by_name("opened").and_then(|opened| opened.as_primitive_opt::<Int64Type>());
+                    let (Some(ids), Some(opened)) = (ids, opened) else { continue };
+                    for (id, opened) in ids.iter().zip(opened) {
+                        self.tracker.adopt(id.unwrap_or_default().to_owned(), opened.unwrap_or_default());
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "findings from before the start cannot be read; they stay open"),
+        }
+    }
+
+    /// Closes findings from before the start whose condition has not held since.
+    async fn close_adopted(&mut self, now: i64) {
+        let ids: BTreeSet<String> = self.tracker.take_adopted().into_iter().collect();
+        self.judged_since_start = None;
+        if ids.is_empty() {
+            return;
+        }
+        let closing = match self.open_findings().await {
+            Ok(batches) => {
+                batches.iter().map(|batch| track::closing_rows(batch, &ids, now)).collect::<Result<Vec<_>, _>>()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "findings from before the start cannot be read; they stay open");
+                return;
+            }
+        };
+        match closing {
+            Ok(rows) => {
+                self.append(rows.into_iter().map(|rows| (Table::Findings, rows)).collect()).await;
+            }
+            Err(error) => tracing::error!(%error, "findings from before the start cannot be closed"),
+        }
+    }
+
+    /// The rows of findings that are open.
+    async fn open_findings(&self) -> Result<Vec<RecordBatch>, QueryError> {
+        let rows = self.engine.compute(|tables| RollupRows::new(tables, Table::Findings, (i64::MIN, i64::MAX))).await?;
+        let is_open = |batch: &RecordBatch| {
+            let closed = batch.column_by_name("closed").cloned();
+            closed.and_then(|closed| is_null(&closed).ok()).and_then(|open| filter_record_batch(batch, &open).ok())
+        };
+        Ok(rows.iter().filter_map(is_open).collect())
     }
 
     async fn store_changes(&mut self, now: i64) {
@@ -313,13 +414,15 @@ impl Worker {
     }
 
     fn forget(&mut self, now: i64) {
-        let mut keep_from = minute_of(now) - KEPT_MINUTES * MINUTE;
-        if self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
-            keep_from = keep_from.max(self.schedule.oldest().unwrap_or(keep_from) + MINUTE);
-        }
-        // What is not written yet, or not judged, is not forgotten.
+        // What is not written yet, or not judged, is kept as long as there is room.
         let oldest_dirty = self.schedule.dirty().first().copied().unwrap_or(i64::MAX);
-        let keep_from = keep_from.min(oldest_dirty).min(self.schedule.judged_until());
+        let needed_from = oldest_dirty.min(self.schedule.judged_until());
+        let mut keep_from = needed_from.min(minute_of(now) - KEPT_MINUTES * MINUTE);
+        let judged_from = self.schedule.judged_until().saturating_sub(KEPT_MINUTES * MINUTE);
+        keep_from = keep_from.min(judged_from);
+        if self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
+            keep_from = keep_from.max(self.schedule.oldest().unwrap_or(keep_from) + MINUTE).min(oldest_dirty);
+        }
         self.schedule.forget_before(keep_from);
         self.analyzer.forget_before(keep_from);
     }

@@ -62,9 +62,8 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "unknown_trace", format!("there is no trace {id}"))
     }
 
-    pub(super) fn unknown_flow(message: &str, searched: Value) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "unknown_flow", message.to_owned())
-            .with_details(json!({ "searched": searched }))
+    pub(super) fn unknown_flow(message: String, searched: &Value) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "unknown_flow", message).with_details(json!({ "searched": searched }))
     }
 
     pub(super) fn not_acceptable(wanted: &str) -> Self {

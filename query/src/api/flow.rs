@@ -162,17 +162,15 @@ struct RecordRow {
 )]
 pub(super) async fn flow(State(engine): State<Arc<Engine>>, Path(id): Path<String>) -> Result<Json<Flow>, ApiError> {
     let flow_id = FlowId::parse(&id).map_err(|error| ApiError::parameter("id", error.to_string()))?;
-    match read(&engine, &id).await? {
-        Some(flow) => Ok(Json(flow)),
-        None => Err(ApiError::unknown_flow(
-            &searched(&flow_id),
-            json!({
-                "trace_id": flow_id.trace_id.map(|trace| format!("{trace:032x}")),
-                "correlation_id": flow_id.correlation_id,
-                "tables": ["spans", "requests", "logs", "breakers"],
-            }),
-        )),
+    if let Some(flow) = read(&engine, &id).await? {
+        return Ok(Json(flow));
     }
+    let searched = json!({
+        "trace_id": flow_id.trace_id.map(|trace| format!("{trace:032x}")),
+        "correlation_id": flow_id.correlation_id,
+        "tables": ["spans", "requests", "logs", "breakers"],
+    });
+    Err(ApiError::unknown_flow(not_found(&flow_id), &searched))
 }
 
 /// The answer of `GET /flows/{id}`; `None` where no record has the id.
@@ -182,7 +180,7 @@ pub async fn flow_document(engine: &Engine, id: &str) -> Result<Option<Value>, Q
 }
 
 /// What was looked for, and where, when nothing was found.
-fn searched(id: &FlowId) -> String {
+fn not_found(id: &FlowId) -> String {
     let as_trace = id.trace_id.map(|trace| format!("trace_id {trace:032x} or ")).unwrap_or_default();
     format!(
         "there is no flow {}: no record of spans, requests, logs or breakers has {as_trace}correlation_id {}",
@@ -209,7 +207,7 @@ impl Flow {
         let count = |record_type| summary.records.get(&record_type).copied().unwrap_or(0);
         let joined = |tier| summary.tiers.get(&tier).copied().unwrap_or(0);
         if let Some(first) = rows.first_mut() {
-            first.gap = first.gap.take().and_then(|gap| own_gap(gap, summary));
+            first.gap = first.gap.take().and_then(|gap| own_gap(&gap, summary));
         }
         Flow {
             id: summary.id.clone(),
@@ -240,9 +238,9 @@ impl Flow {
 }
 
 /// The gap of the first record without those of the flow, which the first row of `flow` says too.
-fn own_gap(gap: String, summary: &Summary) -> Option<String> {
+fn own_gap(gap: &str, summary: &Summary) -> Option<String> {
     let of_flow: Vec<String> = summary.gaps.iter().map(ToString::to_string).collect();
-    let own = gap.strip_suffix(&of_flow.join("; ")).unwrap_or(&gap).trim_end_matches("; ");
+    let own = gap.strip_suffix(&of_flow.join("; ")).unwrap_or(gap).trim_end_matches("; ");
     (!own.is_empty()).then(|| own.to_owned())
 }
 

@@ -8,6 +8,8 @@
 //! | `GET /traces` | traces that match |
 //! | `GET /traces/{id}` | one trace |
 //! | `GET /flows/{id}` | all records of one request |
+//! | `GET /graph` | the service graph |
+//! | `GET /findings` | what is wrong |
 //! | `GET /openapi.json` | the definition of all this |
 //!
 //! Every error is `{"error":{"code","message","details","request_id"}}` ([`error`]); every answer has the request's id in
@@ -15,7 +17,9 @@
 
 mod attributes;
 mod error;
+mod findings;
 mod flow;
+mod graph;
 mod openapi;
 mod parameters;
 mod request_id;
@@ -52,6 +56,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/api/v1/traces", get(traces::traces))
         .route("/api/v1/traces/{id}", get(trace::trace))
         .route("/api/v1/flows/{id}", get(flow::flow))
+        .route("/api/v1/graph", get(graph::graph))
+        .route("/api/v1/findings", get(findings::findings))
         .route("/api/v1/openapi.json", get(openapi::openapi))
         .route("/api/v1/{*unknown}", any(error::unknown_path))
         .method_not_allowed_fallback(error::unknown_method)

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::{http::header::CONTENT_TYPE, response::IntoResponse};
 use utoipa::OpenApi;
 
-use super::{flow, services, sql, trace, traces};
+use super::{findings, flow, graph, services, sql, trace, traces};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,7 +15,16 @@ use super::{flow, services, sql, trace, traces};
         version = "v1",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(sql::sql, services::services, services::operations, traces::traces, trace::trace, flow::flow)
+    paths(
+        sql::sql,
+        services::services,
+        services::operations,
+        traces::traces,
+        trace::trace,
+        flow::flow,
+        graph::graph,
+        findings::findings
+    )
 )]
 struct Definition;
 

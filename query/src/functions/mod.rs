@@ -5,6 +5,11 @@
 //! | `trace('id')` | table | the spans of a trace in order of start, each once |
 //! | `red(from, to [, step])` | table | requests, failures and durations per service, operation and step |
 //! | `flow('id')` | table | all records of one request, by trace id or any correlation id, in the order of their tree |
+//! | `service_graph(from, to)` | table | the edges of the service graph |
+//! | `graph_diff(before_from, before_to, from, to)` | table | edges and nodes that are new, gone, slower, failing |
+//! | `critical_path('id')` | table | what a request waited for, and when |
+//! | `critical_path(from, to [, before_from, before_to])` | table | who owns the time of requests |
+//! | `findings(from, to)` | table | what is wrong with the shape of the system |
 //! | `correlations(from, to)` | table | correlation ids, and whether they are of requests or of sessions |
 //! | `operation_name(...)` | scalar | the name an operation is counted under |
 //! | `red_stats(duration_ns, weight, outcome)` | aggregate | a struct of what `red` shows |
@@ -14,6 +19,7 @@
 //! | `hdr_count_below(sketch, limit_ns)` | scalar | how many durations are at most that |
 
 mod aggregate;
+mod analysis;
 mod arguments;
 mod correlations;
 mod flow;
@@ -33,6 +39,7 @@ use datafusion::{
 use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
+use self::analysis::{Analysis, AnalysisFunction};
 use crate::table::{ScanCounters, SnapshotTable, WantedIds, latest_findings, latest_revision};
 
 /// The scalar functions.
@@ -92,12 +99,16 @@ impl Tables {
 
 /// The table functions over the tables of one snapshot, with their names.
 pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Result<Vec<(&'static str, Arc<dyn TableFunctionImpl>)>> {
-    Ok(vec![
+    let mut functions: Vec<(&'static str, Arc<dyn TableFunctionImpl>)> = vec![
         ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)?))),
         ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans)?, now_ns))),
         ("flow", Arc::new(flow::FlowFunction::new(tables.clone()))),
         ("correlations", Arc::new(correlations::CorrelationsFunction::new(tables.clone(), now_ns))),
-    ])
+    ];
+    for analysis in Analysis::ALL {
+        functions.push((analysis.name(), Arc::new(AnalysisFunction::new(analysis, tables.clone(), now_ns))));
+    }
+    Ok(functions)
 }
 
 pub(crate) fn timestamp(time_ns: i64) -> Expr {

@@ -1,15 +1,18 @@
-//! A table as the analysis reads it: ids are bytes, so that nothing is spent on making text of them.
+//! Between the form in which the analysis has rows and that of SQL. What the analysis reads has ids as bytes, so that
+//! nothing is spent on making text of them.
 
 use std::sync::Arc;
 
 use arrow::{
     array::ArrayRef,
     compute::cast,
-    datatypes::{DataType, SchemaRef},
+    datatypes::{DataType, Fields, Schema, SchemaRef},
     error::ArrowError,
     record_batch::{RecordBatch, RecordBatchOptions},
 };
 use spandrel_proto::model::{ColumnType, Table, column_type};
+
+use super::{exposed::exposed_field, present::present};
 
 /// `batch`, of some of the columns of `table` as its sources produce them, in their stored form: times as integers.
 pub(crate) fn stored_form(table: Table, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
@@ -22,7 +25,24 @@ pub(crate) fn stored_form(table: Table, batch: &RecordBatch) -> Result<RecordBat
         columns.push(if is_time { cast(column, &DataType::Int64)? } else { column.clone() });
         fields.push(Arc::new(stored.clone()));
     }
-    let schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(fields));
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema, columns, &options)
+}
+
+/// The schema of rows in stored form as users of SQL see them.
+pub(crate) fn exposed_form(stored: &SchemaRef) -> SchemaRef {
+    Arc::new(Schema::new(stored.fields().iter().map(exposed_field).collect::<Fields>()))
+}
+
+/// Rows in stored form as users of SQL see them.
+pub(crate) fn exposed_rows(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let exposed = exposed_form(batch.schema_ref());
+    let fields = batch.schema_ref().fields().iter().zip(exposed.fields());
+    let columns = batch.columns().iter().zip(fields).map(|(column, (stored, exposed))| {
+        if stored == exposed { Ok(column.clone()) } else { present(column, stored, exposed) }
+    });
+    let columns = columns.collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(exposed, columns, &options)
 }

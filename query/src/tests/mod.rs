@@ -1,5 +1,6 @@
 //! Tests over a real store in a temporary directory.
 
+mod analysis;
 mod flow;
 pub(crate) mod limits;
 mod pruning;

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/flows/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One flow, by trace id or any correlation id */
+        get: operations["flow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations": {
         parameters: {
             query?: never;
@@ -104,10 +121,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Attempt: {
+            address?: string | null;
+            /** Format: int64 */
+            duration_ns?: number | null;
+            /** Format: int32 */
+            status?: number | null;
+        };
         Column: {
             name: string;
             /** @description The SQL type, such as `VARCHAR`, `BIGINT`, `TIMESTAMP WITH TIME ZONE`, `MAP(VARCHAR, VARCHAR)`. */
             type: string;
+        };
+        Counts: {
+            /** Format: int64 */
+            breakers: number;
+            /** Format: int64 */
+            logs: number;
+            /** Format: int64 */
+            requests: number;
+            /** Format: int64 */
+            spans: number;
         };
         /** @description The body of every error. */
         ErrorBody: {
@@ -131,6 +165,59 @@ export interface components {
             /** Format: date-time */
             time: string;
         };
+        /** @description Everything that is stored of one request. */
+        Flow: {
+            /**
+             * Format: double
+             * @description The part of the spans that has its parent and, for calls of services that send spans, its callee; 0 where no span
+             *     is stored.
+             */
+            completeness: number;
+            counts: components["schemas"]["Counts"];
+            /**
+             * Format: double
+             * @description To the end of the last of them.
+             */
+            duration_ms: number;
+            /** @description What is missing in the flow as a whole; what is missing at a record is said there. */
+            gaps: components["schemas"]["Gap"][];
+            /** @description The id that was asked for, in the form by which records join. */
+            id: string;
+            /** @description Records by the tier of their join. */
+            joins: components["schemas"]["Joins"];
+            /** @description Traces that spans of the flow link to and that are not part of it. */
+            linked_flows: components["schemas"]["LinkedFlow"][];
+            /** @description Depth first, those under one record in order of time. */
+            records: components["schemas"]["Record"][];
+            /** @description Names of services and gateways, in order. */
+            services: string[];
+            /**
+             * Format: date-time
+             * @description When the first span or gateway record starts.
+             */
+            start_time: string;
+        };
+        Gap: {
+            detail: string;
+            /** @description `not_sampled`, `no_logs`, `ids_cut`, `session` or `records_cut`. */
+            kind: string;
+        };
+        /** @description By what a record was joined to the one above it, or to the flow where it stands on top. */
+        Join: {
+            /** Format: double */
+            confidence: number;
+            /** @description `T0`, `T1` or `T2`. */
+            tier: string;
+        };
+        /** @description `T0`: trace id and span id. `T1`: trace id, service and time. `T2`: correlation id. */
+        Joins: {
+            /** Format: int64 */
+            T0: number;
+            /** Format: int64 */
+            T1: number;
+            /** Format: int64 */
+            T2: number;
+        };
         Link: {
             attributes: {
                 [key: string]: unknown;
@@ -138,6 +225,15 @@ export interface components {
             span_id: string;
             trace_id: string;
             trace_state?: string | null;
+        };
+        LinkedFlow: {
+            /**
+             * Format: int32
+             * @description Index of the span that links.
+             */
+            record: number;
+            span_id: string;
+            trace_id: string;
         };
         /** @description An operation of a service. */
         Operation: {
@@ -186,6 +282,49 @@ export interface components {
              * @description Rows of the result so far.
              */
             rows: number;
+        };
+        Record: {
+            /** @description Tries of a gateway at upstreams. */
+            attempts: components["schemas"]["Attempt"][];
+            attributes: {
+                [key: string]: unknown;
+            };
+            /** @description The text of a log; what a span failed with; status, flags and upstream of a request; what told of the breaker. */
+            body?: string | null;
+            correlation_id?: string | null;
+            /**
+             * Format: int32
+             * @description How many records are above it.
+             */
+            depth: number;
+            /**
+             * Format: double
+             * @description Of spans and requests.
+             */
+            duration_ms?: number | null;
+            /** @description What is missing here: `missing_parent`, `absent_callee`, `not_sampled`, `id_clash` or `cycle`, and the words. */
+            gap?: string | null;
+            join: components["schemas"]["Join"];
+            /** @description Kind of the span, side of the request, severity of the log, basis of the breaker event. */
+            kind?: string | null;
+            name?: string | null;
+            outcome?: string | null;
+            /**
+             * Format: int32
+             * @description Index of the record above it.
+             */
+            parent?: number | null;
+            /** @description Id of the parent span, as the record says it. */
+            parent_id?: string | null;
+            /** @description The service, or the gateway of a request. */
+            service: string;
+            source?: string | null;
+            span_id?: string | null;
+            /** Format: date-time */
+            time: string;
+            trace_id?: string | null;
+            /** @description `span`, `request`, `log` or `breaker`. */
+            type: string;
         };
         /** @description A service, by the spans in which it serves a request or a message. */
         Service: {
@@ -308,6 +447,47 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A trace id, a request id or any other correlation id of at least 8 characters */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The flow */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Flow"];
+                };
+            };
+            /** @description The id identifies nothing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No record has the id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     operations: {
         parameters: {
             query?: {

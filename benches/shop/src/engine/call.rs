@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     core::{CallKey, Engine, Event, FrameKey},
-    flow::{Answer, Failure, Opening, draw_fault},
+    flow::draw_fault,
+    frame::{Answer, Failure, Opening},
     guard::Calling,
     record::{Activity, Called, EdgeKind, Line, Node, Origin, SpanRecord, Visit, Wasted},
     waiting::Shares,
@@ -366,7 +367,7 @@ impl Engine {
             is_absorbed: failed && goes_on,
             drag,
         };
-        self.call_returned(key, frame, returned);
+        self.call_returned(key, frame, &returned);
     }
 
     pub(super) fn node(&self, target: Target) -> Node {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     core::{Engine, Event, FrameKey},
-    flow::Frame,
+    frame::Frame,
 };
 use crate::{outcome::Fault, topology::InstanceId};
 

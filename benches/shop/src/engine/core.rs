@@ -5,7 +5,8 @@ use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 use super::{
     call::PendingCall,
     capacity::Workers,
-    flow::{Frame, Opening, Pending},
+    flow::Pending,
+    frame::{Frame, Opening},
     guard::BreakerState,
     record::{Client, Line, LogRecord, Node, Records, SpanRecord, Visit},
     schedule::Schedule,

@@ -8,6 +8,7 @@ mod call;
 mod capacity;
 mod core;
 mod flow;
+mod frame;
 mod guard;
 mod record;
 mod schedule;

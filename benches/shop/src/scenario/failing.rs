@@ -50,7 +50,7 @@ impl Scene<'_> {
     /// Most calls fail and are tried again at once, three times.
     pub(super) fn retry_storm(&mut self) -> Vec<Expectation> {
         self.change_calls(|call| *call = call.retried(3, 2));
-        self.fail(self.scenario.either(700_000, 250_000));
+        self.fail(self.scenario.either(780_000, 250_000));
         self.about_edge()
     }
 
@@ -73,9 +73,7 @@ impl Scene<'_> {
     pub(super) fn wasted_work(&mut self) -> Vec<Expectation> {
         self.give_up_early();
         let topology = self.builder.topology();
-        let demand = topology.demand(self.during.start);
-        let operations = topology.operations_of(self.place.callee);
-        let calls: f64 = operations.filter_map(|operation| demand.get(&operation)).sum::<f64>() * self.rate;
+        let calls = topology.calls_between((self.place.caller, self.place.callee), self.during.start) * self.rate;
         let hanging = (calls * f64::from(HANGS_PER_MILLE) / 1_000.0).max(0.01);
         let seconds = self.scenario.either(1.8, 0.4) / hanging + SHORT_TIMEOUT as f64 / SECOND as f64;
         // The mean of such a distribution is about nine tenths of its median.

@@ -36,6 +36,18 @@ pub struct Scheduled {
     pub during: Range<i64>,
 }
 
+/// Scenarios one after the other from `from` on, again and again until `until`. Each has `slot` nanoseconds, of which it
+/// runs for five sixths. Times are in nanoseconds since the shop opened.
+pub fn in_turn(scenarios: &[Scenario], from: i64, slot: i64, until: i64) -> Vec<Scheduled> {
+    let slot = slot.max(1);
+    let starts = (0..).map(|number| from + number * slot).take_while(|start| *start < until);
+    let scenarios = scenarios.iter().cycle();
+    scenarios
+        .zip(starts)
+        .map(|(scenario, start)| Scheduled { scenario: *scenario, during: start..start + slot / 6 * 5 })
+        .collect()
+}
+
 /// A name that no scenario has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no scenario is called `{0}`")]

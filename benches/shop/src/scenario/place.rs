@@ -53,7 +53,7 @@ impl Place {
                 let Some(depth) = topology.depth_of(operation, time) else { continue };
                 for callee in topology.called_by(operation, time) {
                     let asked = |id: &OperationId| demand.get(id).copied().unwrap_or_default();
-                    let busy: f64 = topology.operations_of(callee).map(|id| asked(&id)).sum();
+                    let busy = topology.calls_between((caller, callee), time);
                     let place = Self { caller, callee, operation };
                     if asked(&operation) >= 0.1 && busy >= 0.15 && place.fits(topology, kind, (depth, busy), time) {
                         places.push(place);
@@ -76,9 +76,10 @@ impl Place {
                 !is_entry && depth <= 2
             }
             FindingKind::GodGateway => !is_entry && depth == 1,
-            FindingKind::Cycle | FindingKind::Nanoservice => depth <= 1 && calls_nobody,
-            FindingKind::DistributedMonolith => depth <= 1 && calls_nobody && self.entries(topology, time) >= 3,
-            FindingKind::Spof => !is_entry && busy >= 0.6,
+            // One more call below the callee is not too many, and the callee is not always called.
+            FindingKind::Cycle | FindingKind::Nanoservice => depth == 1,
+            FindingKind::DistributedMonolith => depth == 1 && self.entries(topology, time) >= 3,
+            FindingKind::Spof => busy >= 0.5,
             FindingKind::InstrumentationGap | FindingKind::Cascade => !is_entry && calls_nobody,
             FindingKind::HotService
             | FindingKind::Breaker

@@ -194,9 +194,7 @@ impl Batcher {
                 self.export_interval
             }
             Timer::Metrics => {
-                // A process that is not there measures nothing.
-                if self.topology.service_of(id).is_up(id, time) {
-                    let metrics = self.take_metrics(id, time);
+                if let Some(metrics) = self.take_metrics(id, time) {
                     data_points += metrics.items as u64;
                     out.extend([metrics]);
                 }
@@ -213,9 +211,10 @@ impl Batcher {
         for id in self.topology.instance_ids() {
             out.extend(self.take_spans(id, now));
             out.extend(self.take_logs(id, now));
-            let metrics = self.take_metrics(id, now);
-            data_points += metrics.items as u64;
-            out.extend([metrics]);
+            if let Some(metrics) = self.take_metrics(id, now) {
+                data_points += metrics.items as u64;
+                out.extend([metrics]);
+            }
         }
         data_points
     }
@@ -256,8 +255,12 @@ impl Batcher {
         Some(Batch { due, instance: id, items, payload })
     }
 
-    fn take_metrics(&mut self, id: InstanceId, due: i64) -> Batch {
+    /// Nothing of a process that is not there, or has never been asked for anything.
+    fn take_metrics(&mut self, id: InstanceId, due: i64) -> Option<Batch> {
         let service = self.topology.service_of(id);
+        if !service.is_up(id, due) || !self.meters.is_used(id.index()) {
+            return None;
+        }
         let reading = metrics::Reading { topology: &self.topology, service, start: self.start, time: due };
         let metrics = metrics::read(self.meters.get_mut(id.index()), reading);
         let items = metrics.iter().map(metrics::data_points).sum();
@@ -268,7 +271,7 @@ impl Batcher {
             schema_url: schema_url(&self.topology, id).to_owned(),
         };
         let payload = Payload::Metrics(ExportMetricsServiceRequest { resource_metrics: vec![metrics] });
-        Batch { due, instance: id, items, payload }
+        Some(Batch { due, instance: id, items, payload })
     }
 
     fn resource(&self, id: InstanceId, time: i64) -> Resource {

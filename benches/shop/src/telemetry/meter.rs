@@ -61,6 +61,11 @@ impl Meters {
         }
     }
 
+    /// Whether the process has ever handled anything.
+    pub(super) fn is_used(&self, process: usize) -> bool {
+        !self.0[process].handled.is_empty()
+    }
+
     pub(super) fn get_mut(&mut self, process: usize) -> &mut Meter {
         &mut self.0[process]
     }

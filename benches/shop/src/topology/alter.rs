@@ -149,6 +149,21 @@ impl Topology {
         demand
     }
 
+    /// How often one service calls another for a request from outside, on average, at this time.
+    pub fn calls_between(&self, (caller, callee): (ServiceId, ServiceId), time: i64) -> f64 {
+        let demand = self.demand(time);
+        let mut calls = 0.0;
+        for operation in self.operations_of(caller) {
+            let asked = demand.get(&operation).copied().unwrap_or_default();
+            for (call, times) in expected_calls(self.operation(operation).script_at(time)) {
+                if matches!(call.target, Target::Operation(target) if self.operation(target).service == callee) {
+                    calls += asked * times;
+                }
+            }
+        }
+        calls
+    }
+
     /// The services that an operation calls at this time.
     pub fn called_by(&self, operation: OperationId, time: i64) -> Vec<ServiceId> {
         let calls = expected_calls(self.operation(operation).script_at(time));

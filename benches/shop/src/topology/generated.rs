@@ -97,7 +97,7 @@ fn nodes(shape: Shape, dice: &mut Dice) -> Vec<Node> {
     let layers: &[usize] = match shape {
         Shape::Layered => &[1, 4, 5, 5],
         Shape::Chain => &[1, 1, 1, 1],
-        Shape::Star => &[1, 9],
+        Shape::Star => &[1, 1, 8],
         Shape::Tree => &[1, 3, 6, 6],
     };
     let mut nodes = vec![Node::default()];
@@ -158,7 +158,7 @@ impl Maker {
             for child in &node.children {
                 // The first operation calls everybody, the other one some.
                 if which == 0 || self.dice.chance(500_000) {
-                    let call = self.call(*child, node.depth);
+                    let call = self.call((*child, which), node.depth);
                     let per_mille = self.dice.between(600, 850);
                     steps.push(Step::sometimes(per_mille, [Step::Call(call)]));
                 }
@@ -168,10 +168,9 @@ impl Maker {
         }
     }
 
-    /// A call of some operation of a service.
-    fn call(&mut self, callee: usize, depth: usize) -> Call {
-        let operations = &self.operations[callee];
-        let operation = operations[self.dice.below(operations.len() as u64) as usize];
+    /// A call of an operation of a service.
+    fn call(&mut self, (callee, which): (usize, usize), depth: usize) -> Call {
+        let operation = self.operations[callee][which];
         let call = Call::to(Target::Operation(operation), TIMEOUTS[depth.min(TIMEOUTS.len() - 1)]);
         if self.dice.chance(250_000) { call.optional() } else { call }
     }
@@ -190,7 +189,7 @@ impl Maker {
             for step in 0..width.min(3) {
                 let child = node.children[(entry * width / ROUTES.len() + step) % width];
                 // Other requests need other services first.
-                let call = self.call(child, 0);
+                let call = self.call((child, step % METHODS.len()), 0);
                 let call = if step == 0 { Call { on_failure: OnFailure::Fail, ..call } } else { call };
                 let per_mille = if step == 0 { 1_000 } else { 700 };
                 steps.push(Step::sometimes(per_mille, [Step::Call(call)]));

@@ -151,14 +151,12 @@ impl Flows {
 impl BreakerFacts {
     fn observe(&mut self, event: &BreakerEvent) {
         match event.change {
-            BreakerChange::Opened => self.since = Some(event.time),
-            BreakerChange::HalfOpened => {
-                if let Some(since) = self.since.take() {
-                    self.open.push((since, event.time));
-                }
+            BreakerChange::Opened => {
+                self.since.get_or_insert(event.time);
             }
+            BreakerChange::Closed => self.open.extend(self.since.take().map(|since| (since, event.time))),
             BreakerChange::Rejected => self.rejected.push(event.time),
-            BreakerChange::Created | BreakerChange::Closed => {}
+            BreakerChange::Created | BreakerChange::HalfOpened => {}
         }
     }
 

@@ -170,7 +170,7 @@ pub struct BreakerTruth {
     pub instance: String,
     /// Who was not called.
     pub target: String,
-    /// From opening to the first call that was let through again, or to the end of the run.
+    /// From opening until it closed, or to the end of the run. In between some calls are let through to see how they end.
     pub open: Vec<(i64, i64)>,
     /// Calls turned away.
     pub rejected: u64,

@@ -76,12 +76,16 @@ pub(crate) fn outcome(span: &Span) -> &'static str {
     }
     let any = |parts: &[&str]| classes.iter().any(|class| parts.iter().any(|part| class.to_lowercase().contains(part)));
 
-    if any(&["timeout", "etimedout"]) || ["DEADLINE_EXCEEDED", "4"].contains(&rpc) || is_client && http == 504 {
+    if any(&["callnotpermitted", "eopenbreaker", "errbreaker", "gobreaker", "brokencircuit", "circuitbreaker"]) {
+        "rejected"
+    } else if any(&["timeout", "etimedout"]) || ["DEADLINE_EXCEEDED", "4"].contains(&rpc) || is_client && http == 504 {
         "timeout"
     } else if http == 429 || ["RESOURCE_EXHAUSTED", "8"].contains(&rpc) {
         "rejected"
     } else if any(&["econnrefused", "connectexception", "connectionerror"]) || ["UNAVAILABLE", "14"].contains(&rpc) {
         "unreachable"
+    } else if http == 499 || ["CANCELLED", "1"].contains(&rpc) {
+        "cancelled"
     } else if http >= 500 || ["INTERNAL", "13"].contains(&rpc) {
         "server_fault"
     } else if http >= 400 || !["", "OK", "0"].contains(&rpc) {

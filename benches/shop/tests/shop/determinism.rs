@@ -2,7 +2,10 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use spandrel_shop::ShopConfig;
+use spandrel_shop::{
+    FindingKind, Scenario, Scheduled, ScheduledFault, ShopConfig, System,
+    topology::{Effect, Shape},
+};
 
 use crate::history::History;
 
@@ -21,6 +24,27 @@ fn the_seed_decides_every_byte() {
     let first = fingerprint(&History::of(&config, 20));
     assert_eq!(first, fingerprint(&History::of(&config, 20)));
     assert_ne!(first, fingerprint(&History::of(&ShopConfig { seed: 2, ..config }, 20)));
+}
+
+#[test]
+fn scenarios_faults_and_made_systems_follow_from_the_seed_too() {
+    let minute = 60_000_000_000;
+    let scenarios: Vec<Scheduled> = FindingKind::ALL
+        .into_iter()
+        .map(|kind| Scheduled { scenario: Scenario::of(kind), during: minute / 4..minute })
+        .collect();
+    let faults = vec![ScheduledFault {
+        target: "catalog".to_owned(),
+        effect: Effect::Crash { instances: 1 },
+        during: minute / 2..minute,
+    }];
+    for system in [System::Shop, System::Generated { seed: 9, shape: Shape::Layered }] {
+        let (scenarios, faults) = (scenarios.clone(), faults.clone());
+        let config = ShopConfig { rate: 10.0, system, scenarios, faults, ..ShopConfig::default() };
+        let first = fingerprint(&History::of(&config, 60));
+        assert_eq!(first, fingerprint(&History::of(&config, 60)), "{system:?}");
+        assert_ne!(first, fingerprint(&History::of(&ShopConfig { seed: 2, ..config }, 60)), "{system:?}");
+    }
 }
 
 #[test]

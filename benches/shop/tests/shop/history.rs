@@ -14,6 +14,8 @@ use crate::derive::{text, texts};
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) service: String,
+    pub(crate) instance: String,
+    pub(crate) version: String,
     pub(crate) span: Span,
 }
 
@@ -36,9 +38,10 @@ impl History {
         for batch in &self.batches {
             let Payload::Traces(request) = &batch.payload else { continue };
             for resource_spans in &request.resource_spans {
-                let service = service_name(resource_spans.resource.as_ref());
+                let (service, instance, version) = process(resource_spans.resource.as_ref());
                 for span in resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
-                    spans.push(Sent { service: service.clone(), span: span.clone() });
+                    let (service, instance, version) = (service.clone(), instance.clone(), version.clone());
+                    spans.push(Sent { service, instance, version, span: span.clone() });
                 }
             }
         }
@@ -51,8 +54,9 @@ pub(crate) fn by_id(spans: &[Sent]) -> HashMap<&[u8], &Sent> {
     spans.iter().map(|sent| (&*sent.span.span_id, sent)).collect()
 }
 
-fn service_name(resource: Option<&Resource>) -> String {
+fn process(resource: Option<&Resource>) -> (String, String, String) {
     let attributes = texts(&resource.expect("a batch has a resource").attributes);
     assert_eq!(text(&attributes, &["service.namespace"]), "shop");
-    text(&attributes, &["service.name"]).to_owned()
+    let get = |key| text(&attributes, &[key]).to_owned();
+    (get("service.name"), get("service.instance.id"), get("service.version"))
 }

@@ -70,6 +70,7 @@ async fn a_server_that_is_not_there_does_not_hold_up_the_stop() {
     let cancel = CancellationToken::new();
     let (sender, progress) = watch::channel(LiveProgress::default());
     let running = tokio::spawn(run_live(config, Arc::new(|| NOW), cancel.clone(), sender));
+    until("the shop is open", || progress.borrow().opened_at != 0).await;
     cancel.cancel();
     let report = running.await.unwrap().unwrap();
     assert!(report.progress.lost.requests > 0 && progress.borrow().last_error.is_some());

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message;
-use spandrel_shop::{ShopConfig, telemetry::Payload};
+use spandrel_shop::{FindingKind, MINUTE, Scenario, Scheduled, ShopConfig, telemetry::Payload};
 
 use crate::{
     derive::{outcome, resend_count, text, texts},
@@ -21,7 +21,9 @@ fn kind(sent: &Sent) -> SpanKind {
 
 #[test]
 fn parents_exist_and_enclose_unless_nobody_waits() {
-    let spans = history().spans();
+    let hanging = Scenario::of(FindingKind::WastedWork);
+    let scenarios = vec![Scheduled { scenario: hanging, during: MINUTE / 2..MINUTE }];
+    let spans = History::of(&ShopConfig { scenarios, ..ShopConfig::default() }, 90).spans();
     let ids = by_id(&spans);
     assert_eq!(ids.len(), spans.len(), "span ids repeat");
     let mut overruns = 0;

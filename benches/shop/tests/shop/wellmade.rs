@@ -21,26 +21,20 @@ fn the_usual_shop_is_well_made() {
         }
     }
     let total: u64 = time.values().sum();
-    for (service, nanos) in &time {
-        println!("{service:16} {:.3}", *nanos as f64 / total as f64);
-    }
     let mut requests: BTreeMap<&str, u64> = BTreeMap::new();
     for operation in &truth.operations {
         *requests.entry(&operation.service).or_default() += operation.requests;
     }
-    println!("{requests:?}");
     let mut edges: BTreeMap<(&str, &str), (u64, u64, u64)> = BTreeMap::new();
     for edge in truth.edges.iter().filter(|edge| edge.kind == EdgeKind::Sync) {
         let sums = edges.entry((&edge.source, &edge.target)).or_default();
         *sums = (sums.0 + edge.requests, sums.1 + edge.attempts, sums.2 + edge.timeouts);
     }
-    println!("{edges:?}");
     let mut entries: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for operation in truth.operations.iter().filter(|operation| operation.service == "gateway") {
         let sums = entries.entry(&operation.operation).or_default();
         *sums = (sums.0 + operation.requests, sums.1 + operation.failures);
     }
-    println!("{entries:?}");
     let mut sorted: Vec<u64> = requests.values().copied().collect();
     sorted.sort_unstable();
     let median = sorted[sorted.len() / 2];

@@ -17,6 +17,7 @@ impl Held {
         analysis.errors = Errors::default();
         analysis.paths.segments = Vec::new();
         analysis.paths.adjusted = Vec::new();
+        analysis.trace.spans.shrink_to_fit();
         Self { analysis }
     }
 

@@ -87,7 +87,12 @@ pub struct Analyzer {
     pending: Minutes,
     detectors: Vec<Box<dyn Detector>>,
     activity: Activity,
+    /// Empty between batches.
+    scratch: Vec<Span>,
 }
+
+/// Spans that there is room for between batches.
+const MAX_SCRATCH: usize = 8192;
 
 impl Analyzer {
     pub fn new(options: Options, detectors: Vec<Box<dyn Detector>>) -> Self {
@@ -106,15 +111,18 @@ impl Analyzer {
             pending: Minutes::new(),
             detectors,
             activity: Activity::default(),
+            scratch: Vec::new(),
         }
     }
 
     /// Takes in rows of `spans` that came at `now`.
     pub fn push_spans(&mut self, batch: &RecordBatch, now: i64) -> Result<(), InputError> {
-        let mut spans = Vec::new();
-        self.reader.read(batch, &mut self.context, &mut spans)?;
-        self.push(spans, now);
-        Ok(())
+        let mut spans = std::mem::take(&mut self.scratch);
+        let result = self.reader.read(batch, &mut self.context, &mut spans);
+        self.push(&mut spans, now);
+        spans.shrink_to(MAX_SCRATCH);
+        self.scratch = spans;
+        result
     }
 
     /// Takes in rows of `requests`.
@@ -263,6 +271,7 @@ impl Analyzer {
             + self.skew.size()
             + self.traces_size()
             + self.late.size()
+            + self.scratch.capacity() * size_of::<Span>()
             + minutes
             + detectors
     }
@@ -271,9 +280,9 @@ impl Analyzer {
         self.open.size() + self.held.size()
     }
 
-    fn push(&mut self, spans: Vec<Span>, now: i64) {
+    fn push(&mut self, spans: &mut Vec<Span>, now: i64) {
         self.activity.spans += spans.len() as u64;
-        for span in spans {
+        for span in spans.drain(..) {
             let Some(span) = self.open.push(span, now) else { continue };
             let trace_id = span.trace_id;
             if let Some(held) = self.held.take(trace_id) {

@@ -220,6 +220,37 @@ fn minutes_touched_are_those_of_starts_and_busy_time() {
     assert!(touched_by(&[(i64::MAX - MS, i64::MAX)]).len() <= 2);
 }
 
+/// A minute of Online Boutique, where the sample is there, in several orders and with half of it late.
+#[test]
+fn online_boutique_is_counted_whole_however_it_comes() {
+    let minute = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/nezha/2022-08-22_05_19");
+    if !std::path::Path::new(minute).exists() {
+        return;
+    }
+    let traces = std::process::Command::new("gzip").arg("-dc").arg(format!("{minute}/otlp_traces.json.gz")).output();
+    let mut fixture = Fixture::default();
+    fixture.spans =
+        crate::input::tests::read(&[String::from_utf8(traces.unwrap().stdout).unwrap()], &mut fixture.context);
+    let expected = at_once(&fixture);
+    let (early, late): (Vec<Span>, Vec<Span>) = fixture.spans.iter().cloned().partition(|span| span.span_id % 2 == 0);
+    for max_trace_bytes in [1 << 20, 64 << 20] {
+        let mut analyzer = analyzer(&fixture, Options { max_trace_bytes, ..options() }, Vec::new());
+        for spans in [&early, &late] {
+            analyzer.push(spans.iter().rev().cloned().collect(), 0);
+            analyzer.close_all();
+        }
+        serve(&mut analyzer, &fixture.spans);
+        analyzer.close_all();
+        assert_eq!(counts(&analyzer), expected);
+        let stats = analyzer.minutes().values().flat_map(|minute| minute.coverage.values());
+        assert_eq!(stats.map(|stats| stats.spans).sum::<u64>(), 6712);
+        let paths = analyzer.minutes().values().flat_map(|minute| minute.paths.values());
+        let roots = fixture.spans.iter().filter(|span| span.parent_id == 0);
+        let durations: i64 = roots.map(Span::duration).sum();
+        assert_eq!(paths.map(|stats| stats.exclusive).sum::<i128>() >> 16, i128::from(durations));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -104,12 +104,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// 0 to 100.
+    /// 0 to 100. Only what affects nobody at all has 0.
     pub fn score(&self) -> u32 {
         let samples = (self.evidence.samples as f64 / 100.0).min(1.0);
         let confidence = self.method.confidence() * self.completeness.clamp(0.0, 1.0) * samples;
         let weight = 0.6 * self.impact.clamp(0.0, 1.0) + 0.4 * self.magnitude.clamp(0.0, 1.0);
-        (100.0 * confidence * weight).round() as u32
+        let score = 100.0 * confidence * weight;
+        if score > 0.0 { (score.round() as u32).max(1) } else { 0 }
     }
 
     pub fn severity(&self) -> Severity {

@@ -180,8 +180,7 @@ impl<'a> Said<'a> {
         key.extend_from_slice(&self.address.1.to_le_bytes());
         key.extend_from_slice(&self.network.1.to_le_bytes());
         let operation = &self.operation;
-        let texts = [
-            Some(operation.span_name),
+        let of_operation = [
             operation.http_request_method,
             operation.http_route,
             operation.url_template,
@@ -193,19 +192,24 @@ impl<'a> Said<'a> {
             operation.db_query_summary,
             operation.db_operation_name,
             operation.db_collection_name,
-            Some(self.scope),
-            Some(self.verb),
-            Some(self.service[0]),
-            Some(self.service[1]),
-            Some(self.address.0),
-            Some(self.network.0),
-            Some(self.system),
-            Some(self.namespace),
-            Some(self.collection),
-            Some(self.group),
         ];
-        for text in texts {
-            key.extend_from_slice(text.unwrap_or_default().as_bytes());
+        let texts = [
+            operation.span_name,
+            self.scope,
+            self.verb,
+            self.service[0],
+            self.service[1],
+            self.address.0,
+            self.network.0,
+            self.system,
+            self.namespace,
+            self.collection,
+            self.group,
+        ];
+        let all = texts.into_iter().chain(of_operation.into_iter().map(Option::unwrap_or_default));
+        for (number, text) in (0..).zip(all).filter(|(_, text)| !text.is_empty()) {
+            key.push(number);
+            key.extend_from_slice(text.as_bytes());
             // Not part of any text.
             key.push(0xff);
         }

@@ -42,6 +42,11 @@ pub(super) fn descend(
     overlap_percent: i64,
     segments: &mut Vec<Segment>,
 ) -> usize {
+    let mut add = |span: u32, start: i64, end: i64| {
+        if start < end {
+            segments.push(Segment { span, start, end });
+        }
+    };
     let mut looked_at = 1;
     let mut steps = Vec::new();
     let mut stack = vec![(top as u32, window)];
@@ -50,12 +55,11 @@ pub(super) fn descend(
         looked_at += timeline.trace.children(span as usize).len();
         let mut reached = end;
         for step in &steps {
-            segments.push(Segment { span, start: step.end, end: reached });
+            add(span, step.end, reached);
             stack.push((step.child, (step.start, step.end)));
             reached = step.start;
         }
-        segments.push(Segment { span, start, end: reached });
+        add(span, start, reached);
     }
-    segments.retain(|segment| segment.start < segment.end);
     looked_at
 }

@@ -83,6 +83,10 @@ impl Examples {
     }
 
     fn add_slow(&mut self, trace_id: u128, duration: i64) {
+        // Most calls are faster than the slowest few.
+        if self.slow.len() >= KEPT && self.slow.last().is_some_and(|(known, _)| duration < *known) {
+            return;
+        }
         if let Some(known) = self.slow.iter().position(|(_, id)| *id == trace_id) {
             if self.slow[known].0 >= duration {
                 return;

@@ -142,13 +142,13 @@ pub struct Minute {
 /// How many operations, edges or parts of paths a minute has. Beyond it, operations become one; beyond twice as many,
 /// nothing more is counted. A minute that has overflowed keeps all its keys, so that what was counted under one key is
 /// taken away from the same.
-const MAX_KEYS: usize = 100_000;
+const MAX_KEYS: usize = 50_000;
 
 impl Minute {
     pub(super) fn change_operation(&mut self, key: OperationKey, change: impl FnOnce(&mut OperationStats)) {
         self.is_dirty = true;
         let other = OperationKey { operation: Text::OTHER, ..key };
-        update(&mut self.operations, key, other, &mut self.overflowed, |stats| {
+        update(&mut self.operations, MAX_KEYS, (key, other), &mut self.overflowed, |stats| {
             change(stats);
             stats.calls.is_empty()
         });
@@ -157,7 +157,7 @@ impl Minute {
     pub(super) fn change_edge(&mut self, key: EdgeKey, change: impl FnOnce(&mut EdgeStats)) {
         self.is_dirty = true;
         let other = EdgeKey { operation: Text::OTHER, ..key };
-        update(&mut self.edges, key, other, &mut self.overflowed, |stats| {
+        update(&mut self.edges, MAX_KEYS, (key, other), &mut self.overflowed, |stats| {
             change(stats);
             stats.calls.is_empty()
         });
@@ -166,7 +166,7 @@ impl Minute {
     pub(super) fn change_path(&mut self, key: PathKey, change: impl FnOnce(&mut PathStats)) {
         self.is_dirty = true;
         let other = PathKey { entry_operation: Text::OTHER, operation: Text::OTHER, ..key };
-        update(&mut self.paths, key, other, &mut self.overflowed, |stats| {
+        update(&mut self.paths, MAX_KEYS, (key, other), &mut self.overflowed, |stats| {
             change(stats);
             stats.presence == 0
         });
@@ -222,19 +222,20 @@ impl Minute {
 /// Bytes that the lists of examples usually take.
 const EXAMPLES_SIZE: usize = 3 * 4 * 32;
 
-/// Changes the counts of `key`. `change` says whether they are empty after it.
+/// Changes the counts of `key`, or of `other` if there are `max` keys without it. `change` says whether they are empty
+/// after it.
 fn update<K: Copy + Eq + Hash, V: Default>(
     counts: &mut FastMap<K, V>,
-    key: K,
-    other: K,
+    max: usize,
+    (key, other): (K, K),
     overflowed: &mut u64,
     change: impl FnOnce(&mut V) -> bool,
 ) {
     let mut key = key;
-    if counts.len() >= MAX_KEYS && !counts.contains_key(&key) {
+    if counts.len() >= max && !counts.contains_key(&key) {
         *overflowed = overflowed.saturating_add(1);
         key = other;
-        if counts.len() >= 2 * MAX_KEYS && !counts.contains_key(&key) {
+        if counts.len() >= 2 * max && !counts.contains_key(&key) {
             return;
         }
     }
@@ -333,3 +334,30 @@ impl CoverageStats {
 
 /// Minutes by their first nanosecond.
 pub type Minutes = BTreeMap<i64, Minute>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_keys_become_one_and_what_is_taken_away_is_taken_from_there() {
+        let (mut counts, mut overflowed) = (HashMap::new(), 0);
+        let mut add = |key: &'static str, by: i64| {
+            update(&mut counts, 2, (key, "other"), &mut overflowed, |sum: &mut i64| {
+                *sum += by;
+                *sum == 0
+            });
+            let mut sums: Vec<_> = counts.iter().map(|(key, sum)| (*key, *sum)).collect();
+            sums.sort_unstable();
+            (sums, overflowed)
+        };
+        assert_eq!(add("a", 1), (vec![("a", 1)], 0));
+        assert_eq!(add("a", -1), (vec![], 0));
+        add("a", 1);
+        add("b", 1);
+        assert_eq!(add("c", 5), (vec![("a", 1), ("b", 1), ("other", 5)], 1));
+        assert_eq!(add("a", -1), (vec![("a", 0), ("b", 1), ("other", 5)], 1));
+        assert_eq!(add("d", 2), (vec![("a", 0), ("b", 1), ("other", 7)], 2));
+        assert_eq!(add("c", -5), (vec![("a", 0), ("b", 1), ("other", 2)], 3));
+    }
+}

@@ -83,9 +83,8 @@ impl Tally<'_> {
     fn busy_elsewhere(&mut self, seen: &Seen, mut change: impl FnMut(&mut Minute, i64, i64)) -> i64 {
         let mut minutes = busy_minutes(seen.start, seen.end);
         let at_start = minutes.next().map_or(0, |(_, busy)| busy);
-        let is_within = self.within.contains(&seen.start);
         for (minute, busy) in minutes {
-            change(self.minute(if is_within { minute } else { seen.start }), minute, busy);
+            change(self.minute(minute), minute, busy);
         }
         at_start
     }

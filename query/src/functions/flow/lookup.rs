@@ -47,10 +47,7 @@ pub(super) async fn look_up(state: &dyn Session, tables: &Tables, id: FlowId) ->
         Some(window) => lookup.senders(window).await?,
         None => BTreeSet::new(),
     };
-    // What was found is put into one batch a table, beside the batches it came in.
-    memory.try_grow(memory.size())?;
     let found = search.finish()?;
-    memory.shrink(memory.size() / 2);
     Ok(LookedUp { found, senders, memory })
 }
 
@@ -81,7 +78,7 @@ impl Lookup<'_> {
         let mut batches = self.read(&*provider, columns_of(record_type), filter).await?;
         let mut held = 0;
         while let Some(batch) = batches.try_next().await? {
-            let size = batch.get_array_memory_size();
+            let size = size_of(&batch);
             match memory.try_grow(size) {
                 Ok(()) => held += size,
                 Err(DataFusionError::ResourcesExhausted(_)) if table == Table::Logs => {
@@ -123,6 +120,12 @@ impl Lookup<'_> {
         let plan = FilterExec::try_new(predicate, plan)?;
         execute_stream(Arc::new(plan), self.state.task_ctx())
     }
+}
+
+/// Bytes that a batch takes: as it comes, once more in one batch a table, and what is known of each record and its place.
+fn size_of(batch: &RecordBatch) -> usize {
+    const RECORD_BYTES: usize = 256;
+    2 * batch.get_array_memory_size() + RECORD_BYTES * batch.num_rows()
 }
 
 fn wanted_ids(wanted: &Ids) -> WantedIds {

@@ -9,8 +9,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, Entries, EntryKey, EntryStats, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS,
-            Weighted, Window, names, number, priority, requests, run_start, sql,
+            Additive, Baseline, Entries, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute,
+            STAYS, Weighted, Window, names, number, priority, requests, run_start, shortest, sql,
         },
     },
     hops::HopKind,
@@ -20,6 +20,8 @@ use crate::{
 /// Failing requests, as a share of those of an entry operation: at least this, and this many times what is usual.
 const MIN_SHARE: f64 = 0.01;
 const TIMES_USUAL: f64 = 3.0;
+/// Fewer failures are chance: a share of half a hundredth brings forth three in a hundred now and then.
+const MIN_FAILURES: u64 = 5;
 /// Share of the failing requests that one origin has to explain.
 const EXPLAINS: f64 = 0.5;
 /// Remote hops from the origin to the entry, and how many are critical.
@@ -142,7 +144,11 @@ impl Detector for Cascade {
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let failing = self.origins.minute(evaluation.minute);
-        failing.filter_map(|(&(key, origin), _)| self.candidate(evaluation, key, origin)).collect()
+        failing
+            .filter_map(|(&(key, origin), _)| {
+                shortest(evaluation, |window| self.candidate(evaluation, window, key, origin))
+            })
+            .collect()
     }
 
     fn forget_before(&mut self, minute: i64) {
@@ -194,8 +200,14 @@ impl Cascade {
         }
     }
 
-    fn candidate(&self, evaluation: &Evaluation<'_>, key: EntryKey, origin: NodeId) -> Option<Candidate> {
-        let (window, requests) = self.entries.enough(evaluation, &key)?;
+    fn candidate(
+        &self,
+        evaluation: &Evaluation<'_>,
+        window: Window,
+        key: EntryKey,
+        origin: NodeId,
+    ) -> Option<Candidate> {
+        let requests = self.entries.of(window, &key);
         let stats = self.origins.sum(window, &(key, origin));
         let length = stats.median_length();
         let share = requests.requests.share(requests.failed);
@@ -206,7 +218,9 @@ impl Cascade {
         let threshold = usual.map_or(MIN_SHARE, |usual| MIN_SHARE.max(TIMES_USUAL * usual));
         let own_share = requests.requests.share(stats.failed.weight);
         let own_onset = self.origin_onset(evaluation.minute, &(key, origin), own_share);
-        let is_cascade = length >= MIN_LENGTH
+        let is_cascade = requests.requests.effective() >= MIN_SAMPLES
+            && length >= MIN_LENGTH
+            && stats.failed.records >= MIN_FAILURES
             && stats.exemplars.distinct() >= MIN_TRACES
             && own_onset <= onset.saturating_add(MINUTE);
         let holds = |part: f64| is_cascade && interval.0 > part * threshold && explained >= part * EXPLAINS;

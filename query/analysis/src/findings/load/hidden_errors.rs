@@ -8,8 +8,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Entries, EntryKey, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Window, names,
-            number, priority, requests, sql, wilson,
+            Additive, Entries, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number,
+            priority, requests, shortest, sql, wilson,
         },
     },
     paths::drag,
@@ -20,6 +20,8 @@ use spandrel_proto::model::Outcome;
 
 /// Share of the requests that succeed that hide a failure.
 const MIN_SHARE: f64 = 0.05;
+/// Requests that it takes to tell such a share from one somewhat below.
+const MIN_REQUESTS: f64 = 100.0;
 /// What hidden failures cost them, as a share of the 95th percentile: noticeable, and critical.
 const MIN_DRAG: f64 = 0.05;
 const CRITICAL_DRAG: f64 = 0.5;
@@ -111,7 +113,8 @@ impl Detector for HiddenErrors {
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
-        self.hidden.minute(evaluation.minute).filter_map(|(key, _)| self.candidate(evaluation, *key)).collect()
+        let hidden = self.hidden.minute(evaluation.minute);
+        hidden.filter_map(|(key, _)| shortest(evaluation, |window| self.candidate(evaluation, window, *key))).collect()
     }
 
     fn forget_before(&mut self, minute: i64) {
@@ -146,8 +149,8 @@ fn p95(evaluation: &Evaluation<'_>, window: Window, key: &EntryKey) -> Option<u6
 }
 
 impl HiddenErrors {
-    fn candidate(&self, evaluation: &Evaluation<'_>, key: EntryKey) -> Option<Candidate> {
-        let (window, requests) = self.entries.enough(evaluation, &key)?;
+    fn candidate(&self, evaluation: &Evaluation<'_>, window: Window, key: EntryKey) -> Option<Candidate> {
+        let requests = self.entries.of(window, &key);
         let hidden = self.hidden.sum(window, &key);
         let share = hidden.weight as f64 / requests.ok.max(1) as f64;
         let n = requests.requests.effective() * requests.requests.share(requests.ok);
@@ -156,7 +159,7 @@ impl HiddenErrors {
         let p95 = p95(evaluation, window, &key)? as f64;
         let cost = if p95 > 0.0 { drag / p95 } else { 0.0 };
         let holds = |part: f64| {
-            n >= MIN_SAMPLES
+            n >= MIN_REQUESTS
                 && hidden.exemplars.distinct() >= MIN_TRACES
                 && interval.0 >= part * MIN_SHARE
                 && cost >= part * MIN_DRAG

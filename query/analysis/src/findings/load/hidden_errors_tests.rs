@@ -2,7 +2,7 @@ use spandrel_proto::model::Outcome;
 
 use super::HiddenErrors;
 use crate::{
-    findings::load::testing::{Traffic, Writer},
+    findings::load::testing::{Case, Traffic, Writer},
     span::Kind,
     testing::MS,
 };
@@ -32,7 +32,7 @@ fn failures_that_answers_wait_for_and_do_not_show_are_hidden_errors() {
 
 #[test]
 fn failures_that_show_cost_nothing_or_are_rare_are_not_hidden_errors() {
-    let cases: [(&str, fn(i64, &mut Writer<'_>)); 6] = [
+    let cases: [Case; 6] = [
         ("rare", |number, writer| {
             request(writer, 100, if number < 8 { Outcome::ServerFault } else { Outcome::Ok }, Outcome::Ok);
         }),

@@ -270,7 +270,6 @@ struct Storm {
     load: f64,
     goodput: f64,
     usual_attempts: f64,
-    since: i64,
     is_metastable: bool,
 }
 
@@ -315,7 +314,6 @@ impl Retry {
             load: number(found.stats.attempts) / minutes / usual_attempts.max(1.0),
             goodput: number(found.stats.ok) / minutes / usual_ok.max(1.0),
             usual_attempts,
-            since,
             is_metastable: self.is_metastable(
                 evaluation,
                 since,
@@ -376,7 +374,7 @@ impl Retry {
             completeness: names::completeness(evaluation, found.window, &services),
             at_most: Severity::Critical,
             fires,
-            since: self.since(found, storm),
+            since: self.since(evaluation, found),
             until: stats.extent.last.min(found.window.to),
             evidence: Evidence {
                 measure: stats.amplification(),
@@ -401,9 +399,9 @@ impl Retry {
         }
     }
 
-    /// The first retried call of the window, or of the run of minutes that a storm has lasted.
-    fn since(&self, found: &Found, storm: Option<&Storm>) -> i64 {
-        let first = storm.and_then(|storm| self.edges.get(storm.since, &found.edge));
+    /// The first retried call of the run of minutes in which many calls were retried.
+    fn since(&self, evaluation: &Evaluation<'_>, found: &Found) -> i64 {
+        let first = self.edges.get(self.onset(evaluation.minute, &found.edge), &found.edge);
         first.filter(|stats| !stats.extent.is_empty()).map_or(found.stats.extent.first, |stats| stats.extent.first)
     }
 }

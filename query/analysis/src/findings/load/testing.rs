@@ -19,6 +19,9 @@ use crate::{
 /// Milliseconds in a minute.
 pub(super) const MINUTE_MS: i64 = 60_000;
 
+/// What a minute of traffic looks like, and how it is written by the number of the trace.
+pub(super) type Case = (&'static str, fn(i64, &mut Writer<'_>));
+
 /// Traces, written one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {

@@ -28,7 +28,8 @@ fn work_after_the_caller_gave_up_is_wasted() {
 
 #[test]
 fn what_is_not_in_vain_or_not_much_is_no_waste() {
-    let cases: [(&str, i64, fn(&mut Writer<'_>)); 5] = [
+    type Amount = (&'static str, i64, fn(&mut Writer<'_>));
+    let cases: [Amount; 5] = [
         ("half a core", 300, |writer| request(writer, 10, 100, Outcome::Timeout)),
         ("nobody gave up", 6000, |writer| request(writer, 100, 90, Outcome::Ok)),
         ("streams end after their client", 6000, |writer| request(writer, 10, 100, Outcome::Ok)),
@@ -46,9 +47,9 @@ fn what_is_not_in_vain_or_not_much_is_no_waste() {
     let mut traffic = Traffic::default();
     traffic.minute(0, 4000, |number, writer| {
         if number % 25 == 0 {
-            request(writer, 50, 100, Outcome::Timeout)
+            request(writer, 50, 100, Outcome::Timeout);
         } else {
-            request(writer, 101, 100, Outcome::Ok)
+            request(writer, 101, 100, Outcome::Ok);
         }
     });
     assert_eq!(traffic.fires::<Waste>(0), [""; 0], "a fiftieth of the time");

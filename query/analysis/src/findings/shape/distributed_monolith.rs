@@ -6,7 +6,9 @@ use super::{
     calls::calls,
     graph::Graph,
     roles::{is_front, is_gateway, is_infrastructure, is_probe},
-    seen::{CLOSING, LONG, MAX_KEYS, Seen, candidate, note_overflow, service_subject, services_of_entries, sorted},
+    seen::{
+        CLOSING, MAX_KEYS, Seen, candidate, note_overflow, over_both_horizons, service_subject, services_of_entries,
+    },
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -73,6 +75,22 @@ impl DistributedMonolith {
     }
 }
 
+impl DistributedMonolith {
+    fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<Candidate> {
+        let usage = Usage::new(self, evaluation, window);
+        let mut candidates: BTreeMap<Subject, Candidate> = BTreeMap::new();
+        for (part, fires) in [(CLOSING, false), (1.0, true)] {
+            for cluster in usage.clusters(part) {
+                let mut found = usage.candidate(evaluation, window, &cluster);
+                found.fires = fires;
+                note_overflow(&mut found, self.sets.overflowed() + self.edges.overflowed() + self.too_large);
+                candidates.insert(found.subject.clone(), found);
+            }
+        }
+        candidates.into_values().collect()
+    }
+}
+
 impl Detector for DistributedMonolith {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         for (index, serving, hop) in calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request) {
@@ -105,18 +123,7 @@ impl Detector for DistributedMonolith {
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
-        let window = Window::of(evaluation, LONG);
-        let usage = Usage::new(self, evaluation, window);
-        let mut candidates: BTreeMap<Subject, Candidate> = BTreeMap::new();
-        for (part, fires) in [(CLOSING, false), (1.0, true)] {
-            for cluster in usage.clusters(part) {
-                let mut found = usage.candidate(evaluation, window, &cluster);
-                found.fires = fires;
-                note_overflow(&mut found, self.sets.overflowed() + self.edges.overflowed() + self.too_large);
-                candidates.insert(found.subject.clone(), found);
-            }
-        }
-        sorted(candidates.into_values().collect())
+        over_both_horizons(evaluation, |window| self.find(evaluation, window))
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -6,7 +6,7 @@ use super::{
     calls::calls,
     hubs::{hubs, outlier},
     roles::{is_front, is_gateway, is_mesh, is_probe},
-    seen::{CLOSING, LONG, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, note_overflow, service_subject, sorted},
+    seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -117,11 +117,35 @@ struct Made {
     own: i64,
 }
 
+impl GodGateway {
+    fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<Candidate> {
+        let overflowed = self.services.overflowed() + self.edges.overflowed() + self.entries.overflowed();
+        let mut by_environment: BTreeMap<Text, BTreeMap<ServiceId, Traffic>> = BTreeMap::new();
+        for (service, traffic) in self.services.sums(window) {
+            let environment = evaluation.context.service(service).environment;
+            by_environment.entry(environment).or_default().insert(service, traffic);
+        }
+        let edges = self.edges.sums(window);
+        let mut candidates = Vec::new();
+        for (environment, services) in by_environment {
+            if services.len() < MIN_SERVICES {
+                continue;
+            }
+            let duration = self.entries.sum(window, &environment).0;
+            let system = System::new(services, &edges, duration);
+            for mut found in system.candidates(evaluation, window) {
+                note_overflow(&mut found, overflowed);
+                candidates.push(found);
+            }
+        }
+        candidates
+    }
+}
+
 impl Detector for GodGateway {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         let mut made: BTreeMap<u32, Made> = BTreeMap::new();
-        // What a client span takes of its own is waiting, too.
-        for index in (0..analysed.trace.len()).filter(|index| !analysed.trace.kind(*index).calls()) {
+        for index in 0..analysed.trace.len() {
             let made = made.entry(analysed.trace.serving(index) as u32).or_default();
             made.own += analysed.paths.exclusive.get(index).copied().unwrap_or_default();
         }
@@ -151,27 +175,7 @@ impl Detector for GodGateway {
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
-        let window = Window::of(evaluation, LONG);
-        let overflowed = self.services.overflowed() + self.edges.overflowed() + self.entries.overflowed();
-        let mut by_environment: BTreeMap<Text, BTreeMap<ServiceId, Traffic>> = BTreeMap::new();
-        for (service, traffic) in self.services.sums(window) {
-            let environment = evaluation.context.service(service).environment;
-            by_environment.entry(environment).or_default().insert(service, traffic);
-        }
-        let edges = self.edges.sums(window);
-        let mut candidates = Vec::new();
-        for (environment, services) in by_environment {
-            if services.len() < MIN_SERVICES {
-                continue;
-            }
-            let duration = self.entries.sum(window, &environment).0;
-            let system = System::new(services, &edges, duration);
-            for mut found in system.candidates(evaluation, window) {
-                note_overflow(&mut found, overflowed);
-                candidates.push(found);
-            }
-        }
-        sorted(candidates)
+        over_both_horizons(evaluation, |window| self.find(evaluation, window))
     }
 
     fn forget_before(&mut self, minute: i64) {
@@ -247,7 +251,7 @@ impl System {
             }
             let problems = [
                 self.east_west(evaluation, *service, traffic),
-                self.orchestrator(evaluation, *service, traffic, many_callees),
+                self.orchestrator(*service, traffic, many_callees),
                 self.hub(evaluation, *service, &central),
             ];
             // Of several, the one that says most of what to do, which is the order above.
@@ -282,20 +286,13 @@ impl System {
         })
     }
 
-    /// A service that does by calls what others should. One that composes answers for a front end does so by design.
-    fn orchestrator(
-        &self,
-        evaluation: &Evaluation<'_>,
-        service: ServiceId,
-        traffic: &Traffic,
-        many_callees: f64,
-    ) -> Option<Problem> {
+    /// A service that does by calls what others should. Composing answers is what front ends are for: it takes many
+    /// callees and many calls per request to be too much.
+    fn orchestrator(&self, service: ServiceId, traffic: &Traffic, many_callees: f64) -> Option<Problem> {
         let callees = self.callees.get(&service).map_or(0, BTreeSet::len) as f64;
         let own = traffic.own as f64 / self.duration.max(1) as f64;
         let makes_many = traffic.seen.count.interval(traffic.many).0;
-        let is_by_design = is_gateway(evaluation.context, service) || is_front(evaluation.context, service);
-        if is_by_design || callees < CLOSING * many_callees || makes_many < CLOSING * 0.5 || own < CLOSING * SELF_SHARE
-        {
+        if callees < CLOSING * many_callees || makes_many < CLOSING * 0.5 || own < CLOSING * SELF_SHARE {
             return None;
         }
         Some(Problem {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     calls::{calls, own_times},
     roles::{is_boundary, is_gateway},
-    seen::{CLOSING, LONG, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, sorted},
+    seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, over_both_horizons},
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -175,23 +175,8 @@ impl Nanoservice {
     }
 }
 
-impl Detector for Nanoservice {
-    fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
-        self.count_requests(analysed);
-        for hop in &analysed.hops.hops {
-            self.count_others(analysed, hop);
-        }
-        let own_times = own_times(analysed);
-        let mut known = BTreeSet::new();
-        for (_, serving, hop) in calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request) {
-            let is_first = known.insert((serving, hop.callee));
-            self.count_call(analysed, (serving, hop), &own_times, is_first);
-        }
-    }
-
-    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
-        let window = Window::of(evaluation, LONG);
+impl Nanoservice {
+    fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<Candidate> {
         let (requests, others) = (self.requests.sums(window), self.others.sums(window));
         let mut operations: BTreeMap<ServiceId, usize> = BTreeMap::new();
         for (service, _) in self.operations.sums(window).into_keys() {
@@ -218,7 +203,27 @@ impl Detector for Nanoservice {
             let fires = is_nano(calls, &of_caller, 1.0, calls.small);
             candidates.push(self.candidate(evaluation, window, (*service, *caller), calls, fires));
         }
-        sorted(candidates)
+        candidates
+    }
+}
+
+impl Detector for Nanoservice {
+    fn observe(&mut self, analysed: &Analysed<'_>) {
+        self.entries.observe(analysed);
+        self.count_requests(analysed);
+        for hop in &analysed.hops.hops {
+            self.count_others(analysed, hop);
+        }
+        let own_times = own_times(analysed);
+        let mut known = BTreeSet::new();
+        for (_, serving, hop) in calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request) {
+            let is_first = known.insert((serving, hop.callee));
+            self.count_call(analysed, (serving, hop), &own_times, is_first);
+        }
+    }
+
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
+        over_both_horizons(evaluation, |window| self.find(evaluation, window))
     }
 
     fn forget_before(&mut self, minute: i64) {

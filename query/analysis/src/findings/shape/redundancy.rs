@@ -4,20 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     analysed::{Analysed, minute_of},
-    findings::shared::{Extent, PerMinute, Window},
+    findings::shared::{Additive, Extent, PerMinute, Window},
     span::ServiceId,
     text::Text,
 };
 
 /// Instances that are seen a minute.
 const MAX_INSTANCES: usize = 16_384;
+/// Spans of a service before its instances can be told.
+const MIN_SPANS: u64 = 30;
 /// Instances one after the other that may be restarts. More are processes that live for a request or two, of which there
 /// may be any number at a time.
 const MAX_RESTARTS: usize = 3;
 
 /// When each instance was seen.
 #[derive(Debug)]
-pub(super) struct Instances(PerMinute<(ServiceId, Instance), Extent>);
+pub(super) struct Instances(PerMinute<(ServiceId, Instance), Live>);
+
+/// From when to when a process was seen, and how many spans it sent.
+#[derive(Debug, Clone, Copy, Default)]
+struct Live {
+    extent: Extent,
+    spans: u64,
+}
+
+impl Additive for Live {
+    fn add(&mut self, other: &Self) {
+        self.extent.add(&other.extent);
+        self.spans += other.spans;
+    }
+}
 
 /// A process of a service and where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,8 +81,9 @@ impl Instances {
         for span in &analysed.trace.spans {
             let resource = analysed.context.resource(span.resource);
             let instance = Instance { name: resource.instance, host: resource.host, zone: resource.zone };
-            if let Some(extent) = self.0.at(minute_of(span.start), (resource.service, instance)) {
-                extent.see(span.start, span.end);
+            if let Some(live) = self.0.at(minute_of(span.start), (resource.service, instance)) {
+                live.extent.see(span.start, span.end);
+                live.spans += 1;
             }
         }
     }
@@ -76,9 +93,9 @@ impl Instances {
         if self.0.overflowed() > 0 {
             return BTreeMap::new();
         }
-        let mut of_service: BTreeMap<ServiceId, BTreeMap<Instance, Extent>> = BTreeMap::new();
-        for ((service, instance), extent) in self.0.sums(window) {
-            of_service.entry(service).or_default().insert(instance, extent);
+        let mut of_service: BTreeMap<ServiceId, BTreeMap<Instance, Live>> = BTreeMap::new();
+        for ((service, instance), live) in self.0.sums(window) {
+            of_service.entry(service).or_default().insert(instance, live);
         }
         let all = || of_service.values().flat_map(BTreeMap::keys);
         let hosts = all().map(|instance| instance.host).collect::<BTreeSet<_>>().len();
@@ -96,13 +113,15 @@ impl Instances {
 }
 
 /// `hosts` and `zones` are those of the whole system: where all runs in one place, it is not the service that lacks.
-fn redundancy(instances: &BTreeMap<Instance, Extent>, hosts: usize, zones: usize) -> Redundancy {
+fn redundancy(instances: &BTreeMap<Instance, Live>, hosts: usize, zones: usize) -> Redundancy {
     let mut places = instances.keys();
     let Some(first) = places.next() else { return Redundancy::Enough };
-    if instances.keys().any(|instance| instance.name.is_none()) {
+    // With fewer spans, one more instance may not have had its turn.
+    let spans: u64 = instances.values().map(|live| live.spans).sum();
+    if spans < MIN_SPANS || instances.keys().any(|instance| instance.name.is_none()) {
         return Redundancy::Enough;
     }
-    if at_one_time(instances.values()) <= 1 {
+    if at_one_time(instances.values().map(|live| &live.extent)) <= 1 {
         return if instances.len() <= MAX_RESTARTS { Redundancy::OneInstance } else { Redundancy::Enough };
     }
     let is_one_host = hosts > 1 && places.clone().all(|instance| instance.host == first.host);

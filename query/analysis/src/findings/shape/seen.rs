@@ -161,14 +161,17 @@ impl Presence {
 }
 
 /// Index of each entry that is a request from outside, with each service that has a span in it.
-pub(super) fn services_of_entries(analysed: &Analysed<'_>) -> BTreeSet<(u32, ServiceId)> {
+pub(super) fn services_of_entries(analysed: &Analysed<'_>) -> Vec<(u32, ServiceId)> {
     let spans = 0..analysed.trace.len() as u32;
     let all = spans.map(|span| (analysed.entry_of[span as usize], analysed.service(span)));
     let is_request = |entry: u32| {
         let entry = &analysed.entries[entry as usize];
         !entry.is_fragment && !entry.is_message
     };
-    all.filter(|(entry, _)| is_request(*entry)).collect()
+    let mut found: Vec<(u32, ServiceId)> = all.filter(|(entry, _)| is_request(*entry)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// A candidate of which nothing is known but what was seen; the caller fills in the rest.
@@ -200,6 +203,21 @@ pub(super) fn candidate(kind: FindingKind, subject: Subject, window: Window, see
 pub(super) fn sorted(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates.sort_by(|a, b| (&a.subject, a.kind, a.subkind).cmp(&(&b.subject, b.kind, b.subkind)));
     candidates
+}
+
+/// What is found over half an hour or over the last minutes: rare requests need long to tell, and what has just changed
+/// is not to be diluted by what was before.
+pub(super) fn over_both_horizons(
+    evaluation: &Evaluation<'_>,
+    find: impl Fn(Window) -> Vec<Candidate>,
+) -> Vec<Candidate> {
+    let mut found: std::collections::BTreeMap<Subject, Candidate> = std::collections::BTreeMap::new();
+    for candidate in [LONG, RECENT].into_iter().flat_map(|minutes| find(Window::of(evaluation, minutes))) {
+        if candidate.fires || !found.contains_key(&candidate.subject) {
+            found.insert(candidate.subject.clone(), candidate);
+        }
+    }
+    sorted(found.into_values().collect())
 }
 
 /// Notes in the evidence that something was not counted for want of room.

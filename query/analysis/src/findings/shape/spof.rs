@@ -28,12 +28,16 @@ const STRUCTURAL: f64 = 0.8;
 /// Failures of the service that it takes to say what they do, and the share of them that fails the request too.
 const MIN_FAILURES: u64 = 5;
 const FATAL: f64 = 0.5;
+/// Minutes in which instances that are there are seen.
+const LIVE: i64 = 2;
+/// Callers above a failure that are looked through.
+const MAX_DEPTH: usize = 64;
 
 /// Who is needed by which requests, and how many instances there are.
 #[derive(Debug)]
 pub(super) struct Spof {
     needs: PerMinute<(EntryKey, ServiceId), Need>,
-    edges: PerMinute<(EntryKey, ServiceId, ServiceId), Weighted>,
+    edges: PerMinute<(EntryKey, ServiceId, ServiceId), Site>,
     instances: Instances,
 }
 
@@ -44,9 +48,30 @@ struct Need {
     priority: u64,
     /// Of requests that are said to matter much.
     critical: u64,
-    /// Requests in which the service itself failed, and those of them that failed.
+    /// Calls in which the service itself failed, and those of them that failed the request too.
     failed: u64,
     fatal: u64,
+}
+
+/// The calls of one service to another within the requests of an entry operation.
+#[derive(Debug, Clone, Copy, Default)]
+struct Site {
+    /// Calls in which the callee itself failed, and those of them that no caller could do without.
+    failed: u64,
+    fatal: u64,
+}
+
+impl Site {
+    fn is_absorbed(self) -> bool {
+        self.failed >= MIN_FAILURES && (self.fatal as f64) < FATAL * self.failed as f64
+    }
+}
+
+impl Additive for Site {
+    fn add(&mut self, other: &Self) {
+        self.failed += other.failed;
+        self.fatal += other.fatal;
+    }
 }
 
 impl Additive for Need {
@@ -87,11 +112,27 @@ fn has_failed_itself(analysed: &Analysed<'_>, hop: &Hop) -> bool {
     hop.outcome.is_failure() && (server.is_none() || origin.is_some_and(|origin| origin.node == hop.callee))
 }
 
+/// Whether a call that failed failed all callers above it, up to the entry or to a retry: who tries again needs the answer.
+fn is_fatal(analysed: &Analysed<'_>, serving: u32) -> bool {
+    let mut serving = serving as usize;
+    for _ in 0..MAX_DEPTH {
+        if !analysed.trace.spans[serving].outcome.is_failure() {
+            return false;
+        }
+        let above = analysed.hops.index_into(serving).map(|hop| &analysed.hops.hops[hop]);
+        match above.and_then(|hop| Some((hop.outcome.is_failure(), hop.parent?))) {
+            Some((true, parent)) => serving = parent as usize,
+            _ => return true,
+        }
+    }
+    true
+}
+
 /// Which entry of a trace, and which service.
 type Needed = (u32, ServiceId);
 
 impl Spof {
-    fn count_needs(&mut self, analysed: &Analysed<'_>, needed: &BTreeSet<Needed>, failed: &BTreeSet<Needed>) {
+    fn count_needs(&mut self, analysed: &Analysed<'_>, needed: &BTreeSet<Needed>) {
         for (index, service) in needed {
             let entry = &analysed.entries[*index as usize];
             let span = analysed.span(entry.span);
@@ -100,10 +141,6 @@ impl Spof {
             need.priority = need.priority.saturating_add(priority(analysed, entry));
             let criticality = analysed.context.texts.get(analysed.resource(entry.span).criticality);
             need.critical += u64::from(matches!(criticality, "critical" | "high"));
-            if failed.contains(&(*index, *service)) {
-                need.failed += 1;
-                need.fatal += u64::from(span.outcome.is_failure());
-            }
         }
     }
 }
@@ -123,7 +160,6 @@ impl Detector for Spof {
             .map(|span| (analysed.entry_of[span as usize], analysed.service(span)))
             .filter(|(entry, _)| entries.contains(entry))
             .collect();
-        let mut failed = BTreeSet::new();
         for hop in &analysed.hops.hops {
             let (Some(serving), Some(callee)) = (hop.parent, analysed.context.node_service(hop.callee)) else {
                 continue;
@@ -132,26 +168,27 @@ impl Detector for Spof {
             if !is_waited_for[serving as usize] || !entries.contains(&entry) {
                 continue;
             }
-            if has_failed_itself(analysed, hop) {
-                failed.insert((entry, callee));
+            let has_failed = has_failed_itself(analysed, hop);
+            if has_failed {
                 needed.insert((entry, callee));
             }
             let caller = analysed.service(serving);
             if caller != callee && needed.contains(&(entry, callee)) {
                 let entry = &analysed.entries[entry as usize];
                 let minute = minute_of(analysed.span(entry.span).start);
-                if let Some(calls) = self.edges.at(minute, (EntryKey::of(entry), caller, callee)) {
-                    calls.count(hop.weight);
+                if let Some(site) = self.edges.at(minute, (EntryKey::of(entry), caller, callee)) {
+                    site.failed += u64::from(has_failed);
+                    site.fatal += u64::from(has_failed && is_fatal(analysed, serving));
                 }
             }
         }
-        self.count_needs(analysed, &needed, &failed);
+        self.count_needs(analysed, &needed);
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let window = Window::of(evaluation, LONG);
         let overview = Overview::new(self, evaluation.context, window);
-        let redundancy = self.instances.redundancy(window);
+        let redundancy = self.instances.redundancy(Window::of(evaluation, LIVE));
         let mut candidates = Vec::new();
         for (service, needs) in &overview.by_service {
             let Some(lack) = redundancy.get(service).filter(|redundancy| redundancy.is_lacking()) else { continue };
@@ -208,8 +245,21 @@ impl Overview {
             by_service.entry(service).or_default().insert(entry, need);
         }
         let mut edges: BTreeMap<EntryKey, Vec<(ServiceId, ServiceId)>> = BTreeMap::new();
-        for (entry, caller, callee) in spof.edges.sums(window).into_keys() {
+        // Where every caller can do without the service, the requests do not need it.
+        let mut sites: BTreeMap<(EntryKey, ServiceId), Vec<Site>> = BTreeMap::new();
+        for ((entry, caller, callee), site) in spof.edges.sums(window) {
             edges.entry(entry).or_default().push((caller, callee));
+            sites.entry((entry, callee)).or_default().push(site);
+        }
+        for ((entry, service), sites) in sites {
+            let Some(needs) = by_service.get_mut(&service) else { continue };
+            if sites.iter().all(|site| site.is_absorbed()) {
+                needs.remove(&entry);
+            } else if let Some(need) = needs.get_mut(&entry) {
+                let needed = || sites.iter().filter(|site| !site.is_absorbed());
+                need.failed += needed().map(|site| site.failed).sum::<u64>();
+                need.fatal += needed().map(|site| site.fatal).sum::<u64>();
+            }
         }
         let (mut all, mut structural) = (BTreeMap::<Text, Weighted>::new(), BTreeMap::<ServiceId, u64>::new());
         for (entry, count) in &entries {
@@ -236,8 +286,7 @@ impl Overview {
         let of_critical = needs.iter().filter(|(_, need)| need.critical == need.seen.count.records);
         let of_critical = of_critical.filter_map(|(entry, need)| Some(need.seen.share_of(self.entries.get(entry)?)));
         let share = of_critical.fold(overall, |one, other| if other.interval.0 > one.interval.0 { other } else { one });
-        let is_absorbed = need.failed >= MIN_FAILURES && (need.fatal as f64) < FATAL * need.failed as f64;
-        if !share.passes(CLOSING * THRESHOLD) || !need.seen.is_repeated() || is_absorbed {
+        if !share.passes(CLOSING * THRESHOLD) || !need.seen.is_repeated() {
             return None;
         }
         let (impact, structural) = (all.share(need.priority), all.share(structural));
@@ -277,7 +326,7 @@ impl Risk {
             ("lack", Value::Text(redundancy.as_str().to_owned())),
             ("share_with_all_ways_through_it", Value::Number(self.structural)),
             ("failures_of_its_own", Value::Count(self.need.failed)),
-            ("requests_failed_by_them", Value::Count(self.need.fatal)),
+            ("of_them_fatal", Value::Count(self.need.fatal)),
         ];
         found.evidence.caveats.push("Instances that no request reached are not seen.".to_owned());
         found.sql = sql::select(

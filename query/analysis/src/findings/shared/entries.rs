@@ -1,6 +1,6 @@
 //! Requests from outside, per minute.
 
-use super::{Additive, MIN_SAMPLES, PerMinute, Weighted, Window};
+use super::{Additive, PerMinute, Weighted, Window};
 use crate::{
     analysed::{Analysed, Entry, minute_of},
     findings::Evaluation,
@@ -10,8 +10,6 @@ use crate::{
 
 /// The most entry operations a minute.
 const MAX_KEYS: usize = 8192;
-/// The most minutes that are taken together where there are few requests.
-const MAX_WINDOW: i64 = 5;
 
 /// An operation that is called from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,15 +72,6 @@ impl Entries {
     /// Requests of one operation in a window.
     pub(crate) fn of(&self, window: Window, key: &EntryKey) -> EntryStats {
         self.0.sum(window, key)
-    }
-
-    /// The shortest window of one to five minutes in which there were enough requests of an operation to speak of
-    /// shares, and those requests.
-    pub(crate) fn enough(&self, evaluation: &Evaluation<'_>, key: &EntryKey) -> Option<(Window, EntryStats)> {
-        (1..=MAX_WINDOW)
-            .map(|minutes| Window::of(evaluation, minutes))
-            .map(|window| (window, self.of(window, key)))
-            .find(|(_, stats)| stats.requests.effective() >= MIN_SAMPLES)
     }
 
     /// Requests of each operation in a window.

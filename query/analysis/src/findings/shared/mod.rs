@@ -25,7 +25,7 @@ pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
 pub(crate) use exemplars::{Exemplars, Extent};
 pub(crate) use per_minute::{Additive, PerMinute};
 pub(crate) use weighted::{Weighted, number, wilson};
-pub(crate) use window::{Window, run_start};
+pub(crate) use window::{Window, run_start, shortest};
 
 /// Fewer observations than this say nothing of shares.
 pub(crate) const MIN_SAMPLES: f64 = 30.0;

@@ -1,6 +1,9 @@
 //! The minutes that an evaluation looks at.
 
-use crate::{analysed::MINUTE, findings::Evaluation};
+use crate::{
+    analysed::MINUTE,
+    findings::{Candidate, Evaluation},
+};
 
 /// How many minutes a baseline is made of.
 pub(crate) const BASELINE_MINUTES: i64 = 24;
@@ -31,10 +34,25 @@ impl Window {
     pub(crate) fn minutes(self) -> impl DoubleEndedIterator<Item = i64> {
         (0..(self.to - self.from) / MINUTE).map(move |index| self.from + index * MINUTE)
     }
+}
 
-    pub(crate) fn seconds(self) -> f64 {
-        (self.to - self.from) as f64 / 1e9
+/// The longest window of which shares are taken, minutes.
+const MAX_WINDOW: i64 = 5;
+
+/// What is said of the shortest window, of one to five minutes, in which a condition holds; else of the shortest in which
+/// it nearly does.
+pub(crate) fn shortest(
+    evaluation: &Evaluation<'_>,
+    candidate: impl Fn(Window) -> Option<Candidate>,
+) -> Option<Candidate> {
+    let mut nearly = None;
+    for minutes in 1..=MAX_WINDOW {
+        match candidate(Window::of(evaluation, minutes)) {
+            Some(found) if found.fires => return Some(found),
+            found => nearly = nearly.or(found),
+        }
     }
+    nearly
 }
 
 /// Minutes in which a run of minutes may pause, and the most minutes of one.
@@ -63,7 +81,6 @@ mod tests {
     fn a_window_ends_with_its_minute_and_its_baseline_ends_before_it() {
         let window = Window::ending(10 * MINUTE, 3);
         assert_eq!(window.minutes().collect::<Vec<_>>(), [8 * MINUTE, 9 * MINUTE, 10 * MINUTE]);
-        assert_eq!(window.seconds(), 180.0);
         assert_eq!(window.before(), Window { from: -16 * MINUTE, to: 8 * MINUTE });
     }
 

@@ -5,7 +5,7 @@ mod rows;
 
 use std::collections::BTreeMap;
 
-pub use rows::rows;
+pub use rows::{closing_rows, rows};
 
 use super::{Candidate, Evidence, FindingKind, Method, Severity, Subject};
 use crate::analysed::MINUTE;
@@ -76,9 +76,21 @@ struct Open {
 #[derive(Debug, Clone, Default)]
 pub struct Tracker {
     open: BTreeMap<String, Open>,
+    /// When findings opened that were open before this tracker was there.
+    adopted: BTreeMap<String, i64>,
 }
 
 impl Tracker {
+    /// Takes over a finding that is open: if its condition still holds, it goes on and does not begin anew.
+    pub fn adopt(&mut self, id: String, opened: i64) {
+        self.adopted.insert(id, opened);
+    }
+
+    /// Findings that were taken over and whose condition has not held since.
+    pub fn take_adopted(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.adopted).into_keys().collect()
+    }
+
     /// What the candidates of the minute that begins at `minute` change. Minutes come in order of time; some may be
     /// left out.
     pub fn step(&mut self, minute: i64, candidates: Vec<Candidate>) -> Vec<Change> {
@@ -86,9 +98,13 @@ impl Tracker {
         for (id, candidate) in strongest(candidates) {
             match self.open.get_mut(&id) {
                 Some(open) => changes.extend(open.hold(minute, candidate)),
-                None if candidate.fires => {
-                    let open = Open::new(id.clone(), minute, candidate);
-                    changes.push(Change { finding: open.finding.clone(), state: State::Opened });
+                // What affects nobody is no finding.
+                None if candidate.fires && candidate.score() > 0 => {
+                    let mut open = Open::new(id.clone(), minute, candidate);
+                    let adopted = self.adopted.remove(&id);
+                    open.finding.opened = adopted.unwrap_or(open.finding.opened);
+                    let state = if adopted.is_some() { State::Updated } else { State::Opened };
+                    changes.push(Change { finding: open.finding.clone(), state });
                     self.open.insert(id, open);
                 }
                 None => {}

@@ -1,15 +1,17 @@
 //! Changes of findings as rows of `findings`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder},
+    array::{ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder},
+    compute::filter_record_batch,
     datatypes::{DataType, Schema},
+    error::ArrowError,
     record_batch::RecordBatch,
 };
 use spandrel_proto::model::Table;
 
-use super::{Change, Finding, json};
+use super::{Change, Finding, State, json};
 
 /// The changes as rows of `findings`, written at `time` (nanoseconds since the epoch).
 pub fn rows(changes: &[Change], time: i64) -> RecordBatch {
@@ -44,6 +46,19 @@ pub fn rows(changes: &[Change], time: i64) -> RecordBatch {
         texts(&|finding| Some(finding.remedy.clone())),
     ];
     RecordBatch::try_new(schema, columns).expect("the columns are those of the schema, in its order")
+}
+
+/// The rows of findings that are open, as those of them with these ids that closed at `time`.
+pub fn closing_rows(open: &RecordBatch, ids: &BTreeSet<String>, time: i64) -> Result<RecordBatch, ArrowError> {
+    let schema = Table::Findings.schema();
+    let texts = open.column(schema.index_of("id")?).as_string::<i32>();
+    let closes: BooleanArray = texts.iter().map(|id| Some(id.is_some_and(|id| ids.contains(id)))).collect();
+    let rows = filter_record_batch(open, &closes)?;
+    let mut columns = rows.columns().to_vec();
+    columns[schema.index_of("time")?] = Arc::new(Int64Array::from(vec![time; rows.num_rows()]));
+    columns[schema.index_of("closed")?] = Arc::new(Int64Array::from(vec![time; rows.num_rows()]));
+    columns[schema.index_of("state")?] = Arc::new(StringArray::from(vec![State::Closed.as_str(); rows.num_rows()]));
+    RecordBatch::try_new(schema, columns)
 }
 
 /// Trace ids as hex text.

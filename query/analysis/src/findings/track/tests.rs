@@ -132,3 +132,20 @@ fn rows_have_the_schema_of_findings() {
     assert!(batch["closed"].is_null(0) && !batch["closed"].is_null(1));
     assert_eq!(rows(&[], 0).num_rows(), 0);
 }
+
+#[test]
+fn what_affects_nobody_is_no_finding() {
+    let mut tracker = Tracker::default();
+    assert!(tracker.step(0, vec![candidate("stock", 0.0, true, 0)]).is_empty());
+}
+
+#[test]
+fn a_finding_that_was_open_before_goes_on() {
+    let first = Tracker::default().step(0, vec![candidate("stock", 0.8, true, 0)]).remove(0).finding;
+    let mut tracker = Tracker::default();
+    tracker.adopt(first.id.clone(), first.opened);
+    tracker.adopt("gone".to_owned(), 0);
+    let later = tracker.step(9 * MINUTE, vec![candidate("stock", 0.8, true, 9 * MINUTE)]).remove(0);
+    assert_eq!((later.state, &later.finding.id, later.finding.opened), (State::Updated, &first.id, first.opened));
+    assert_eq!(tracker.take_adopted(), ["gone"]);
+}

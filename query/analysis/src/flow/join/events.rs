@@ -71,9 +71,8 @@ pub(in crate::flow) fn place_events(
 fn serving(records: &Records, traces: &Traces, of_trace: &[Option<(u32, Tier)>]) -> HashMap<Place, Vec<Interval>> {
     let mut serving: HashMap<Place, Vec<Interval>> = HashMap::new();
     let depths = span_depths(records);
-    for (index, part) in records.spans.iter().enumerate().filter(|(_, part)| part.kind.serves()) {
+    for (index, _) in records.spans.iter().enumerate().filter(|(_, part)| part.kind.serves()) {
         let record = &records.all[index];
-        debug_assert!(part.kind.serves());
         let rank = i64::from(depths[index]) + 1;
         let interval = Interval { start: record.start, end: record.end, rank, record: index as u32 };
         serving.entry((Some(traces.numbers[&record.trace]), record.service)).or_default().push(interval);

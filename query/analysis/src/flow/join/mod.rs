@@ -104,12 +104,14 @@ impl Traces {
     }
 
     /// The first trace that goes on at `time`, else the first.
-    fn nearest(&self, numbers: impl Iterator<Item = u32> + Clone, time: i64) -> Option<u32> {
+    fn nearest(&self, mut numbers: impl Iterator<Item = u32>, time: i64) -> Option<u32> {
         let goes_on = |number: &u32| {
             let stretch = &self.stretches[*number as usize];
             stretch.start.saturating_sub(TOLERANCE) <= time && time <= stretch.end.saturating_add(TOLERANCE)
         };
-        numbers.clone().take(super::MAX_IDS).find(goes_on).or_else(|| numbers.clone().next())
+        let first = numbers.next()?;
+        let found = std::iter::once(first).chain(numbers.take(super::MAX_IDS)).find(goes_on);
+        Some(found.unwrap_or(first))
     }
 
     fn head(&self, number: u32) -> u32 {

@@ -166,8 +166,10 @@ impl Breaker {
             let lately = self.calls.sum(recent, key);
             let has_said_so = refused.get(&(key.caller, key.callee)).is_some_and(|count| *count >= MIN_REFUSED);
             let mut open = Vec::new();
-            if has_said_so && !lately.refusals.is_empty() {
-                open.push((lately.refusals.first, lately.refusals.last));
+            if has_said_so {
+                let minutes = self.calls.window(recent).filter_map(|(_, keys)| keys.get(key));
+                let refusals = minutes.map(|calls| calls.refusals).filter(|refusals| !refusals.is_empty());
+                open.extend(refusals.map(|refusals| (refusals.first, refusals.last)));
             }
             let minutes = || self.calls.window(horizon).filter_map(|(minute, keys)| Some((minute, keys.get(key)?)));
             if let Some(fast) = self.calls.sum(horizon, key).fast_bin() {

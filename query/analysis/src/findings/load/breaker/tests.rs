@@ -104,7 +104,8 @@ fn a_breaker_with_a_short_memory_is_seen_and_so_is_that_of_one_process_of_severa
 
 #[test]
 fn what_looks_like_an_open_breaker_is_none() {
-    let cases: [(&str, fn(i64) -> Call); 6] = [
+    type Case = (&'static str, fn(i64) -> Call);
+    let cases: [Case; 6] = [
         ("an outage", |_| Call::Bad),
         ("silence", |_| Call::Silent),
         ("connections refused", |_| Call::Refused),

@@ -5,7 +5,7 @@ use super::{
     concurrency::{Process, knee},
 };
 use crate::{
-    findings::load::testing::{MINUTE_MS, Traffic, Writer},
+    findings::load::testing::{Case, MINUTE_MS, Traffic, Writer},
     span::{Kind, WEIGHT_ONE},
     testing::MS,
 };
@@ -40,7 +40,7 @@ fn a_prominent_service_whose_own_work_takes_much_longer_is_hot() {
 
 #[test]
 fn usual_slow_downstream_and_small_changes_are_not_hot() {
-    let cases: [(&str, fn(i64, &mut Writer<'_>)); 3] = [
+    let cases: [Case; 3] = [
         ("usual", |number, writer| request(writer, 20 + number % 10, 20, Outcome::Ok)),
         ("a quarter slower", |number, writer| request(writer, 25 + number % 10, 20, Outcome::Ok)),
         ("few of many are slow", |number, writer| request(writer, if number == 0 { 500 } else { 20 }, 20, Outcome::Ok)),

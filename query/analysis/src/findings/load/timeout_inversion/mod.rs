@@ -19,7 +19,7 @@ use crate::{
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
-        shared::{Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Window, names, sql},
+        shared::{Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Window, names, shortest, sql},
     },
     hops::{Hop, HopKind},
     text::Text,
@@ -32,13 +32,13 @@ const CRITICAL_SHARE: f64 = 0.2;
 /// What the callee may wait as a multiple of what its caller waits for it: too much, and critical.
 const MIN_RATIO: f64 = 1.05;
 const CRITICAL_RATIO: f64 = 4.0;
-/// Without a timeout: the longest call, nanoseconds, and as a multiple of the 99th percentile of so many calls.
+/// Without a timeout: the longest call, nanoseconds, and as a multiple of the 99th percentile. A hundredth of the calls is
+/// a statement of the 99th percentile too, for which it takes so many.
 const ENDLESS: i64 = 60_000_000_000;
 const TIMES_P99: f64 = 10.0;
 const MIN_FOR_P99: f64 = 200.0;
-/// How far back timeouts are looked for, and the longest window of shares, minutes.
+/// How far back timeouts are looked for, minutes.
 const HORIZON: i64 = 10;
-const MAX_WINDOW: i64 = 5;
 const MAX_KEYS: usize = 8192;
 
 /// Calls of one operation over one edge.
@@ -91,7 +91,8 @@ impl Detector for TimeoutInversion {
         let horizon = Window::of(evaluation, HORIZON);
         let known = self.limits.sums(horizon);
         let now = self.limits.minute(evaluation.minute).map(|(key, _)| *key);
-        let slow = now.filter_map(|key| self.slow_callee(evaluation, &known, key));
+        let slow =
+            now.filter_map(|key| shortest(evaluation, |window| self.slow_callee(evaluation, window, &known, key)));
         let budgets = self.pairs.minute(evaluation.minute).map(|(keys, _)| *keys);
         let budgets = budgets.filter_map(|(outer, inner)| self.budget(evaluation, &known, outer, inner));
         let endless = self.limits.minute(evaluation.minute).filter(|(_, limits)| limits.longest > ENDLESS);
@@ -129,25 +130,19 @@ struct Found<'a> {
 }
 
 impl TimeoutInversion {
-    /// The shortest window with enough calls, and those calls.
-    fn enough(&self, evaluation: &Evaluation<'_>, key: &CallKey) -> Option<(Window, Limits)> {
-        (1..=MAX_WINDOW)
-            .map(|minutes| Window::of(evaluation, minutes))
-            .map(|window| (window, self.limits.sum(window, key)))
-            .find(|(_, limits)| limits.calls.effective() >= MIN_SAMPLES)
-    }
-
     fn slow_callee(
         &self,
         evaluation: &Evaluation<'_>,
+        window: Window,
         known: &BTreeMap<CallKey, Limits>,
         key: CallKey,
     ) -> Option<Candidate> {
         let (timeout, is_explicit) = known.get(&key)?.timeout()?;
-        let (window, limits) = self.enough(evaluation, &key)?;
+        let limits = self.limits.sum(window, &key);
         let share = limits.calls.share(limits.exceeded);
         let interval = limits.calls.interval(limits.exceeded);
-        let holds = |part: f64| interval.0 >= part * MIN_SHARE && limits.exemplars.distinct() >= MIN_TRACES;
+        let is_seen = limits.calls.effective() >= MIN_FOR_P99 && limits.exemplars.distinct() >= MIN_TRACES;
+        let holds = |part: f64| is_seen && interval.0 >= part * MIN_SHARE;
         let found = Found {
             key,
             window,

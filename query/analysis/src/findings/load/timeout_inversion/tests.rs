@@ -4,7 +4,7 @@ use super::TimeoutInversion;
 use crate::{
     findings::{
         Method, Severity,
-        load::testing::{Traffic, Writer},
+        load::testing::{Case, Traffic, Writer},
     },
     span::Kind,
     testing::MS,
@@ -31,7 +31,7 @@ fn a_callee_that_often_takes_longer_than_its_caller_waits_is_an_inversion() {
 
 #[test]
 fn rare_blurred_and_foreign_timeouts_are_none() {
-    let cases: [(&str, fn(i64, &mut Writer<'_>)); 5] = [
+    let cases: [Case; 5] = [
         ("four timeouts", |number, writer| request(writer, 100, if number < 4 { 150 } else { 50 })),
         ("timeouts of any length", |number, writer| {
             request(writer, 50 + number, if number < 20 { 250 } else { 40 });
@@ -57,8 +57,8 @@ fn rare_blurred_and_foreign_timeouts_are_none() {
 fn a_stated_deadline_is_explicit() {
     for (deadline, expected) in [(60, 1), (140, 0)] {
         let mut traffic = Traffic::default();
-        traffic.minute(0, 100, |number, writer| {
-            request(writer, 200, if number < 10 { 100 } else { 20 });
+        traffic.minute(0, 200, |number, writer| {
+            request(writer, 200, if number < 20 { 100 } else { 20 });
             writer.each(|span| span.deadline_ms = if span.kind == Kind::Client { deadline } else { 0 });
         });
         let found = traffic.candidates::<TimeoutInversion>(0);

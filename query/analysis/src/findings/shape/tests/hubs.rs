@@ -37,7 +37,7 @@ fn composed(writer: &mut Writer<'_>, centre: &str, callees: usize, own: i64) {
 
 #[test]
 fn what_is_too_central() {
-    let cases: [(&str, Write, &[&str]); 13] = [
+    let cases: [(&str, Write, &[&str]); 14] = [
         (
             "services call each other through the gateway",
             |writer, index| routed(writer, "gateway", index, 10, Some(true)),
@@ -59,7 +59,12 @@ fn what_is_too_central() {
         ("one does everything", |writer, _| composed(writer, "orders", 12, 60), &["orders [orchestrator]"]),
         ("with little of its own", |writer, _| composed(writer, "orders", 12, 12), &[]),
         ("nine others", |writer, _| composed(writer, "orders", 9, 60), &[]),
-        ("a front end", |writer, _| composed(writer, "web-bff", 12, 60), &[]),
+        (
+            "a front end that asks everybody",
+            |writer, _| composed(writer, "web-bff", 12, 60),
+            &["web-bff [orchestrator]"],
+        ),
+        ("a front end that asks eight", |writer, _| composed(writer, "web-bff", 8, 60), &[]),
         (
             "twelve others, but three a request",
             |writer, index| {

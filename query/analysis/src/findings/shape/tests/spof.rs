@@ -33,7 +33,7 @@ fn fail(writer: &mut Writer<'_>, spans: &[u64]) {
 
 #[test]
 fn single_points_of_failure() {
-    let cases: [(&str, Write, &[&str]); 12] = [
+    let cases: [(&str, Write, &[&str]); 13] = [
         (
             "all need the one instance",
             |writer, index| {
@@ -82,6 +82,19 @@ fn single_points_of_failure() {
                 }
             },
             &[],
+        ),
+        (
+            "some callers can do without it, others cannot",
+            |writer, index| {
+                let spans = chain(writer, index, &[["shelf/1", "shelf/2"][index % 2], "pricing/1"]);
+                let direct = writer.call(spans[0], (&format!("web/{}", index % 2), "pricing/1"), "Quote", (1, 50));
+                match index % 10 {
+                    0..3 => fail(writer, &spans[2..]),
+                    3 => fail(writer, &[spans[0], direct]),
+                    _ => {}
+                }
+            },
+            &["pricing [hard]"],
         ),
         (
             "restarted once",

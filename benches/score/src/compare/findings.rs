@@ -1,0 +1,179 @@
+//! Findings against what was built into the system.
+
+use std::collections::BTreeMap;
+
+use super::{Match, Ratio, rank::spearman};
+use crate::observed::FindingSeen;
+
+/// Findings of these kinds hold for a while and must say when. All others are true of the system as it is built.
+const INTERVALS: [&str; 6] = ["CASCADE", "HOT_SERVICE", "BREAKER", "RETRY_STORM", "WASTED_WORK", "HIDDEN_ERRORS"];
+/// Least share of the time of either that both have in common.
+const LEAST_OVERLAP: f64 = 0.5;
+
+/// What there is to be found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    pub kind: String,
+    pub service: String,
+    /// Any, if not given.
+    pub target: Option<String>,
+    pub since: i64,
+    pub until: i64,
+    /// Share of requests that it affects, 0 to 1.
+    pub impact: f64,
+    /// It stays just below its threshold and must not be found.
+    pub is_near_miss: bool,
+    /// Another condition brings it about: it may be found, and need not be.
+    pub is_side_effect: bool,
+}
+
+/// How well findings agree with what was to be found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Score {
+    pub by_kind: BTreeMap<String, Match>,
+    /// Share of near misses that were not found.
+    pub near_misses: Ratio,
+    /// Scores of the findings that are right, with their true impact.
+    pub ranks: Vec<(f64, f64)>,
+}
+
+impl Score {
+    pub fn of(expected: &[Expected], seen: &[FindingSeen]) -> Self {
+        let mut score = Self::default();
+        let (near_misses, expected): (Vec<_>, Vec<_>) = expected.iter().partition(|expected| expected.is_near_miss);
+        for finding in seen {
+            let right = expected.iter().find(|expected| matches(expected, finding));
+            let of_kind = score.by_kind.entry(finding.kind.to_owned()).or_default();
+            of_kind.precision.count(right.is_some(), || describe("not there", finding));
+            score.ranks.extend(right.map(|right| (f64::from(finding.score), right.impact)));
+        }
+        for expected in expected.iter().filter(|expected| !expected.is_side_effect) {
+            let found = seen.iter().any(|finding| matches(expected, finding));
+            let of_kind = score.by_kind.entry(expected.kind.clone()).or_default();
+            of_kind.recall.count(found, || format!("not found: {expected:?}"));
+        }
+        for near_miss in near_misses {
+            let found = seen.iter().find(|finding| is_about(near_miss, finding));
+            score.near_misses.count(found.is_none(), || found.map_or_else(String::new, |it| describe("near miss", it)));
+        }
+        score
+    }
+
+    pub fn merge(&mut self, other: &Score) {
+        for (kind, found) in &other.by_kind {
+            self.by_kind.entry(kind.clone()).or_default().merge(found);
+        }
+        self.near_misses.merge(&other.near_misses);
+        self.ranks.extend_from_slice(&other.ranks);
+    }
+
+    /// Of all kinds.
+    pub fn total(&self) -> Match {
+        let mut total = Match::default();
+        for found in self.by_kind.values() {
+            total.merge(found);
+        }
+        total
+    }
+
+    /// What was found and missed, in a line.
+    pub fn summary(&self) -> String {
+        let of_kind = self.by_kind.iter().map(|(kind, found)| {
+            let (precision, recall) = (&found.precision, &found.recall);
+            format!("{kind} {}/{} right, {}/{} found", precision.good, precision.of, recall.good, recall.of)
+        });
+        let mut parts: Vec<String> = of_kind.collect();
+        if self.near_misses.of > 0.0 {
+            parts.push(format!("near misses {}/{} silent", self.near_misses.good, self.near_misses.of));
+        }
+        parts.join("; ")
+    }
+
+    /// How the order of scores agrees with that of true impact.
+    pub fn rank_correlation(&self) -> Option<f64> {
+        spearman(&self.ranks)
+    }
+}
+
+fn matches(expected: &Expected, finding: &FindingSeen) -> bool {
+    is_about(expected, finding) && (!INTERVALS.contains(&finding.kind) || overlap(expected, finding) >= LEAST_OVERLAP)
+}
+
+fn is_about(expected: &Expected, finding: &FindingSeen) -> bool {
+    expected.kind == finding.kind
+        && expected.service == finding.service
+        && expected.target.as_ref().is_none_or(|target| finding.target.as_ref() == Some(target))
+}
+
+/// Intersection over union of the two times.
+fn overlap(expected: &Expected, finding: &FindingSeen) -> f64 {
+    let both = expected.until.min(finding.until) - expected.since.max(finding.since);
+    let either = expected.until.max(finding.until) - expected.since.min(finding.since);
+    if either <= 0 { 1.0 } else { both.max(0) as f64 / either as f64 }
+}
+
+fn describe(what: &str, finding: &FindingSeen) -> String {
+    let FindingSeen { kind, text, since, until, score, .. } = finding;
+    format!("{what}: {kind} {text}, {} s from {since}, score {score}", (until - since) / 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(kind: &str, service: &str, (since, until): (i64, i64)) -> Expected {
+        let (kind, service) = (kind.to_owned(), service.to_owned());
+        Expected { kind, service, target: None, since, until, impact: 0.5, is_near_miss: false, is_side_effect: false }
+    }
+
+    fn seen(kind: &'static str, service: &str, (since, until): (i64, i64)) -> FindingSeen {
+        FindingSeen {
+            kind,
+            service: service.to_owned(),
+            target: Some("db".to_owned()),
+            operation: None,
+            text: service.to_owned(),
+            since,
+            until,
+            score: 50,
+        }
+    }
+
+    #[test]
+    fn structural_findings_match_by_subject() {
+        let all = [expected("SPOF", "a", (0, 100)), expected("SPOF", "b", (0, 100))];
+        let total = Score::of(&all, &[seen("SPOF", "a", (90, 91)), seen("SPOF", "c", (0, 100))]).total();
+        assert_eq!((total.precision.value(), total.recall.value()), (Some(0.5), Some(0.5)));
+    }
+
+    #[test]
+    fn targets_count_where_they_are_given() {
+        let other = Expected { target: Some("cache".to_owned()), ..expected("CHATTY", "a", (0, 100)) };
+        let right = Expected { target: Some("db".to_owned()), ..other.clone() };
+        let found = |expected| Score::of(&[expected], &[seen("CHATTY", "a", (0, 1))]).total().recall.value();
+        assert_eq!((found(other), found(right)), (Some(0.0), Some(1.0)));
+    }
+
+    #[test]
+    fn findings_that_come_and_go_match_by_time() {
+        for (time, expected_recall) in [((0, 100), 1.0), ((40, 100), 1.0), ((51, 100), 0.0), ((200, 300), 0.0)] {
+            let score = Score::of(&[expected("BREAKER", "a", (0, 100))], &[seen("BREAKER", "a", time)]);
+            assert_eq!(score.total().recall.value(), Some(expected_recall), "{time:?}");
+        }
+    }
+
+    #[test]
+    fn side_effects_may_be_found() {
+        let effect = Expected { is_side_effect: true, ..expected("SPOF", "a", (0, 100)) };
+        let score = Score::of(&[effect], &[seen("SPOF", "a", (0, 100))]);
+        assert_eq!((score.total().precision.value(), score.total().recall.value()), (Some(1.0), None));
+    }
+
+    #[test]
+    fn near_misses_must_not_be_found() {
+        let near = |service| Expected { is_near_miss: true, ..expected("SPOF", service, (0, 100)) };
+        let score = Score::of(&[near("a"), near("b")], &[seen("SPOF", "a", (0, 100))]);
+        assert_eq!(score.near_misses.value(), Some(0.5));
+        assert_eq!(score.total().precision.value(), Some(0.0), "a near miss that is found is a false finding too");
+    }
+}

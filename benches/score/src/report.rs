@@ -1,0 +1,185 @@
+//! The scores as Markdown.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use crate::{
+    cases::Case,
+    compare::{Match, Ratio},
+    gates::{Gate, gates},
+    results::Results,
+};
+
+/// Results of the systems of a set, in each degradation.
+#[derive(Debug)]
+pub struct SetResults {
+    /// `training` or `held out`.
+    pub name: &'static str,
+    /// How many systems there are.
+    pub systems: usize,
+    pub cases: Vec<(Case, Results)>,
+}
+
+impl SetResults {
+    pub fn gates(&self) -> Vec<Gate> {
+        gates(self.name, &self.cases)
+    }
+}
+
+const INTRODUCTION: &str = "\
+# Scores
+
+How right the analysis is on simulated systems whose truth is known. `make score` measures it again; this page is its
+output. The simulation (`benches/shop`) knows what happened; `benches/score` sends its telemetry through the readers and the
+analysis of the server, degraded in one way or another, and compares. Thresholds were chosen on the training systems; the
+held-out systems have other seeds and topologies.
+";
+
+const LEGEND: &str = "\
+*RED equal*: operations and minutes whose requests, failures and summed durations are exactly those that there were. *within
+1.96 σ*: operations and minutes whose estimated requests are that near the truth, of those with ten samples or more.
+*quantile error*: the greatest of p50, p90, p95 and p99 against the exact nearest rank. *edges*: of (source, target, kind),
+precision / recall. *attempts*: edges and minutes with exactly the calls, attempts and failures that there were. *paths*:
+share of the time of all entries that is given to the right service. *partition*: entries whose time is shared out to the
+nanosecond. *origins*: failed entries whose failure is said to begin where it did. *findings*: all kinds, precision /
+recall; kinds that come and go must overlap the truth by half. *near misses*: conditions just below a threshold that were
+found nevertheless. *ranks*: Spearman's correlation of score and true impact. A dash: nothing to measure.
+";
+
+/// The page.
+///
+/// `only` says which telemetry was scored, if not all.
+pub fn page(sets: &[SetResults], only: Option<&str>) -> String {
+    let mut page = INTRODUCTION.to_owned();
+    if let Some(only) = only {
+        let _ = writeln!(page, "\nThis page has part of the table: `score --only '{only}'`.");
+    }
+    for set in sets {
+        let _ = writeln!(page, "\n## {}\n\n{} systems.\n", capitalised(set.name), set.systems);
+        telemetry_table(&mut page, set);
+    }
+    let _ = writeln!(page, "\n{LEGEND}");
+    kinds_table(&mut page, sets);
+    missed_gates(&mut page, sets);
+    page
+}
+
+/// What was wrong, a few examples of each, for whoever mends it.
+pub fn examples(sets: &[SetResults]) -> String {
+    let mut text = String::new();
+    for (set, case, results) in sets.iter().flat_map(|set| set.cases.iter().map(move |(case, of)| (set, case, of))) {
+        let _ = writeln!(text, "\n### {}, {}\n", set.name, case.name);
+        let mut list = |what: &str, misses: &[String]| {
+            for miss in misses {
+                let _ = writeln!(text, "- {what}: {miss}");
+            }
+        };
+        list("RED", &results.red_equal.misses);
+        list("RED", &results.red_covered.misses);
+        list("edges", &results.edges.precision.misses);
+        list("edges", &results.edges.recall.misses);
+        list("attempts", &results.attempts.misses);
+        list("paths", &results.path_overlap.misses);
+        list("partition", &results.path_partition.misses);
+        list("origins", &results.origins.misses);
+        for (kind, found) in &results.findings.by_kind {
+            list(kind, &found.precision.misses);
+            list(kind, &found.recall.misses);
+        }
+        list("near miss", &results.findings.near_misses.misses);
+        if let Some((error, place)) = results.quantile_error.as_ref().filter(|(error, _)| *error > 0.011) {
+            list("quantile", &[format!("{error:.4} at {place}")]);
+        }
+    }
+    text
+}
+
+fn telemetry_table(page: &mut String, set: &SetResults) {
+    page.push_str(
+        "| telemetry | RED equal | within 1.96 σ | quantile error | edges | attempts | paths | partition | origins | \
+         findings | near misses | ranks |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for (case, results) in &set.cases {
+        let cells = [
+            case.name.to_owned(),
+            percent(&results.red_equal),
+            percent(&results.red_covered),
+            results.quantile_error.as_ref().map_or_else(dash, |(error, _)| format!("{:.2} %", error * 100.0)),
+            both(&results.edges),
+            percent(&results.attempts),
+            percent(&results.path_overlap),
+            percent(&results.path_partition),
+            percent(&results.origins),
+            both(&results.findings.total()),
+            results.findings.near_misses.value().map_or_else(dash, |value| as_percent(1.0 - value)),
+            results.findings.rank_correlation().map_or_else(dash, |value| format!("{value:.2}")),
+        ];
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+}
+
+fn kinds_table(page: &mut String, sets: &[SetResults]) {
+    let mut kinds: BTreeMap<&str, Vec<Match>> = BTreeMap::new();
+    for (position, set) in sets.iter().enumerate() {
+        for (case, results) in &set.cases {
+            let column = position * 2 + usize::from(!case.is_clean());
+            for (kind, found) in &results.findings.by_kind {
+                let columns = kinds.entry(kind).or_insert_with(|| vec![Match::default(); sets.len() * 2]);
+                columns[column].merge(found);
+            }
+        }
+    }
+    page.push_str(
+        "## Findings by kind\n\nPrecision / recall, with how many were found and how many there were.\n\n| kind |",
+    );
+    for set in sets {
+        let _ = write!(page, " {0}, clean | {0}, degraded |", set.name);
+    }
+    let _ = writeln!(page, "\n|---{}|", "|---".repeat(sets.len() * 2));
+    for (kind, columns) in kinds {
+        let cells: Vec<String> = columns
+            .iter()
+            .map(|found| format!("{} ({}, {})", both(found), found.precision.of, found.recall.of))
+            .collect();
+        let _ = writeln!(page, "| `{kind}` | {} |", cells.join(" | "));
+    }
+}
+
+fn missed_gates(page: &mut String, sets: &[SetResults]) {
+    let gates: Vec<Gate> = sets.iter().flat_map(SetResults::gates).collect();
+    let missed: Vec<&Gate> = gates.iter().filter(|gate| !gate.is_passed()).collect();
+    let _ = writeln!(page, "\n## Gates\n\n{} of {} are passed.", gates.len() - missed.len(), gates.len());
+    if !missed.is_empty() {
+        page.push_str("Missed:\n\n");
+    }
+    for gate in missed {
+        let _ = writeln!(page, "- {gate}");
+    }
+}
+
+fn both(found: &Match) -> String {
+    match (found.precision.value(), found.recall.value()) {
+        (None, None) => dash(),
+        (precision, recall) => {
+            let cell = |value: Option<f64>| value.map_or_else(dash, as_percent);
+            format!("{} / {}", cell(precision), cell(recall))
+        }
+    }
+}
+
+fn percent(ratio: &Ratio) -> String {
+    ratio.value().map_or_else(dash, as_percent)
+}
+
+/// Rounded towards zero, so that only what is whole looks whole.
+fn as_percent(share: f64) -> String {
+    format!("{} %", (share * 1000.0 + 1e-6).floor() / 10.0)
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,142 @@
+//! All scores of one system with one degradation, or of several together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spandrel_shop::{FindingKind, FindingTruth, TruthFile};
+
+use crate::{
+    cases::{Case, Counts},
+    compare::{
+        Match, Ratio, edges,
+        findings::{Expected, Score},
+        origins, paths, red,
+    },
+    observed::{EntryKey, Observed, PathSeen},
+};
+
+/// Scores as ANALYSIS 10.4 has them.
+#[derive(Debug, Clone, Default)]
+pub struct Results {
+    pub red_equal: Ratio,
+    pub red_covered: Ratio,
+    /// The greatest there was, and where.
+    pub quantile_error: Option<(f64, String)>,
+    pub edges: Match,
+    pub attempts: Ratio,
+    pub path_overlap: Ratio,
+    pub path_partition: Ratio,
+    pub origins: Ratio,
+    pub findings: Score,
+}
+
+impl Results {
+    pub fn of(truth: &TruthFile, observed: &Observed, case: &Case) -> Self {
+        let operations = &observed.operations;
+        let is_complete = matches!(case.counts, Counts::Exact | Counts::ExactOverTime);
+        let red_equal = match case.counts {
+            Counts::Exact => red::equality(&truth.operations, operations),
+            Counts::ExactOverTime => red::equality_over_time(&truth.operations, operations),
+            Counts::Sampled | Counts::Unknown => Ratio::default(),
+        };
+        let red_covered = match case.counts {
+            Counts::Sampled => red::coverage(&truth.operations, operations, |service| case.kept(service)),
+            _ => Ratio::default(),
+        };
+        let is_in_its_minute = case.counts == Counts::Exact;
+        let in_minute = || edges::attempts(&truth.edges, &observed.edges);
+        let path_truth = path_truth(truth, observed, is_complete);
+        Self {
+            red_equal,
+            red_covered,
+            quantile_error: is_in_its_minute.then(|| red::quantile_error(&truth.operations, operations)).flatten(),
+            edges: edges::existence(&truth.edges, &observed.edges, &case.knobs.uninstrumented),
+            attempts: if is_in_its_minute { in_minute() } else { Ratio::default() },
+            path_overlap: paths::overlap(&path_truth, &observed.paths),
+            path_partition: paths::partition(&observed.durations, &observed.paths),
+            origins: origins::top_one(&origin_truth(truth, observed, is_complete), &observed.origins),
+            findings: Score::of(&expected(truth, case), &observed.findings),
+        }
+    }
+
+    pub fn merge(&mut self, other: &Results) {
+        self.red_equal.merge(&other.red_equal);
+        self.red_covered.merge(&other.red_covered);
+        let error = |of: &Option<(f64, String)>| of.as_ref().map_or(-1.0, |(error, _)| *error);
+        if error(&other.quantile_error) > error(&self.quantile_error) {
+            self.quantile_error.clone_from(&other.quantile_error);
+        }
+        self.edges.merge(&other.edges);
+        self.attempts.merge(&other.attempts);
+        self.path_overlap.merge(&other.path_overlap);
+        self.path_partition.merge(&other.path_partition);
+        self.origins.merge(&other.origins);
+        self.findings.merge(&other.findings);
+    }
+}
+
+fn key(trace_id: &str, service: &str) -> EntryKey {
+    let low = trace_id.get(trace_id.len().saturating_sub(16)..).unwrap_or_default();
+    (u64::from_str_radix(low, 16).unwrap_or_default(), service.to_owned())
+}
+
+/// Of entries whose root span is missing nothing can be known; where none should be missing, all of them count.
+fn path_truth(truth: &TruthFile, observed: &Observed, is_complete: bool) -> BTreeMap<EntryKey, PathSeen> {
+    let paths = truth.paths.iter().map(|path| {
+        let exclusive = path.exclusive_ns.iter().map(|(service, time)| (service.clone(), *time as i64)).collect();
+        (key(&path.trace_id, &path.entry_service), exclusive)
+    });
+    paths.filter(|(key, _)| is_complete || observed.durations.contains_key(key)).collect()
+}
+
+fn origin_truth(truth: &TruthFile, observed: &Observed, is_complete: bool) -> BTreeMap<EntryKey, String> {
+    let origins =
+        truth.origins.iter().map(|origin| (key(&origin.trace_id, &origin.entry_service), origin.service.clone()));
+    origins.filter(|(key, _)| is_complete || observed.durations.contains_key(key)).collect()
+}
+
+/// What is to be found. What concerns services that send no spans need not be; that spans are missing may be.
+fn expected(truth: &TruthFile, case: &Case) -> Vec<Expected> {
+    let is_silent = |name: &String| case.knobs.uninstrumented.contains(name);
+    let expected = |finding: &FindingTruth| Expected {
+        kind: finding.kind.as_str().to_owned(),
+        service: finding.service.clone(),
+        target: finding.target.clone(),
+        since: finding.from_unix_nano,
+        until: finding.to_unix_nano,
+        impact: impact(truth, finding),
+        is_near_miss: finding.near_miss,
+        is_side_effect: finding.side_effect
+            || is_silent(&finding.service)
+            || finding.target.as_ref().is_some_and(is_silent),
+    };
+    let services: BTreeSet<&String> = truth.operations.iter().map(|operation| &operation.service).collect();
+    let gaps = services.into_iter().filter(|service| case.takes_spans_of(service)).map(|service| Expected {
+        kind: FindingKind::InstrumentationGap.as_str().to_owned(),
+        service: service.clone(),
+        target: None,
+        since: i64::MIN,
+        until: i64::MAX,
+        impact: 0.0,
+        is_near_miss: false,
+        is_side_effect: true,
+    });
+    truth.findings.iter().map(expected).chain(gaps).collect()
+}
+
+/// How much the subject of a finding matters while it holds: the share of the entries' time that its ends own, or the
+/// share of entries whose failure began in one of them, whichever is more.
+fn impact(truth: &TruthFile, finding: &FindingTruth) -> f64 {
+    let during = |time: i64| (finding.from_unix_nano..finding.to_unix_nano).contains(&time);
+    let is_end = |name: &str| name == finding.service || finding.target.as_deref() == Some(name);
+    let (mut own, mut whole, mut entries, mut failed) = (0.0, 0.0, 0.0, 0.0);
+    for path in truth.paths.iter().filter(|path| during(path.start_unix_nano)) {
+        own += path.exclusive_ns.iter().filter(|(name, _)| is_end(name)).map(|(_, time)| *time as f64).sum::<f64>();
+        whole += path.duration_ns as f64;
+        entries += 1.0;
+    }
+    for origin in truth.origins.iter().filter(|origin| during(origin.start_unix_nano)) {
+        failed += if is_end(&origin.service) { 1.0 } else { 0.0 };
+    }
+    let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+    share(own, whole).max(share(failed, entries))
+}

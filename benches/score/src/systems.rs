@@ -1,0 +1,146 @@
+//! The systems that are scored, and their recording.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use spandrel_shop::{
+    FindingKind, MINUTE, Scenario, Scheduled, Shop, ShopConfig, System as Architecture, TruthFile,
+    engine::EdgeKind,
+    telemetry::{Batch, Signal},
+    topology::Shape,
+};
+
+/// That of the SDKs, nanoseconds.
+const EXPORT_INTERVAL: i64 = 5_000_000_000;
+
+/// What a system is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Set {
+    /// Thresholds were chosen on it.
+    Training,
+    /// It was looked at only to be scored.
+    HeldOut,
+}
+
+impl Set {
+    pub const ALL: [Set; 2] = [Set::Training, Set::HeldOut];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Set::Training => "training",
+            Set::HeldOut => "held out",
+        }
+    }
+}
+
+/// Which degradations a system goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    All,
+    /// A few that take different things away.
+    Few,
+    /// None.
+    Clean,
+}
+
+/// A system and how long it is watched.
+#[derive(Debug, Clone)]
+pub struct System {
+    pub name: String,
+    pub set: Set,
+    pub extent: Extent,
+    pub config: ShopConfig,
+    /// Nanoseconds.
+    pub duration: i64,
+    /// Its own services leave out spans, so that only its findings can be judged.
+    pub leaves_out_spans: bool,
+}
+
+/// What a system sent, and what really happened in it.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    pub batches: Vec<Batch>,
+    pub truth: Arc<TruthFile>,
+    /// A service that calls none of the others.
+    pub leaf: String,
+    /// The service that calls most others, but for the one at the edge.
+    pub inner: String,
+}
+
+impl System {
+    /// Everything from opening to closing.
+    pub fn record(&self) -> Recording {
+        let mut shop = Shop::new(&self.config);
+        let mut batches: Vec<Batch> = shop.due(self.config.start_time + self.duration).collect();
+        batches.extend(shop.close());
+        // Nothing that is scored comes from metrics.
+        batches.retain(|batch| batch.payload.signal() != Signal::Metrics);
+        let truth = Arc::new(shop.truth().to_file());
+        let (leaf, inner) = ends(&truth);
+        Recording { batches, truth, leaf, inner }
+    }
+}
+
+/// A leaf and an inner service of a system.
+fn ends(truth: &TruthFile) -> (String, String) {
+    let services: BTreeSet<&str> = truth.operations.iter().map(|operation| operation.service.as_str()).collect();
+    let mut callees: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut called = BTreeSet::new();
+    for edge in truth.edges.iter().filter(|edge| edge.kind != EdgeKind::Data) {
+        callees.entry(&edge.source).or_default().insert(&edge.target);
+        if edge.kind == EdgeKind::Sync {
+            called.insert(edge.target.as_str());
+        }
+    }
+    let leaf = services.iter().find(|service| called.contains(**service) && !callees.contains_key(**service));
+    let inner = callees.iter().filter(|(service, _)| called.contains(**service)).max_by_key(|(_, of)| of.len());
+    let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    (name(leaf.copied()), name(inner.map(|(service, _)| *service)))
+}
+
+/// All systems: two that nothing is wrong with, and for each kind of finding one that has it and one that nearly has it,
+/// for training and to be held out. Those that are held out are another system each.
+pub fn systems() -> Vec<System> {
+    let mut systems = vec![
+        plain(Set::Training, "the shop", ShopConfig { seed: 1, ..ShopConfig::default() }),
+        plain(Set::HeldOut, "the shop, other seed", ShopConfig { seed: 101, ..ShopConfig::default() }),
+        plain(
+            Set::HeldOut,
+            "a generated system",
+            ShopConfig {
+                seed: 102,
+                system: Architecture::Generated { seed: 1, shape: Shape::Layered },
+                ..ShopConfig::default()
+            },
+        ),
+    ];
+    for (number, kind) in (1_u64..).zip(FindingKind::ALL) {
+        for scenario in [Scenario::of(kind), Scenario::near_miss(kind)] {
+            let training = ShopConfig { seed: 10 + number, ..ShopConfig::default() };
+            systems.push(with_scenario(Set::Training, scenario, training));
+            let system = Architecture::Generated { seed: 1000 + number, shape: Shape::Layered };
+            let held_out = ShopConfig { seed: 200 + number, system, ..ShopConfig::default() };
+            systems.push(with_scenario(Set::HeldOut, scenario, held_out));
+        }
+    }
+    systems
+}
+
+fn plain(set: Set, name: &str, config: ShopConfig) -> System {
+    let config = ShopConfig { rate: 6.0, export_interval: EXPORT_INTERVAL, ..config };
+    System { name: name.to_owned(), set, extent: Extent::All, config, duration: 4 * MINUTE, leaves_out_spans: false }
+}
+
+fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
+    let scenarios = vec![Scheduled { scenario, during: 2 * MINUTE..6 * MINUTE }];
+    System {
+        name: scenario.to_string(),
+        set,
+        extent: if scenario.near_miss { Extent::Clean } else { Extent::Few },
+        config: ShopConfig { rate: 10.0, export_interval: EXPORT_INTERVAL, scenarios, ..config },
+        duration: 7 * MINUTE,
+        leaves_out_spans: scenario.kind == FindingKind::InstrumentationGap,
+    }
+}

@@ -1,0 +1,205 @@
+//! Policies of callers, capacity of callees, and faults, each in a system of two services.
+
+use std::sync::Arc;
+
+use spandrel_shop::{
+    Fault, Latency, Outcome,
+    engine::{Activity, Called, EdgeKind, Engine, EngineConfig, EntryEnded, Handled, Node, SpanRecord},
+    topology::{Breaker, Builder, Call, Effect, Endpoint, Language, Step, Target, Topology},
+};
+
+const MILLISECOND: i64 = 1_000_000;
+const SECOND: i64 = 1_000 * MILLISECOND;
+const START: i64 = 1_790_000_000 * SECOND;
+
+/// Everything that happened in a stretch of time.
+#[derive(Default)]
+struct Happened {
+    spans: Vec<SpanRecord>,
+    handled: Vec<Handled>,
+    called: Vec<Called>,
+    entries: Vec<EntryEnded>,
+    wasted: i64,
+}
+
+/// `front` calls `back` by HTTP or gRPC, one process each.
+fn pair(steps: Vec<Step>, is_http: bool, policy: impl Fn(Call) -> Call) -> Topology {
+    let mut builder = Builder::new(Some(1));
+    let back = builder.service("back", "1", Language::Java, 1, 1);
+    let endpoint =
+        if is_http { Endpoint::Http { method: "GET", route: "/back" } } else { Endpoint::Rpc { method: "b.B/Back" } };
+    let operation = builder.operation(back, endpoint, &[], steps);
+    let front = builder.service("front", "1", Language::Java, 1, 1);
+    let call = policy(Call::to(Target::Operation(operation), 60));
+    let entry = Endpoint::Http { method: "GET", route: "/" };
+    let entry = builder.operation(front, entry, &[], vec![Step::Call(call), Step::work(100, 200)]);
+    builder.entry(entry, 1);
+    builder.finish()
+}
+
+fn run(topology: Topology, rate: f64, seconds: i64) -> Happened {
+    let mut engine = Engine::new(Arc::new(topology), EngineConfig { seed: 3, rate, start_time: START });
+    let mut happened = Happened::default();
+    let mut closed = false;
+    while let Some(time) = engine.next_time() {
+        if time > START + seconds * SECOND && !closed {
+            engine.close();
+            closed = true;
+        }
+        let records = engine.step().expect("there is a next event");
+        happened.spans.extend(records.spans.iter().cloned());
+        happened.handled.extend(records.handled.iter().copied());
+        happened.called.extend(records.called.iter().copied());
+        happened.entries.extend(records.entries.iter().cloned());
+        happened.wasted += records.wasted.iter().map(|wasted| wasted.nanos).sum::<i64>();
+    }
+    for entry in &happened.entries {
+        assert_eq!(entry.shares.iter().map(|(_, nanos)| nanos).sum::<i64>(), entry.end - entry.start);
+        assert_eq!(entry.origin.is_some(), Outcome::of(entry.fault).is_failure());
+    }
+    happened
+}
+
+/// Durations of requests of the called service in milliseconds, in order, with their outcomes.
+fn served(happened: &Happened) -> Vec<(i64, Outcome)> {
+    let serves = |span: &&SpanRecord| span.parent.is_some() && matches!(span.activity, Activity::Serve { .. });
+    let spans = happened.spans.iter().filter(serves);
+    let mut served: Vec<(i64, Outcome)> =
+        spans.map(|span| ((span.end - span.start) / MILLISECOND, Outcome::of(span.fault))).collect();
+    served.sort_unstable();
+    served
+}
+
+fn slow() -> Vec<Step> {
+    // Between 100 and 130 ms each.
+    let constant = |name| Step::Internal { name, latency: Latency::micros(100_000, 101_000) };
+    vec![constant("first"), constant("second")]
+}
+
+#[test]
+fn deadlines_travel_by_grpc_and_cancellation_stops_the_callee_at_its_next_step() {
+    let unanswered = |happened: &Happened| happened.called.iter().all(|called| called.fault == Some(Fault::Timeout));
+
+    let travels = run(pair(slow(), false, |call| call), 5.0, 20);
+    assert!(
+        unanswered(&travels)
+            && served(&travels).iter().all(|(millis, outcome)| *millis <= 60 && *outcome == Outcome::Timeout)
+    );
+    assert_eq!(travels.wasted, 0);
+
+    let stays = run(pair(slow(), false, |call| Call { propagates_deadline: false, ..call }), 5.0, 20);
+    assert!(
+        unanswered(&stays) && served(&stays).iter().all(|(millis, outcome)| *millis > 95 && *outcome == Outcome::Ok)
+    );
+    assert!(stays.wasted > stays.handled.len() as i64 / 2 * 40 * MILLISECOND);
+
+    let ignored = run(pair(slow(), true, |call| call), 5.0, 20);
+    assert_eq!(served(&ignored).len(), served(&stays).len());
+
+    let cancelled = run(pair(slow(), true, |call| Call { cancels: true, ..call }), 5.0, 20);
+    assert!(unanswered(&cancelled));
+    let (longest, outcome) = served(&cancelled).pop().expect("somebody was served");
+    assert!(outcome == Outcome::Cancelled && longest < 160, "{longest} ms");
+    assert!(cancelled.wasted < stays.wasted);
+}
+
+#[test]
+fn a_hedge_answers_for_an_attempt_that_hangs() {
+    let hangs = vec![Step::work(1_000, 2_000), Step::sometimes(200, [Step::work(40_000, 41_000)])];
+    let plain = run(pair(hangs.clone(), true, |call| call), 20.0, 20);
+    let hedged = run(pair(hangs, true, |call| call.hedged(8)), 20.0, 20);
+    let mean = |happened: &Happened| {
+        let total: i64 = happened.called.iter().map(|called| called.end - called.start).sum();
+        total / happened.called.len() as i64
+    };
+    assert!(mean(&hedged) * 3 < mean(&plain) * 2, "{} and {}", mean(&hedged), mean(&plain));
+    let twice = hedged.called.iter().filter(|called| called.attempts == 2).count();
+    assert!(twice > 20 && twice * 3 < hedged.called.len(), "{twice} hedged of {}", hedged.called.len());
+    assert!(hedged.spans.iter().any(|span| span.fault == Some(Fault::Cancelled)));
+}
+
+#[test]
+fn a_bulkhead_bounds_what_is_under_way() {
+    let work = vec![Step::work(20_000, 30_000)];
+    let limited = run(pair(work, true, |call| call.limited(1)), 60.0, 10);
+    let calls = limited.spans.iter().filter(|span| matches!(span.activity, Activity::Call { .. }));
+    let mut admitted: Vec<(i64, i64)> =
+        calls.filter(|span| span.fault != Some(Fault::Bulkhead)).map(|span| (span.start, span.end)).collect();
+    admitted.sort_unstable();
+    assert!(admitted.windows(2).all(|pair| pair[0].1 <= pair[1].0), "two at once");
+    let rejected: u32 = limited.called.iter().map(|called| called.rejected).sum();
+    assert!(rejected > 50, "{rejected} turned away");
+}
+
+#[test]
+fn breakers_open_by_share_and_close_after_probes() {
+    let breaker = Breaker { window: 20, failure_percent: 50, min_calls: 10, wait: 2 * SECOND, half_open_calls: 3 };
+    let mut topology = pair(vec![Step::work(1_000, 2_000)], true, |call| call.guarded(breaker));
+    let broken = START + 10 * SECOND..START + 20 * SECOND;
+    assert!(topology.afflict("back", &broken, Effect::Error { per_million: 1_000_000 }));
+    let happened = run(topology, 20.0, 40);
+    let reached_in = |from: i64, to: i64| {
+        let within = START + from * SECOND..START + to * SECOND;
+        let serves = |span: &&SpanRecord| span.parent.is_some() && matches!(span.activity, Activity::Serve { .. });
+        happened.spans.iter().filter(serves).filter(|span| within.contains(&span.start)).count()
+    };
+    let (before, open, after) = (reached_in(0, 10), reached_in(12, 20), reached_in(24, 34));
+    assert!(before > 150 && open < 20 && after > 150, "{before} before, {open} while open, {after} after");
+}
+
+#[test]
+fn a_pool_that_is_too_small_makes_requests_wait() {
+    let median = |rate: f64| {
+        let mut topology = pair(vec![Step::work(10_000, 12_000)], true, |call| Call { timeout: 5 * SECOND, ..call });
+        assert!(topology.afflict("back", &(i64::MIN..i64::MAX), Effect::Pool { workers: 1 }));
+        let served = served(&run(topology, rate, 60));
+        served[served.len() / 2].0
+    };
+    let (idle, busy) = (median(5.0), median(85.0));
+    assert!(busy * 2 >= idle * 3, "{idle} ms and {busy} ms");
+    // All workers of the front wait for the one behind it, until its own queue is full.
+    let mut topology = pair(vec![Step::work(10_000, 12_000)], true, |call| Call { timeout: 5 * SECOND, ..call });
+    assert!(topology.afflict("back", &(i64::MIN..i64::MAX), Effect::Pool { workers: 1 }));
+    let flooded = run(topology, 300.0, 20);
+    assert!(flooded.entries.iter().any(|entry| entry.fault == Some(Fault::Limited)), "the queue has an end");
+}
+
+#[test]
+fn faults_keep_to_their_time() {
+    let during = START + 10 * SECOND..START + 20 * SECOND;
+    let with = |effect: Effect| {
+        let mut topology = pair(vec![Step::work(5_000, 6_000)], true, |call| call);
+        assert!(topology.afflict("back", &during, effect));
+        run(topology, 20.0, 30)
+    };
+    let share_failed = |happened: &Happened, inside: bool| {
+        let calls = happened.called.iter().filter(|called| called.kind == EdgeKind::Sync);
+        let calls: Vec<&Called> = calls.filter(|called| during.contains(&called.start) == inside).collect();
+        calls.iter().filter(|called| called.fault.is_some()).count() as f64 / calls.len() as f64
+    };
+    for (effect, least) in [
+        (Effect::Refuse, 1.0),
+        (Effect::Crash { instances: 1 }, 1.0),
+        (Effect::Error { per_million: 500_000 }, 0.35),
+        (Effect::Deploy { per_million: 300_000 }, 0.15),
+        (Effect::Latency { percent: 2_000 }, 0.8),
+    ] {
+        let happened = with(effect);
+        let (inside, outside) = (share_failed(&happened, true), share_failed(&happened, false));
+        assert!(inside >= least && outside < 0.01, "{effect:?}: {inside} inside, {outside} outside");
+    }
+    let spike = with(Effect::Traffic { percent: 300 });
+    let inside = spike.entries.iter().filter(|entry| during.contains(&entry.start)).count();
+    assert!(inside > spike.entries.len() / 2, "{inside} of {}", spike.entries.len());
+    let mut topology = pair(Vec::new(), true, |call| call);
+    assert!(!topology.afflict("nobody", &during, Effect::Refuse));
+}
+
+#[test]
+fn a_timeout_begins_with_whoever_was_slow() {
+    let happened = run(pair(slow(), true, |call| call), 5.0, 20);
+    for entry in &happened.entries {
+        let origin = entry.origin.expect("every request fails");
+        assert!(matches!(origin.node, Node::Service(_)) && origin.is_slow && origin.hops == 1, "{origin:?}");
+    }
+}

@@ -1,0 +1,143 @@
+//! The findings of a range.
+
+use std::collections::BTreeMap;
+
+use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
+use datafusion::{common::Result, logical_expr::LogicalPlan};
+use spandrel_analysis::{
+    analysed::{MINUTE, minute_of},
+    findings::{
+        self,
+        track::{self, Change, State, Tracker},
+    },
+};
+use spandrel_proto::model::Table;
+
+use super::replay::{Range, Replay};
+use crate::{
+    computed::{Computation, Running, Tabular},
+    functions::Tables,
+};
+
+/// What detectors compare a minute with.
+const BEFORE: i64 = 30 * MINUTE;
+/// Minutes that are kept for it.
+const KEPT: i64 = 60 * MINUTE;
+/// Spans of a minute are all there when spans of so much later have been seen.
+const SETTLED: i64 = 2 * MINUTE;
+
+/// What is wrong in a range, found from the stored spans, minute by minute as it would have been found live.
+#[derive(Debug)]
+pub(crate) struct FindingsOf {
+    range: Range,
+    from: i64,
+    to: i64,
+}
+
+impl FindingsOf {
+    pub(crate) fn new(tables: &Tables, from: i64, to: i64) -> Self {
+        Self { range: Range::new(tables, from.saturating_sub(BEFORE), to), from, to }
+    }
+}
+
+impl Computation for FindingsOf {
+    type Output = Vec<Change>;
+    type Running = FindingsRunning;
+
+    fn inputs(&self) -> Result<Vec<LogicalPlan>> {
+        self.range.inputs()
+    }
+
+    fn start(&self) -> FindingsRunning {
+        FindingsRunning {
+            replay: self.range.start(findings::detectors()),
+            tracker: Tracker::default(),
+            found: BTreeMap::new(),
+            judged: None,
+            from: self.from,
+            to: self.to,
+        }
+    }
+}
+
+impl Tabular for FindingsOf {
+    fn schema(&self) -> SchemaRef {
+        Table::Findings.schema()
+    }
+
+    fn rows(&self, found: Vec<Change>) -> Result<RecordBatch> {
+        Ok(track::rows(&found, self.to))
+    }
+}
+
+/// Findings that are being looked for.
+#[derive(Debug)]
+pub(crate) struct FindingsRunning {
+    replay: Replay,
+    tracker: Tracker,
+    /// The last state of each, by when it opened and its id.
+    found: BTreeMap<(i64, String), Change>,
+    /// The minute that was judged last.
+    judged: Option<i64>,
+    from: i64,
+    to: i64,
+}
+
+impl FindingsRunning {
+    /// Judges the minutes that end by `until`.
+    fn judge_until(&mut self, until: i64) {
+        loop {
+            let next = match self.judged {
+                Some(judged) => judged + MINUTE,
+                None => match self.replay.analyzer.minutes().keys().next() {
+                    Some(first) => *first,
+                    None => return,
+                },
+            };
+            if next + MINUTE > until {
+                return;
+            }
+            let candidates = self.replay.analyzer.evaluate(next);
+            self.note(next, candidates);
+            self.judged = Some(next);
+            self.replay.analyzer.take_dirty();
+            self.replay.analyzer.forget_before(next - KEPT);
+        }
+    }
+
+    fn note(&mut self, minute: i64, candidates: Vec<findings::Candidate>) {
+        for change in self.tracker.step(minute, candidates) {
+            self.found.insert((change.finding.opened, change.finding.id.clone()), change);
+        }
+    }
+}
+
+impl Running for FindingsRunning {
+    type Output = Vec<Change>;
+
+    fn push(&mut self, input: usize, batch: RecordBatch) -> Result<()> {
+        if let Some(seen_until) = self.replay.push(input, &batch)? {
+            self.judge_until(seen_until.saturating_sub(SETTLED));
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        self.replay.analyzer.size()
+    }
+
+    fn finish(mut self) -> Result<Vec<Change>> {
+        self.replay.analyzer.close_all();
+        let last = self.replay.analyzer.minutes().keys().next_back().copied();
+        self.judge_until(last.map_or(i64::MIN, |last| (last + MINUTE).min(minute_of(self.to) + MINUTE)));
+        // What is open at the end is told as it stands there.
+        for finding in self.tracker.open().cloned().collect::<Vec<_>>() {
+            let change = Change { finding, state: State::Updated };
+            self.found.insert((change.finding.opened, change.finding.id.clone()), change);
+        }
+        let (from, to) = (self.from, self.to);
+        let overlaps =
+            |change: &Change| change.finding.opened < to && change.finding.closed.is_none_or(|closed| closed >= from);
+        Ok(self.found.into_values().filter(overlaps).collect())
+    }
+}
