@@ -1,8 +1,9 @@
 //! What the spans of an analysis have in common, by number.
 
-use std::{collections::HashMap, hash::Hash};
+use std::hash::Hash;
 
 use crate::{
+    hash::FastMap,
     span::{Peer, PeerId, Resource, ResourceId, Service, ServiceId},
     text::{Text, Texts},
 };
@@ -83,7 +84,7 @@ pub struct Node {
 /// Things by number; equal things have one number.
 #[derive(Debug, Clone)]
 pub struct Numbered<T> {
-    numbers: HashMap<T, u32>,
+    numbers: FastMap<T, u32>,
     things: Vec<T>,
 }
 
@@ -121,7 +122,7 @@ impl<T: Copy + Eq + Hash> Numbered<T> {
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
-        Self { numbers: HashMap::new(), things: Vec::new() }
+        Self { numbers: FastMap::default(), things: Vec::new() }
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`errors`] | where failures come from |
 //! | [`analysed`] | all of that of one trace |
 //! | [`rollup`] | counts per minute |
+//! | [`hash`] | a hash for tables of numbers |
 //! | [`graph`], [`statistics`] | the service graph of a range, and how two differ |
 //! | [`findings`] | detectors and findings |
 //! | [`analyzer`] | spans in any order and at any time in, counts and conditions out |
@@ -26,6 +27,7 @@ pub mod errors;
 pub mod findings;
 pub mod flow;
 pub mod graph;
+pub mod hash;
 pub mod hops;
 pub mod input;
 pub mod operation;

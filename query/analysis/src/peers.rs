@@ -1,10 +1,9 @@
 //! Who a call went to of which there is no server span: what the caller says, and what other calls to the same address
 //! showed.
 
-use std::collections::HashMap;
-
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
+    hash::FastMap,
     hops::{HopFlags, HopKind},
     span::{Peer, PeerId, Protocol, ServiceId},
     text::Text,
@@ -108,11 +107,11 @@ pub struct Callee {
 /// service's if that service has sent spans: those of a stretch of time are to be read before its hops are built.
 #[derive(Debug, Clone, Default)]
 pub struct PeerMap {
-    learned: HashMap<Address, Callees>,
-    by_name: HashMap<Text, Vec<ServiceId>>,
+    learned: FastMap<Address, Callees>,
+    by_name: FastMap<Text, Vec<ServiceId>>,
     /// Services of the context that `by_name` holds.
     indexed: usize,
-    answers: HashMap<(ServiceId, PeerId), Callee>,
+    answers: FastMap<(ServiceId, PeerId), Callee>,
 }
 
 impl PeerMap {

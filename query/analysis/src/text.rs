@@ -1,6 +1,8 @@
 //! Texts by number: every text that spans have in common is kept once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use crate::hash::FastMap;
 
 /// A text of a [`Texts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -25,7 +27,7 @@ impl Text {
 /// Texts and their numbers, up to a number of bytes. Beyond it, texts that were not seen before become `_other`.
 #[derive(Debug, Clone)]
 pub struct Texts {
-    numbers: HashMap<Arc<str>, Text>,
+    numbers: FastMap<Arc<str>, Text>,
     texts: Vec<Arc<str>>,
     bytes: usize,
     max_bytes: usize,
@@ -37,7 +39,7 @@ const OVERHEAD: usize = 72;
 
 impl Texts {
     pub fn new(max_bytes: usize) -> Self {
-        let mut texts = Self { numbers: HashMap::new(), texts: Vec::new(), bytes: 0, max_bytes, overflowed: 0 };
+        let mut texts = Self { numbers: FastMap::default(), texts: Vec::new(), bytes: 0, max_bytes, overflowed: 0 };
         texts.add("");
         texts.add("_other");
         texts

@@ -1,55 +1,42 @@
 //! Traces that are counted, kept in case that more of their spans come.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::{
-    analysed::Analysis,
-    errors::Errors,
-    hops::Hop,
-    span::Span,
-    trace::{Repairs, Trace},
-};
+use crate::{analysed::Analysis, errors::Errors, hash::FastMap, hops::Hop, span::Span};
 
 /// What is counted of a trace.
 #[derive(Debug)]
 pub(super) struct Held {
     /// As it was counted: what is known of peers and clocks changes, so it could not be made again.
     pub(super) analysis: Analysis,
-    /// The spans as they came, where the trace had to be repaired.
-    as_came: Option<Vec<Span>>,
 }
 
 impl Held {
     /// Keeps of an analysis what is needed to take it away again.
-    pub(super) fn new(mut analysis: Analysis, as_came: Vec<Span>) -> Self {
+    pub(super) fn new(mut analysis: Analysis) -> Self {
         analysis.errors = Errors::default();
         analysis.paths.segments = Vec::new();
         analysis.paths.adjusted = Vec::new();
-        let as_came = is_repaired(&analysis.trace).then_some(as_came);
-        Self { analysis, as_came }
+        analysis.trace.spans.shrink_to_fit();
+        Self { analysis }
     }
 
     pub(super) fn spans(&self) -> &[Span] {
-        self.as_came.as_deref().unwrap_or(&self.analysis.trace.spans)
+        self.analysis.trace.as_came()
     }
 
     /// Bytes of memory held, roughly.
     pub(super) fn size(&self) -> usize {
-        let as_came = self.as_came.iter().flatten().map(Span::size).sum::<usize>();
         let trace = &self.analysis.trace;
         let hops = self.analysis.hops.hops.len() * (size_of::<Hop>() + 64);
-        size_of::<Self>() + as_came + trace.size() + trace.len() * 48 + hops
+        size_of::<Self>() + trace.size() + trace.len() * 48 + hops
     }
-}
-
-fn is_repaired(trace: &Trace) -> bool {
-    trace.repairs != Repairs { orphans: trace.repairs.orphans, ..Repairs::default() }
 }
 
 /// Traces in the order in which they were counted.
 #[derive(Debug, Default)]
 pub(super) struct HeldTraces {
-    traces: HashMap<u128, Box<Held>>,
+    traces: FastMap<u128, Box<Held>>,
     /// Ids, of which some may have been taken out.
     order: VecDeque<u128>,
     size: usize,

@@ -1,11 +1,12 @@
 //! Spans of traces that are counted and were let go.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     mem::take,
 };
 
 use crate::{
+    hash::{FastMap, FastSet},
     rollup::hash,
     span::{Kind, Span},
 };
@@ -24,7 +25,7 @@ fn mark(span: &Span) -> Mark {
 
 #[derive(Debug, Default)]
 pub(super) struct LateTraces {
-    remembered: HashSet<u64>,
+    remembered: FastSet<u64>,
     order: VecDeque<u64>,
     late: BTreeMap<u128, Vec<Mark>>,
     spans: usize,
@@ -69,7 +70,7 @@ impl LateTraces {
     pub(super) fn part(&mut self, trace_id: u128, spans: Vec<Span>) -> Option<(Vec<Span>, Vec<Span>)> {
         let marks = self.late.remove(&trace_id)?;
         self.spans -= marks.len();
-        let mut counts: HashMap<Mark, usize> = HashMap::new();
+        let mut counts: FastMap<Mark, usize> = FastMap::default();
         for mark in marks {
             *counts.entry(mark).or_default() += 1;
         }

@@ -90,7 +90,12 @@ pub struct Analyzer {
     pending: Minutes,
     detectors: Vec<Box<dyn Detector>>,
     activity: Activity,
+    /// Empty between batches.
+    scratch: Vec<Span>,
 }
+
+/// Spans that there is room for between batches.
+const MAX_SCRATCH: usize = 8192;
 
 impl Analyzer {
     pub fn new(options: Options, detectors: Vec<Box<dyn Detector>>) -> Self {
@@ -110,15 +115,18 @@ impl Analyzer {
             pending: Minutes::new(),
             detectors,
             activity: Activity::default(),
+            scratch: Vec::new(),
         }
     }
 
     /// Takes in rows of `spans` that came at `now`.
     pub fn push_spans(&mut self, batch: &RecordBatch, now: i64) -> Result<(), InputError> {
-        let mut spans = Vec::new();
-        self.reader.read(batch, &mut self.context, &mut spans)?;
-        self.push(spans, now);
-        Ok(())
+        let mut spans = std::mem::take(&mut self.scratch);
+        let result = self.reader.read(batch, &mut self.context, &mut spans);
+        self.push(&mut spans, now);
+        spans.shrink_to(MAX_SCRATCH);
+        self.scratch = spans;
+        result
     }
 
     /// Takes in rows of `requests`.
@@ -268,6 +276,7 @@ impl Analyzer {
             + self.traces_size()
             + self.late.size()
             + self.published.size()
+            + self.scratch.capacity() * size_of::<Span>()
             + minutes
             + detectors
     }
@@ -276,9 +285,9 @@ impl Analyzer {
         self.open.size() + self.held.size()
     }
 
-    fn push(&mut self, spans: Vec<Span>, now: i64) {
+    fn push(&mut self, spans: &mut Vec<Span>, now: i64) {
         self.activity.spans += spans.len() as u64;
-        for span in spans {
+        for span in spans.drain(..) {
             self.published.add(&span, &self.context);
             let Some(span) = self.open.push(span, now) else { continue };
             let trace_id = span.trace_id;
@@ -305,9 +314,9 @@ impl Analyzer {
             return;
         }
         let counted = (!before.is_empty()).then(|| {
-            let mut analysis = Analysis::of(before.clone(), &mut self.context, &mut self.peers, &self.skew);
+            let mut analysis = Analysis::of(before, &mut self.context, &mut self.peers, &self.skew);
             self.published.complete(&mut analysis);
-            Box::new(Held::new(analysis, before))
+            Box::new(Held::new(analysis))
         });
         self.open.insert(Open::new(trace_id, late, counted, i64::MIN));
     }
@@ -330,25 +339,24 @@ impl Analyzer {
                 Place::Wanted(_) | Place::None => self.refuse(open),
             }
         }
-        traces.sort_by_key(|open| (open.all_spans().map(|span| span.start).min(), open.trace_id));
-        let built: Vec<(Open, Vec<Span>, Trace)> = traces
+        traces.sort_by_cached_key(|open| (open.all_spans().map(|span| span.start).min(), open.trace_id));
+        let built: Vec<(Open, Trace)> = traces
             .into_iter()
-            .map(|open| {
-                let spans: Vec<Span> = open.all_spans().cloned().collect();
-                let trace = Trace::build(spans.clone(), &self.context);
+            .map(|mut open| {
+                let trace = Trace::build(open.take_spans(), &self.context);
                 if !open.was_shown {
                     self.skew.observe(&trace, &self.context);
                 }
-                (open, spans, trace)
+                (open, trace)
             })
             .collect();
         self.skew.solve();
-        for (open, spans, trace) in built {
-            self.count(open, spans, trace);
+        for (open, trace) in built {
+            self.count(open, trace);
         }
     }
 
-    fn count(&mut self, open: Open, spans: Vec<Span>, trace: Trace) {
+    fn count(&mut self, open: Open, trace: Trace) {
         let Open { trace_id, counted, was_shown, .. } = open;
         let within = self.options.range.map_or(i64::MIN..i64::MAX, |(from, to)| from..to);
         if let Some(counted) = counted {
@@ -365,7 +373,7 @@ impl Analyzer {
             self.activity.traces += 1;
             self.detectors.iter_mut().for_each(|detector| detector.observe(&analysed));
         }
-        self.held.insert(trace_id, Box::new(Held::new(analysis, spans)));
+        self.held.insert(trace_id, Box::new(Held::new(analysis)));
     }
 
     /// Whether the minutes of a trace can be counted in.
@@ -437,6 +445,7 @@ fn touched<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<i64> {
         })
         .collect();
     ranges.sort_unstable();
+    ranges.dedup();
     let mut minutes = Vec::new();
     let mut next = i64::MIN;
     for (first, last) in ranges {

@@ -1,9 +1,9 @@
 //! Traces of which spans may yet come.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{collections::BTreeSet, mem::take};
 
 use super::held::Held;
-use crate::span::Span;
+use crate::{hash::FastMap, span::Span};
 
 /// A trace that waits for the rest of its spans.
 #[derive(Debug)]
@@ -29,6 +29,13 @@ impl Open {
         Self { trace_id, spans, counted, was_shown, last, size }
     }
 
+    /// Takes out all spans, counted or not. What is counted stays there.
+    pub(super) fn take_spans(&mut self) -> Vec<Span> {
+        let mut spans = take(&mut self.spans);
+        spans.extend(self.counted.iter().flat_map(|counted| counted.spans()).cloned());
+        spans
+    }
+
     /// All spans, counted or not.
     pub(super) fn all_spans(&self) -> impl Iterator<Item = &Span> {
         self.counted.iter().flat_map(|counted| counted.spans()).chain(&self.spans)
@@ -41,7 +48,7 @@ const OVERHEAD: usize = size_of::<Open>() + 64;
 /// Traces by their id, and by when a span came last.
 #[derive(Debug, Default)]
 pub(super) struct OpenTraces {
-    traces: HashMap<u128, Open>,
+    traces: FastMap<u128, Open>,
     by_last: BTreeSet<(i64, u128)>,
     size: usize,
 }

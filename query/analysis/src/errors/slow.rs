@@ -1,11 +1,9 @@
 //! Who was slow when a caller did not wait any longer.
 
-use std::collections::HashMap;
-
 use spandrel_proto::model::Outcome;
 
 use super::Origin;
-use crate::{context::Context, hops::Hops, paths::Paths, text::Text, trace::Trace};
+use crate::{context::Context, hash::FastMap, hops::Hops, paths::Paths, text::Text, trace::Trace};
 
 /// Looks for slow spans below callees. The work is bounded: timeouts that nest would each look at all below them.
 pub(super) struct SlowSearch<'a> {
@@ -14,7 +12,7 @@ pub(super) struct SlowSearch<'a> {
     paths: &'a Paths,
     context: &'a Context,
     /// Per client span, its hop. Filled when first needed.
-    hop_of_client: Option<HashMap<u32, u32>>,
+    hop_of_client: Option<FastMap<u32, u32>>,
     /// Spans that may yet be looked at.
     budget: usize,
     pub(super) not_searched: u32,
@@ -79,7 +77,7 @@ impl<'a> SlowSearch<'a> {
     fn hop_of_client(&mut self, span: u32) -> Option<u32> {
         let hops = self.hops;
         let by_client = self.hop_of_client.get_or_insert_with(|| {
-            let mut by_client = HashMap::new();
+            let mut by_client = FastMap::default();
             for (index, hop) in (0..).zip(&hops.hops) {
                 let clients = hops.attempts(hop).iter().filter_map(|attempt| attempt.client);
                 by_client.extend(clients.chain(hop.client).chain(hop.wire).map(|client| (client, index)));

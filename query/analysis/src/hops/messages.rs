@@ -1,11 +1,10 @@
 //! Messages: from a service to a topic, and from the topic to each service that handles them. Each context that a
 //! message was created in is one delivery.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{Hop, HopFlags, HopKind, Hops, Published, build::Builder, calls::Calls};
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
+    hash::{FastMap, FastSet},
     span::{Link, MessageStep, Peer, Protocol, ServiceId},
     text::Text,
     trace::{Role, Trace},
@@ -25,7 +24,7 @@ struct Delivery {
 #[derive(Debug, Default)]
 pub(super) struct Contexts {
     deliveries: Vec<bool>,
-    delivered: HashMap<Delivery, u32>,
+    delivered: FastMap<Delivery, u32>,
 }
 
 impl Contexts {
@@ -39,7 +38,7 @@ impl Contexts {
             })
             .collect();
         leave_out_fetched(trace, context, &mut deliveries);
-        Contexts { deliveries, delivered: HashMap::new() }
+        Contexts { deliveries, delivered: FastMap::default() }
     }
 
     pub(super) fn is_delivery(&self, span: usize) -> bool {
@@ -55,7 +54,7 @@ fn leave_out_fetched(trace: &Trace, context: &Context, deliveries: &mut [bool]) 
     if !(0..trace.len()).any(|span| deliveries[span] && fetches(span)) {
         return;
     }
-    let handled: HashSet<(ServiceId, Link)> = (0..trace.len())
+    let handled: FastSet<(ServiceId, Link)> = (0..trace.len())
         .filter(|span| deliveries[*span] && !fetches(*span))
         .flat_map(|span| links(span).map(move |link| (service(span), *link)))
         .collect();

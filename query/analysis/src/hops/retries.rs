@@ -1,13 +1,11 @@
 //! Tries of one call that no span stands around: siblings, each sent because the one before failed.
 
-use std::collections::HashMap;
-
 use super::{
     HopFlags,
     build::Builder,
     calls::{Said, TOLERANCE, Target, is_another, is_turned_away},
 };
-use crate::{span::ServiceId, text::Text};
+use crate::{hash::FastMap, span::ServiceId, text::Text};
 
 /// A call this much later than the one before is a call of its own, nanoseconds.
 const MAX_GAP: i64 = 60_000_000_000;
@@ -39,7 +37,7 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     open: Vec<Option<Open>>,
-    by_key: HashMap<Key, u32>,
+    by_key: FastMap<Key, u32>,
 }
 
 impl Retries {

@@ -1,6 +1,6 @@
 //! The processes that spans ran in. Spans of one process come in runs, and their attributes are the same in every row.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 use arrow::array::StringArray;
 
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     context::Context,
+    hash::FastMap,
     span::{Resource, ResourceId, Service},
     text::Text,
 };
@@ -21,7 +22,7 @@ const MAX_BYTES: usize = 16 << 20;
 pub(super) struct Resources {
     /// The row before and its resource.
     last: Option<(usize, ResourceId)>,
-    known: HashMap<Box<[u8]>, ResourceId>,
+    known: FastMap<Box<[u8]>, ResourceId>,
     bytes: usize,
     key: Vec<u8>,
 }

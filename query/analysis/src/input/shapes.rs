@@ -1,13 +1,11 @@
 //! What many spans have in common beside their process: their operation, and what they say of the other side.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::borrow::Cow;
 
 use super::{ENTRY_BYTES, attributes::Attributes, columns::Columns, values};
 use crate::{
     context::Context,
+    hash::{FastMap, FastSet},
     operation::Operation,
     path_template,
     span::{Kind, MessageStep, Peer, PeerId, Protocol, ResourceId, ServiceId, Visitor},
@@ -31,11 +29,11 @@ pub(super) struct Shape {
 /// Shapes by all that they follow from, so that names are put together once and not for every span.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
-    known: HashMap<Box<[u8]>, Shape>,
+    known: FastMap<Box<[u8]>, Shape>,
     bytes: usize,
     key: Vec<u8>,
-    operations: HashSet<(ServiceId, Text)>,
-    operation_counts: HashMap<ServiceId, u32>,
+    operations: FastSet<(ServiceId, Text)>,
+    operation_counts: FastMap<ServiceId, u32>,
     overflowed: u64,
 }
 
@@ -182,8 +180,7 @@ impl<'a> Said<'a> {
         key.extend_from_slice(&self.address.1.to_le_bytes());
         key.extend_from_slice(&self.network.1.to_le_bytes());
         let operation = &self.operation;
-        let texts = [
-            Some(operation.span_name),
+        let of_operation = [
             operation.http_request_method,
             operation.http_route,
             operation.url_template,
@@ -195,19 +192,24 @@ impl<'a> Said<'a> {
             operation.db_query_summary,
             operation.db_operation_name,
             operation.db_collection_name,
-            Some(self.scope),
-            Some(self.verb),
-            Some(self.service[0]),
-            Some(self.service[1]),
-            Some(self.address.0),
-            Some(self.network.0),
-            Some(self.system),
-            Some(self.namespace),
-            Some(self.collection),
-            Some(self.group),
         ];
-        for text in texts {
-            key.extend_from_slice(text.unwrap_or_default().as_bytes());
+        let texts = [
+            operation.span_name,
+            self.scope,
+            self.verb,
+            self.service[0],
+            self.service[1],
+            self.address.0,
+            self.network.0,
+            self.system,
+            self.namespace,
+            self.collection,
+            self.group,
+        ];
+        let all = texts.into_iter().chain(of_operation.into_iter().map(Option::unwrap_or_default));
+        for (number, text) in (0..).zip(all).filter(|(_, text)| !text.is_empty()) {
+            key.push(number);
+            key.extend_from_slice(text.as_bytes());
             // Not part of any text.
             key.push(0xff);
         }

@@ -10,7 +10,7 @@ mod waiting;
 #[cfg(test)]
 mod waiting_tests;
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 pub use flame::Frame;
 pub use slack::{drag, slack};
@@ -18,6 +18,7 @@ pub use slack::{drag, slack};
 use self::{critical_path::Partition, timeline::Timeline};
 use crate::{
     context::Context,
+    hash::FastMap,
     hops::Hops,
     skew::Skew,
     span::{ResourceId, ServiceId},
@@ -99,7 +100,7 @@ impl Paths {
     /// The time of the request that begins with `root`, by the services and operations of the spans that own it, in their
     /// order. A client span owns the time in which no span of its callee ran.
     pub fn shares(&self, trace: &Trace, context: &Context, root: usize) -> Vec<Share> {
-        let mut owned: HashMap<(ServiceId, Text), i64> = HashMap::new();
+        let mut owned: FastMap<(ServiceId, Text), i64> = FastMap::default();
         for segment in self.segments_of(root) {
             let span = &trace.spans[segment.span as usize];
             let key = (context.resource(span.resource).service, span.operation);
@@ -114,10 +115,10 @@ impl Paths {
     }
 
     /// What `top` and the spans below it own of a stretch of time, in no order, and how many spans were looked at.
-    pub(crate) fn owned_below(&self, trace: &Trace, top: usize, window: (i64, i64)) -> (HashMap<u32, i64>, usize) {
+    pub(crate) fn owned_below(&self, trace: &Trace, top: usize, window: (i64, i64)) -> (FastMap<u32, i64>, usize) {
         let mut segments = Vec::new();
         let looked_at = critical_path::descend(self.timeline(trace), top, window, 0, &mut segments);
-        let mut owned: HashMap<u32, i64> = HashMap::new();
+        let mut owned: FastMap<u32, i64> = FastMap::default();
         for segment in segments {
             *owned.entry(segment.span).or_default() += segment.end - segment.start;
         }

@@ -1,13 +1,11 @@
 //! The counts of one minute.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::Hash,
-};
+use std::{collections::BTreeMap, hash::Hash};
 
 use super::{Calls, Examples, Sign};
 use crate::{
     context::NodeId,
+    hash::FastMap,
     hops::HopKind,
     sketch::Sketch,
     span::{Protocol, ServiceId},
@@ -131,10 +129,10 @@ pub struct CoverageStats {
 /// All counts of one minute.
 #[derive(Debug, Clone, Default)]
 pub struct Minute {
-    pub operations: HashMap<OperationKey, OperationStats>,
-    pub edges: HashMap<EdgeKey, EdgeStats>,
-    pub paths: HashMap<PathKey, PathStats>,
-    pub coverage: HashMap<ServiceId, CoverageStats>,
+    pub operations: FastMap<OperationKey, OperationStats>,
+    pub edges: FastMap<EdgeKey, EdgeStats>,
+    pub paths: FastMap<PathKey, PathStats>,
+    pub coverage: FastMap<ServiceId, CoverageStats>,
     /// Changes that were made to the operation `_other`, because there were too many operations, or to nothing.
     pub overflowed: u64,
     /// Whether anything changed since somebody last set it to `false`.
@@ -227,7 +225,7 @@ const EXAMPLES_SIZE: usize = 3 * 4 * 32;
 /// Changes the counts of `key`, or of `other` if there are `max` keys without it. `change` says whether they are empty
 /// after it.
 fn update<K: Copy + Eq + Hash, V: Default>(
-    counts: &mut HashMap<K, V>,
+    counts: &mut FastMap<K, V>,
     max: usize,
     (key, other): (K, K),
     overflowed: &mut u64,

@@ -8,6 +8,7 @@ use super::{Calls, EdgeKey, Examples, Minute, Minutes, OperationKey, PathKey, Si
 use crate::{
     analysed::{Analysed, Entry, minute_of},
     context::NodeId,
+    hash::FastMap,
     hops::{Hop, HopFlags, HopKind},
     paths::Waiting,
     rollup::{CoverageStats, EdgeStats},
@@ -266,56 +267,46 @@ impl Tally<'_> {
         }
     }
 
+    /// Counted for each service and minute of the trace first, because most spans share theirs with others.
     fn coverage(&mut self) {
-        let (analysed, sign) = (self.analysed, self.sign);
-        for (index, span) in analysed.trace.spans.iter().enumerate() {
-            let found = CoverageStats {
-                spans: 1,
-                orphans: analysed.trace.is_orphan(index).into(),
-                negative_durations: span.flags.contains(SpanFlags::NEGATIVE_DURATION).into(),
-                alias_conflicts: span.flags.contains(SpanFlags::ALIAS_CONFLICT).into(),
-                ..CoverageStats::default()
-            };
-            self.cover(index as u32, sign, &found);
+        let analysed = self.analysed;
+        let mut covered: FastMap<(Option<i64>, ServiceId), CoverageStats> = FastMap::default();
+        let key = |span: u32| {
+            let start = analysed.span(span).start;
+            let minute = self.within.contains(&start).then(|| minute_of(start));
+            (minute, analysed.service(span))
+        };
+        for (index, span) in (0..).zip(&analysed.trace.spans) {
+            let stats = covered.entry(key(index)).or_default();
+            stats.spans += 1;
+            stats.orphans += u64::from(analysed.trace.is_orphan(index as usize));
+            stats.negative_durations += u64::from(span.flags.contains(SpanFlags::NEGATIVE_DURATION));
+            stats.alias_conflicts += u64::from(span.flags.contains(SpanFlags::ALIAS_CONFLICT));
         }
         if let Some(first) = analysed.entries.first() {
+            let stats = covered.entry(key(first.span)).or_default();
             let repairs = &analysed.trace.repairs;
-            let found = CoverageStats {
-                duplicates: repairs.duplicates.into(),
-                cycles: repairs.cycles.into(),
-                id_clashes: repairs.id_clashes.into(),
-                ..CoverageStats::default()
-            };
-            self.cover(first.span, sign, &found);
+            stats.duplicates += u64::from(repairs.duplicates);
+            stats.cycles += u64::from(repairs.cycles);
+            stats.id_clashes += u64::from(repairs.id_clashes);
         }
         for hop in &analysed.hops.hops {
-            let server = analysed.hops.servers(hop).first().copied();
-            if let Some(client) = hop.client.filter(|_| hop.kind == HopKind::Request) {
-                let found = CoverageStats {
-                    unpaired_clients: hop.flags.contains(HopFlags::SERVER_MISSING).into(),
-                    paired_clients: hop.is_paired().into(),
-                    ..CoverageStats::default()
-                };
-                self.cover(client, sign, &found);
+            let is_request = hop.kind == HopKind::Request;
+            if let Some(client) = hop.client.filter(|_| is_request) {
+                let stats = covered.entry(key(client)).or_default();
+                stats.unpaired_clients += u64::from(hop.flags.contains(HopFlags::SERVER_MISSING));
+                stats.paired_clients += u64::from(hop.is_paired());
             }
-            if let Some(server) = server {
-                let found = CoverageStats {
-                    clients_missing: (hop.kind == HopKind::Request && hop.flags.contains(HopFlags::CLIENT_MISSING))
-                        .into(),
-                    skew_suspects: hop.flags.contains(HopFlags::SKEW_SUSPECT).into(),
-                    ..CoverageStats::default()
-                };
-                self.cover(server, sign, &found);
+            if let Some(server) = analysed.hops.servers(hop).first() {
+                let stats = covered.entry(key(*server)).or_default();
+                stats.clients_missing += u64::from(is_request && hop.flags.contains(HopFlags::CLIENT_MISSING));
+                stats.skew_suspects += u64::from(hop.flags.contains(HopFlags::SKEW_SUSPECT));
             }
         }
-    }
-
-    /// Counts `found` for the service and the minute of a span.
-    fn cover(&mut self, span: u32, sign: Sign, found: &CoverageStats) {
-        if *found != CoverageStats::default() {
-            let service = self.analysed.service(span);
-            let start = self.analysed.span(span).start;
-            self.minute(start).change_coverage(service, |stats| stats.change(sign, found));
+        for ((minute, service), stats) in covered {
+            let Some(minute) = minute else { continue };
+            let counts = self.minutes.entry(minute).or_default();
+            counts.change_coverage(service, |sum| sum.change(self.sign, &stats));
         }
     }
 }

@@ -11,14 +11,14 @@ mod estimate;
 mod tests;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
     bounds::Bounds,
     estimate::{BINS, Estimate, estimates},
     tree::{Clock, Edge, clocks},
 };
-use crate::{context::Context, span::Kind, text::Text, trace::Trace};
+use crate::{context::Context, hash::FastMap, span::Kind, text::Text, trace::Trace};
 use spandrel_proto::model::Outcome;
 
 /// Nanoseconds that two times of hosts may differ although the clocks agree.
@@ -58,13 +58,13 @@ type Pair = (Text, Text);
 #[derive(Debug, Clone, Default)]
 pub struct Skew {
     /// Per bin.
-    bounds: BTreeMap<i64, HashMap<Pair, Bounds>>,
+    bounds: BTreeMap<i64, FastMap<Pair, Bounds>>,
     held: usize,
     overflowed: u64,
     /// Windows with calls that the clocks below do not know of.
     unsolved: BTreeSet<i64>,
     /// By the first bin that they hold for, up to the next.
-    clocks: BTreeMap<i64, HashMap<Text, Clock>>,
+    clocks: BTreeMap<i64, FastMap<Text, Clock>>,
     /// Per window, pairs for which there is no offset that fits all calls, or too great a one.
     suspects: BTreeMap<i64, BTreeSet<Pair>>,
 }
@@ -105,8 +105,9 @@ impl Skew {
             }
             self.held += 1;
         }
-        bounds.entry(pair).or_default().add(least, most);
-        self.unsolved.insert(bin.div_euclid(BINS as i64));
+        if bounds.entry(pair).or_default().add(least, most) {
+            self.unsolved.insert(bin.div_euclid(BINS as i64));
+        }
     }
 
     /// Brings the offsets of all windows up to date with the calls observed.
@@ -174,7 +175,7 @@ impl Skew {
     }
 
     /// The clocks at `time`. Those of a window serve for the next one, too, until it has its own.
-    fn clocks_at(&self, time: i64) -> Option<&HashMap<Text, Clock>> {
+    fn clocks_at(&self, time: i64) -> Option<&FastMap<Text, Clock>> {
         let bin = time.div_euclid(BIN);
         let (first, clocks) = self.clocks.range(..=bin).next_back()?;
         (bin - first < 2 * BINS as i64).then_some(clocks)
@@ -204,12 +205,12 @@ impl Skew {
         self.clocks = self.clocks.split_off(&bin);
         self.suspects = self.suspects.split_off(&window);
         self.unsolved = self.unsolved.split_off(&window);
-        self.held = self.bounds.values().map(HashMap::len).sum();
+        self.held = self.bounds.values().map(FastMap::len).sum();
     }
 
     /// Bytes of memory held, roughly.
     pub fn size(&self) -> usize {
-        let clocks: usize = self.clocks.values().map(HashMap::len).sum();
+        let clocks: usize = self.clocks.values().map(FastMap::len).sum();
         let suspects: usize = self.suspects.values().map(BTreeSet::len).sum();
         self.held * 2 * size_of::<(Pair, Bounds)>()
             + clocks * 2 * size_of::<(Text, Clock)>()

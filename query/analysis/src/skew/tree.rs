@@ -1,9 +1,7 @@
 //! Offsets of hosts from offsets of pairs: along the most certain tree.
 
-use std::collections::HashMap;
-
 use super::Pair;
-use crate::text::Text;
+use crate::{hash::FastMap, text::Text};
 
 /// How far the second host's clock is ahead of the first's, nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +24,12 @@ pub(super) struct Clock {
 }
 
 /// The clocks of all hosts of `edges`, which are in order of their uncertainty.
-pub(super) fn clocks(edges: &[Edge]) -> HashMap<Text, Clock> {
+pub(super) fn clocks(edges: &[Edge]) -> FastMap<Text, Clock> {
     let mut hosts: Vec<Text> = edges.iter().flat_map(|edge| [edge.pair.0, edge.pair.1]).collect();
     hosts.sort_unstable();
     hosts.dedup();
     let neighbours = spanning_forest(&hosts, edges);
-    let mut clocks: HashMap<Text, Clock> = HashMap::with_capacity(hosts.len());
+    let mut clocks: FastMap<Text, Clock> = FastMap::default();
     for (tree, first) in hosts.iter().enumerate() {
         if clocks.contains_key(first) {
             continue;
@@ -58,9 +56,9 @@ pub(super) fn clocks(edges: &[Edge]) -> HashMap<Text, Clock> {
 }
 
 /// The most certain edges that connect as much as all edges do (Kruskal), from both of their ends.
-fn spanning_forest(hosts: &[Text], edges: &[Edge]) -> HashMap<Text, Vec<Edge>> {
+fn spanning_forest(hosts: &[Text], edges: &[Edge]) -> FastMap<Text, Vec<Edge>> {
     let mut above: Vec<usize> = (0..hosts.len()).collect();
-    let mut neighbours: HashMap<Text, Vec<Edge>> = HashMap::new();
+    let mut neighbours: FastMap<Text, Vec<Edge>> = FastMap::default();
     for Edge { pair: (one, other), ahead, uncertainty } in edges {
         let place = |host| hosts.binary_search(host).expect("every end of an edge is among the hosts");
         let (from, to) = (top(&mut above, place(one)), top(&mut above, place(other)));

@@ -1,6 +1,9 @@
 //! From spans in any order to a [`Trace`].
 
-use super::{Groups, NONE, Role, Trace, repair::repair};
+use super::{
+    Groups, NONE, Role, Trace,
+    repair::{Repaired, repair},
+};
 use crate::{
     context::Context,
     span::{Kind, Span},
@@ -10,7 +13,7 @@ impl Trace {
     /// The trace of these spans, which all have the same trace id. Whatever they are, in time linear in their number but
     /// for sorting them.
     pub fn build(mut spans: Vec<Span>, context: &Context) -> Trace {
-        let (parents, mut repairs) = repair(&mut spans, context);
+        let Repaired { parents, mut repairs, as_came } = repair(&mut spans, context);
         let gone = |(span, parent): &(&Span, &u32)| span.parent_id != 0 && **parent == NONE;
         repairs.orphans = (spans.iter().zip(&parents).filter(gone).count() as u32).saturating_sub(repairs.cycles);
         let mut by_id: Vec<u32> = (0..spans.len() as u32).collect();
@@ -22,6 +25,7 @@ impl Trace {
             roles: spans.iter().map(|span| Role::of(span, context.peer(span.peer))).collect(),
             serving: Vec::new(),
             spans,
+            as_came,
             repairs,
             by_id,
             parents,

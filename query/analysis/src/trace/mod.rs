@@ -38,6 +38,8 @@ pub struct Trace {
     /// In order of start, then end (the later first), then id.
     pub spans: Vec<Span>,
     pub repairs: Repairs,
+    /// The spans before they were repaired, where that changed some or left some out.
+    as_came: Option<Vec<Span>>,
     /// Indices of the spans in the order of their ids.
     by_id: Vec<u32>,
     parents: Vec<u32>,
@@ -109,8 +111,14 @@ impl Trace {
         self.spans[span].kind
     }
 
+    /// The spans that the trace was built of, in some order.
+    pub(crate) fn as_came(&self) -> &[Span] {
+        self.as_came.as_deref().unwrap_or(&self.spans)
+    }
+
     /// Bytes of memory held.
     pub fn size(&self) -> usize {
-        self.spans.iter().map(Span::size).sum::<usize>() + self.len() * 25
+        let spans = self.spans.iter().chain(self.as_came.iter().flatten());
+        spans.map(Span::size).sum::<usize>() + self.len() * 25
     }
 }

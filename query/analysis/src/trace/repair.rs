@@ -12,12 +12,23 @@ use crate::{
     span::{Kind, ServiceId, Span},
 };
 
+/// What repairing a trace gave.
+pub(super) struct Repaired {
+    /// Per span.
+    pub(super) parents: Vec<u32>,
+    pub(super) repairs: Repairs,
+    /// The spans before it, if some were changed or left out.
+    pub(super) as_came: Option<Vec<Span>>,
+}
+
 /// Puts `spans` in order, leaves out copies, gives spans that share an id one of their own, and finds their parents.
-pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> (Vec<u32>, Repairs) {
+pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> Repaired {
     let mut repairs = Repairs::default();
+    let mut as_came = None;
     spans.sort_by(|a, b| in_order(a, b, context));
     let mut holders = Holders::of(spans, context);
     if !holders.shared.is_empty() {
+        as_came = Some(spans.clone());
         let copies = holders.copies(spans);
         if !copies.is_empty() {
             repairs.duplicates = copies.len() as u32;
@@ -28,7 +39,7 @@ pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> (Vec<u32>, Rep
     let mut parents: Vec<u32> = spans.iter().map(|span| holders.parent(span, context)).collect();
     holders.tell_apart(spans, &mut parents, &mut repairs);
     repairs.cycles = cut_cycles(spans, &mut parents);
-    (parents, repairs)
+    Repaired { parents, repairs, as_came }
 }
 
 /// By start, then end (the later first), then id; and what is alike in that by all else that tells two spans apart, so

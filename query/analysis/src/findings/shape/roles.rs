@@ -7,12 +7,11 @@ use crate::{
     text::Text,
 };
 
-/// Whether one of the words of `name`, in lower case, is in `words`. Words are what letters and digits make, and the
+/// Whether one of the words of `name`, in whichever case, is in `words`. Words are what letters and digits make, and the
 /// whole name is one too.
 pub(super) fn has_word(name: &str, words: &[&str]) -> bool {
-    let name = name.to_ascii_lowercase();
-    words.contains(&name.as_str())
-        || name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| words.contains(&word))
+    let is_one = |word: &[u8]| words.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word));
+    is_one(name.as_bytes()) || name.as_bytes().split(|letter| !letter.is_ascii_alphanumeric()).any(is_one)
 }
 
 const GATEWAY_WORDS: &[&str] = &[

@@ -161,14 +161,17 @@ impl Presence {
 }
 
 /// Index of each entry that is a request from outside, with each service that has a span in it.
-pub(super) fn services_of_entries(analysed: &Analysed<'_>) -> BTreeSet<(u32, ServiceId)> {
+pub(super) fn services_of_entries(analysed: &Analysed<'_>) -> Vec<(u32, ServiceId)> {
     let spans = 0..analysed.trace.len() as u32;
     let all = spans.map(|span| (analysed.entry_of[span as usize], analysed.service(span)));
     let is_request = |entry: u32| {
         let entry = &analysed.entries[entry as usize];
         !entry.is_fragment && !entry.is_message
     };
-    all.filter(|(entry, _)| is_request(*entry)).collect()
+    let mut found: Vec<(u32, ServiceId)> = all.filter(|(entry, _)| is_request(*entry)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// A candidate of which nothing is known but what was seen; the caller fills in the rest.

@@ -1,20 +1,18 @@
 //! Traces to look at, and from when to when something was seen.
 
-use std::collections::BTreeSet;
-
 use super::Additive;
 
 /// How many of each sort are kept.
 const EACH: usize = 3;
 
 /// The slowest traces, failed ones and any: the latter two those with the smallest hash of their id, so that the choice
-/// is the same in whatever order and parts they come.
+/// is the same in whatever order and parts they come. Each list in order, and each trace with one duration in it once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Exemplars {
     /// Negated nanoseconds, trace.
-    slow: BTreeSet<(i64, u128)>,
-    failed: BTreeSet<(u64, u128)>,
-    any: BTreeSet<(u64, u128)>,
+    slow: Vec<(i64, u128)>,
+    failed: Vec<(u64, u128)>,
+    any: Vec<(u64, u128)>,
 }
 
 impl Exemplars {
@@ -63,10 +61,13 @@ impl Additive for Exemplars {
     }
 }
 
-fn keep<T: Ord>(set: &mut BTreeSet<T>, one: T) {
-    set.insert(one);
-    if set.len() > EACH {
-        set.pop_last();
+fn keep<T: Ord>(list: &mut Vec<T>, one: T) {
+    if list.len() >= EACH && list.last().is_some_and(|last| *last < one) {
+        return;
+    }
+    if let Err(place) = list.binary_search(&one) {
+        list.truncate(EACH - 1);
+        list.insert(place, one);
     }
 }
 

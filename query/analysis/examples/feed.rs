@@ -1,0 +1,85 @@
+//! Feeds an analyzer with spans in order of time, 3,000 for each second, and tells what they cost and how much memory they
+//! take. Run with `cargo run --release -p spandrel-analysis --example feed -- 10000000`.
+
+#[path = "../benches/cpu_time.rs"]
+#[expect(dead_code, reason = "the measurement is of use to criterion only")]
+mod cpu_time;
+#[path = "../benches/spans.rs"]
+#[expect(dead_code, reason = "there are no large traces here")]
+mod spans;
+
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use spandrel_analysis::{
+    analyzer::{Analyzer, Options},
+    findings::detectors,
+};
+
+use self::{
+    cpu_time::used,
+    spans::{START, TRACE_SPANS, later, requests},
+};
+
+const TRACES: usize = 150;
+const SECOND: i64 = 1_000_000_000;
+const MINUTE: i64 = 60 * SECOND;
+/// Minutes that are kept behind the one that has ended, as a server does.
+const KEPT: i64 = 60;
+
+fn main() {
+    let spans: usize = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
+    let seconds = (spans / (TRACES * TRACE_SPANS)) as i64;
+    let templates: Vec<RecordBatch> = (0..16).map(|seed| requests(TRACES as u64, seed)).collect();
+    let mut analyzer = Analyzer::new(Options { quiet_ns: 20 * SECOND, ..Options::default() }, detectors());
+    let (mut pushed, mut closed, mut evaluated) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let before = status("VmRSS:");
+    let mut reported = 0;
+    for second in 0..seconds {
+        let batch = later(&templates[second as usize % templates.len()], second);
+        let now = START + (second + 1) * SECOND;
+        time(&mut pushed, || analyzer.push_spans(&batch, now).expect("the rows are of the table"));
+        time(&mut closed, || analyzer.close_quiet(now));
+        if now % MINUTE == 0 {
+            let minute = now - MINUTE;
+            time(&mut evaluated, || {
+                analyzer.take_dirty();
+                analyzer.evaluate(minute - MINUTE);
+                analyzer.forget_before(minute - KEPT * MINUTE);
+            });
+        }
+        if second >= reported {
+            reported = 2 * second.max(32);
+            let [held, own] = [status("VmRSS:").saturating_sub(before), analyzer.size() as u64].map(mebibytes);
+            println!("{:>9} spans: resident {held:.1} MiB, by its own account {own:.1} MiB", (second + 1) * 3000);
+        }
+    }
+    let [held, own, most] =
+        [status("VmRSS:").saturating_sub(before), analyzer.size() as u64, status("VmHWM:")].map(mebibytes);
+    let micros = |time: Duration| time.as_secs_f64() * 1e6 / (seconds as f64 * (TRACES * TRACE_SPANS) as f64);
+    println!("{:>9} spans: resident {held:.1} MiB, by its own account {own:.1} MiB", analyzer.activity().spans);
+    println!("at most {most:.1} MiB of process; {} of them before the first span", mebibytes(before));
+    println!(
+        "microseconds of processor per span: push {:.3}, close {:.3}, per minute {:.3}",
+        micros(pushed),
+        micros(closed),
+        micros(evaluated)
+    );
+}
+
+fn time(total: &mut Duration, work: impl FnOnce()) {
+    let before = used();
+    work();
+    *total += used().saturating_sub(before);
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Bytes of a line of the process's status; 0 where there is none.
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kibibytes| kibibytes << 10)
+}
