@@ -1,7 +1,7 @@
 //! Who a call went to of which there is no server span: what the caller says, and what other calls to the same address
 //! showed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
@@ -18,6 +18,7 @@ const MAX_PAIRS: u32 = 4096;
 const MAX_ADDRESSES: usize = 1 << 16;
 const MAX_CALLEES: usize = 8;
 const MAX_ANSWERS: usize = 1 << 16;
+const MAX_MARKING: usize = 1 << 16;
 
 /// Systems whose databases are caches.
 const CACHES: [&str; 9] =
@@ -104,7 +105,7 @@ pub struct Callee {
     pub flags: HopFlags,
 }
 
-/// What was learned of addresses from calls of both sides. Belongs to the [`Context`] it is used with. A name is a
+/// What was learned of addresses from calls of both sides, and of callers from their calls. Belongs to the [`Context`] it is used with. A name is a
 /// service's if that service has sent spans: those of a stretch of time are to be read before its hops are built.
 #[derive(Debug, Clone, Default)]
 pub struct PeerMap {
@@ -113,6 +114,8 @@ pub struct PeerMap {
     /// Services of the context that `by_name` holds.
     indexed: usize,
     answers: HashMap<(ServiceId, PeerId), Callee>,
+    /// Who says of calls that they are sent again, by protocol: clients of databases and of HTTP differ in that.
+    marking: HashSet<(ServiceId, Protocol)>,
 }
 
 impl PeerMap {
@@ -128,6 +131,18 @@ impl PeerMap {
         if callees.accepted() != before {
             self.answers.clear();
         }
+    }
+
+    /// Learns that `caller` says of such calls when it sends them again.
+    pub fn learn_marking(&mut self, caller: ServiceId, protocol: Protocol) {
+        if self.marking.len() < MAX_MARKING {
+            self.marking.insert((caller, protocol));
+        }
+    }
+
+    /// Whether `caller` is known to say of such calls when it sends them again.
+    pub fn marks(&self, caller: ServiceId, protocol: Protocol) -> bool {
+        self.marking.contains(&(caller, protocol))
     }
 
     /// Where a call by `caller` went that has no server span.
@@ -152,6 +167,7 @@ impl PeerMap {
     pub fn size(&self) -> usize {
         self.learned.len() * (2 * size_of::<Address>() + size_of::<Callees>() + 32)
             + self.answers.len() * 64
+            + self.marking.len() * 16
             + self.indexed * 48
     }
 
