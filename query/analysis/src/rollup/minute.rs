@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn too_many_keys_become_one_and_what_is_taken_away_is_taken_from_there() {
-        let (mut counts, mut overflowed) = (HashMap::new(), 0);
+        let (mut counts, mut overflowed) = (FastMap::default(), 0);
         let mut add = |key: &'static str, by: i64| {
             update(&mut counts, 2, (key, "other"), &mut overflowed, |sum: &mut i64| {
                 *sum += by;
