@@ -15,6 +15,13 @@ use spandrel_shop::{
 /// That of the SDKs, nanoseconds.
 const EXPORT_INTERVAL: i64 = 5_000_000_000;
 
+/// Minutes before a scenario begins: findings that compare with what is usual need eight, and those of rare services as
+/// many windows of several minutes.
+const QUIET: i64 = 12;
+/// Minutes that a scenario runs, and afterwards.
+const RUNNING: i64 = 5;
+const AFTER: i64 = 1;
+
 /// What a system is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Set {
@@ -134,13 +141,13 @@ fn plain(set: Set, name: &str, config: ShopConfig) -> System {
 }
 
 fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
-    let scenarios = vec![Scheduled { scenario, during: 2 * MINUTE..6 * MINUTE }];
+    let scenarios = vec![Scheduled { scenario, during: QUIET * MINUTE..(QUIET + RUNNING) * MINUTE }];
     System {
         name: scenario.to_string(),
         set,
         extent: if scenario.near_miss { Extent::Clean } else { Extent::Few },
         config: ShopConfig { rate: 10.0, export_interval: EXPORT_INTERVAL, scenarios, ..config },
-        duration: 7 * MINUTE,
+        duration: (QUIET + RUNNING + AFTER) * MINUTE,
         leaves_out_spans: scenario.kind == FindingKind::InstrumentationGap,
     }
 }

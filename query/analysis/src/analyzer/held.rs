@@ -62,6 +62,11 @@ impl HeldTraces {
         Some(held)
     }
 
+    #[cfg(test)]
+    pub(super) fn get(&self, trace_id: u128) -> Option<&Held> {
+        self.traces.get(&trace_id).map(|held| &**held)
+    }
+
     /// Lets go of the trace that was counted first, and tells its id.
     pub(super) fn let_go(&mut self) -> Option<u128> {
         while let Some(trace_id) = self.order.pop_front() {

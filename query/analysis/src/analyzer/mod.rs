@@ -9,6 +9,7 @@
 mod held;
 mod late;
 mod open;
+mod published;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use self::{
     held::{Held, HeldTraces},
     late::LateTraces,
     open::{Open, OpenTraces},
+    published::PublishedSpans,
 };
 use crate::{
     analysed::{Analysis, MINUTE, minute_of},
@@ -78,6 +80,7 @@ pub struct Analyzer {
     open: OpenTraces,
     held: HeldTraces,
     late: LateTraces,
+    published: PublishedSpans,
     minutes: Minutes,
     /// Minutes before it are counted in storage, unless they were restored.
     horizon: i64,
@@ -105,6 +108,7 @@ impl Analyzer {
             open: OpenTraces::default(),
             held: HeldTraces::default(),
             late: LateTraces::default(),
+            published: PublishedSpans::default(),
             minutes: Minutes::new(),
             horizon: i64::MIN,
             wanted: BTreeSet::new(),
@@ -174,8 +178,8 @@ impl Analyzer {
     /// Takes in all spans of some of [`Analyzer::late_traces`]: rows of `spans`, of which those of other traces are left
     /// out. What they change is counted the next time that traces are closed.
     ///
-    /// What was counted before is what the earlier spans give; where peers or clocks have become known since, edges to
-    /// them may differ from what was counted.
+    /// What was counted before is what the earlier spans give; where peers, clocks or producers of messages have become
+    /// known since, edges to and from them may differ from what was counted.
     pub fn correct(&mut self, trace_ids: &[u128], batches: &[RecordBatch]) -> Result<(), InputError> {
         let mut traces: BTreeMap<u128, Vec<Span>> = trace_ids.iter().map(|trace_id| (*trace_id, Vec::new())).collect();
         let mut spans = Vec::new();
@@ -271,6 +275,7 @@ impl Analyzer {
             + self.skew.size()
             + self.traces_size()
             + self.late.size()
+            + self.published.size()
             + self.scratch.capacity() * size_of::<Span>()
             + minutes
             + detectors
@@ -283,6 +288,7 @@ impl Analyzer {
     fn push(&mut self, spans: impl IntoIterator<Item = Span>, now: i64) {
         for span in spans {
             self.activity.spans += 1;
+            self.published.add(&span, &self.context);
             let Some(span) = self.open.push(span, now) else { continue };
             let trace_id = span.trace_id;
             if let Some(held) = self.held.take(trace_id) {
@@ -308,7 +314,8 @@ impl Analyzer {
             return;
         }
         let counted = (!before.is_empty()).then(|| {
-            let analysis = Analysis::of(before, &mut self.context, &mut self.peers, &self.skew);
+            let mut analysis = Analysis::of(before, &mut self.context, &mut self.peers, &self.skew);
+            self.published.complete(&mut analysis);
             Box::new(Held::new(analysis))
         });
         self.open.insert(Open::new(trace_id, late, counted, i64::MIN));
@@ -356,7 +363,8 @@ impl Analyzer {
             let counted = counted.analysis.analysed(&self.context);
             observe_within(&mut self.minutes, &counted, Sign::Remove, within.clone());
         }
-        let analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
+        let mut analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
+        self.published.complete(&mut analysis);
         let analysed = analysis.analysed(&self.context);
         observe_within(&mut self.minutes, &analysed, Sign::Add, within);
         if was_shown {

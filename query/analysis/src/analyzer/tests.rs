@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     analysed::Analysed,
-    rollup::{read, rows},
-    span::Kind,
+    rollup::{EdgeStats, read, rows},
+    span::{Kind, MessageStep},
     testing::{Fixture, MS, any_spans},
 };
 
@@ -218,6 +218,94 @@ fn minutes_touched_are_those_of_starts_and_busy_time() {
     assert_eq!(touched_by(&[(9 * MINUTE, 9 * MINUTE), (0, MINUTE + 1), (MINUTE, 2 * MINUTE)]), [0, 1, 2, 9]);
     assert_eq!(touched_by(&[(0, 2 * LONGEST)]), [0]);
     assert!(touched_by(&[(i64::MAX - MS, i64::MAX)]).len() <= 2);
+}
+
+/// `checkout` publishes in trace 1 from 1,020 to 1,030 ms, and `mail` handles that from 1,050 ms on in `trace`, which
+/// begins at `start`.
+fn order(trace: u128, start: i64) -> Fixture {
+    let mut fixture = Fixture::default();
+    fixture.span((1, 0), Kind::Server, "checkout", (1_000, 1_100));
+    fixture.span((2, 1), Kind::Producer, "checkout", (1_020, 1_030));
+    fixture.message(MessageStep::Send, "orders");
+    fixture.span((3, 0), Kind::Internal, "mail", (start, 1_090)).trace_id = trace;
+    fixture.span((4, 3), Kind::Consumer, "mail", (1_050, 1_080)).trace_id = trace;
+    fixture.message(MessageStep::Process, "orders");
+    fixture.linked(&[(1, 2)]);
+    fixture.span((5, 4), Kind::Internal, "mail", (1_060, 1_070)).trace_id = trace;
+    fixture
+}
+
+/// The counts of the edge from `checkout` to `mail`.
+fn from_checkout_to_mail(analyzer: &Analyzer) -> Option<EdgeStats> {
+    let (context, edges) = (&analyzer.context, &analyzer.minutes.get(&0)?.edges);
+    let node = |name| context.service_node(context.service_named(name).unwrap());
+    let mut found = edges.iter().filter(|(key, _)| (key.source, key.target) == (node("checkout"), node("mail")));
+    let (_, stats) = found.next()?;
+    assert!(found.next().is_none());
+    Some(EdgeStats { examples: Default::default(), ..stats.clone() })
+}
+
+fn dangling(analyzer: &Analyzer) -> usize {
+    let hops = |trace_id| &analyzer.held.get(trace_id).unwrap().analysis.hops;
+    let is_dangling = |hop: &crate::hops::Hop| hop.flags.contains(crate::hops::HopFlags::DANGLING_LINK);
+    let flagged = hops(2).hops.iter().filter(|hop| is_dangling(hop)).count();
+    assert_eq!(hops(2).links.len(), flagged);
+    flagged
+}
+
+#[test]
+fn a_message_from_another_trace_counts_from_service_to_service_as_within_one() {
+    let within_one = {
+        let fixture = order(1, 1_040);
+        let mut analyzer = analyzer(&fixture, options(), Vec::new());
+        analyzer.push(fixture.spans.clone(), 0);
+        analyzer.close_all();
+        from_checkout_to_mail(&analyzer).unwrap()
+    };
+    assert_eq!((within_one.calls.records, within_one.queue_delay.quantile(0.5)), (1, Some(20 * MS as u64)));
+    for start in [0, 1_040] {
+        let fixture = order(2, start);
+        let (producer, consumer) = fixture.spans.split_at(2);
+        for (first, then, is_one_batch) in
+            [(producer, consumer, true), (consumer, producer, true), (producer, consumer, false)]
+        {
+            let mut analyzer = analyzer(&fixture, options(), Vec::new());
+            analyzer.push(first.to_vec(), 0);
+            if !is_one_batch {
+                analyzer.close_all();
+            }
+            analyzer.push(then.to_vec(), 0);
+            analyzer.close_all();
+            assert_eq!((from_checkout_to_mail(&analyzer).as_ref(), dangling(&analyzer)), (Some(&within_one), 0));
+            assert_eq!(counts(&analyzer), at_once(&fixture));
+        }
+    }
+}
+
+#[test]
+fn a_message_of_nobody_known_dangles_until_its_trace_is_counted_again() {
+    let fixture = order(2, 1_040);
+    let (producer, consumer) = fixture.spans.split_at(2);
+    let mut analyzer = analyzer(&fixture, options(), Vec::new());
+    for (spans, is_known) in [(&consumer[..2], false), (producer, false), (&consumer[2..], true)] {
+        analyzer.push(spans.to_vec(), 0);
+        analyzer.close_all();
+        assert_eq!((from_checkout_to_mail(&analyzer).is_some(), dangling(&analyzer)), (is_known, (!is_known).into()));
+    }
+    assert_eq!(counts(&analyzer), at_once(&fixture));
+}
+
+#[test]
+fn what_is_known_of_a_message_is_taken_away_as_it_was_counted() {
+    let fixture = order(2, 1_040);
+    let mut analyzer = analyzer(&fixture, options(), Vec::new());
+    analyzer.push(fixture.spans[..4].to_vec(), 0);
+    analyzer.close_all();
+    assert_eq!((from_checkout_to_mail(&analyzer).map(|stats| stats.calls.records), dangling(&analyzer)), (Some(1), 0));
+    analyzer.published = PublishedSpans::default();
+    analyzer.push(fixture.spans[4..].to_vec(), 0);
+    analyzer.close_all();
+    assert_eq!((from_checkout_to_mail(&analyzer).map(|stats| stats.calls.records), dangling(&analyzer)), (None, 1));
 }
 
 /// A minute of Online Boutique, where the sample is there, in several orders and with half of it late.

@@ -1,7 +1,7 @@
 //! Messages: from a service to a topic, and from the topic to each service that handles them. Each context that a
 //! message was created in is one delivery.
 
-use super::{Hop, HopFlags, HopKind, build::Builder, calls::Calls};
+use super::{Hop, HopFlags, HopKind, Hops, Published, build::Builder, calls::Calls};
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
     hash::{FastMap, FastSet},
@@ -60,6 +60,32 @@ fn leave_out_fetched(trace: &Trace, context: &Context, deliveries: &mut [bool]) 
         .collect();
     for (span, delivery) in deliveries.iter_mut().enumerate() {
         *delivery &= !fetches(span) || !links(span).any(|link| handled.contains(&(service(span), *link)));
+    }
+}
+
+impl Hop {
+    /// Says of a delivery where its message was published.
+    fn set_producer(&mut self, published: Published) {
+        let delay = self.start.saturating_sub(published.end);
+        self.producer = Some(published.service);
+        self.queue_delay = Some(delay);
+        if delay < 0 {
+            self.flags.insert(HopFlags::SKEW_SUSPECT);
+        }
+    }
+}
+
+impl Hops {
+    /// Says of deliveries whose messages were published in other traces by whom and when, where `find` knows.
+    pub fn complete(&mut self, find: impl Fn(Link) -> Option<Published>) {
+        let hops = &mut self.hops;
+        self.links.retain(|(hop, link)| {
+            let Some(published) = find(*link) else { return true };
+            let hop = &mut hops[*hop as usize];
+            hop.set_producer(published);
+            hop.flags.remove(HopFlags::DANGLING_LINK);
+            false
+        });
     }
 }
 
@@ -124,16 +150,12 @@ impl Builder<'_> {
         let mut hop = self.delivery(span, producer);
         match producer {
             Some(producer) => {
-                let delay = handled.start - self.trace.spans[producer].end;
-                hop.producer = Some(self.service_node(producer));
-                hop.queue_delay = Some(delay);
-                if delay < 0 {
-                    hop.flags.insert(HopFlags::SKEW_SUSPECT);
-                }
+                let end = self.trace.spans[producer].end;
+                hop.set_producer(Published { end, service: self.service_node(producer) });
             }
             None => {
                 hop.flags.insert(HopFlags::DANGLING_LINK);
-                self.links.push((span as u32, context));
+                self.links.push((self.hops.len() as u32, context));
             }
         }
         self.push_served(hop, span);

@@ -61,7 +61,7 @@ impl HopFlags {
     pub const LEARNED: HopFlags = HopFlags(1 << 7);
     /// The address of a database is not known; the node stands for what this caller sees of it.
     pub const ADDRESS_UNKNOWN: HopFlags = HopFlags(1 << 8);
-    /// A link leads to a span that is not there.
+    /// A link leads to a span that is not known.
     pub const DANGLING_LINK: HopFlags = HopFlags(1 << 9);
     /// A message arrived before it was sent, by the clocks of the hosts.
     pub const SKEW_SUSPECT: HopFlags = HopFlags(1 << 10);
@@ -75,6 +75,19 @@ impl HopFlags {
     pub fn insert(&mut self, other: HopFlags) {
         self.0 |= other.0;
     }
+
+    pub fn remove(&mut self, other: HopFlags) {
+        self.0 &= !other.0;
+    }
+}
+
+/// Where a message was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Published {
+    /// When the span ended that published it, nanoseconds by the clock of its host.
+    pub end: i64,
+    /// The node of its service.
+    pub service: NodeId,
 }
 
 /// One try of a hop.
@@ -116,7 +129,7 @@ pub struct Hop {
     pub outcome: Outcome,
     /// In multiples of 1 / [`crate::span::WEIGHT_ONE`].
     pub weight: u64,
-    /// Of a delivery whose sending is in the trace: from the end of sending to the start of handling, nanoseconds, by the
+    /// Of a delivery whose sending is known: from the end of sending to the start of handling, nanoseconds, by the
     /// clocks of the hosts. Below 0 it is suspect.
     pub queue_delay: Option<i64>,
     /// Of a delivery: the service that published the message, where that is known.
@@ -149,7 +162,7 @@ pub struct Hops {
     servers: Vec<u32>,
     /// Per span, the hop that it is a server side of, or `u32::MAX`.
     into: Vec<u32>,
-    /// Where messages came from whose creation is not in this trace, with the index of the span that handles them.
+    /// Where messages came from whose creation is not known, with the index of the hop that delivers them.
     pub links: Vec<(u32, Link)>,
 }
 
