@@ -7,7 +7,7 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Processor time that this thread has used.
-pub fn used() -> Duration {
+pub(crate) fn used() -> Duration {
     let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanoseconds = statistics.as_deref().and_then(|text| text.split(' ').next()?.parse().ok());
     nanoseconds.map_or_else(|| STARTED.elapsed(), Duration::from_nanos)
@@ -15,7 +15,7 @@ pub fn used() -> Duration {
 
 /// [`used`] as a measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct CpuTime;
+pub(crate) struct CpuTime;
 
 impl Measurement for CpuTime {
     type Intermediate = Duration;

@@ -14,9 +14,9 @@ use spandrel_proto::wire::{
 };
 
 /// Spans of a trace of [`requests`].
-pub const TRACE_SPANS: usize = 20;
+pub(crate) const TRACE_SPANS: usize = 20;
 /// When the first span of a batch begins, nanoseconds.
-pub const START: i64 = 1_800_000_000_000_000_000;
+pub(crate) const START: i64 = 1_800_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
 
 struct Row {
@@ -32,7 +32,7 @@ struct Row {
 
 /// `traces` requests that begin within one second, in the order in which a collector passes them on: by process. Those
 /// of different `seed` have other ids and durations.
-pub fn requests(traces: u64, seed: u64) -> RecordBatch {
+pub(crate) fn requests(traces: u64, seed: u64) -> RecordBatch {
     let mut by_process: Vec<(String, Vec<String>)> = Vec::new();
     for number in 0..traces {
         let trace = mix(seed * 1_000_003 + number);
@@ -57,7 +57,7 @@ pub fn requests(traces: u64, seed: u64) -> RecordBatch {
 }
 
 /// The same requests as they would be `seconds` later, in other traces.
-pub fn later(batch: &RecordBatch, seconds: i64) -> RecordBatch {
+pub(crate) fn later(batch: &RecordBatch, seconds: i64) -> RecordBatch {
     let salt = u128::from(mix(seconds as u64)) << 64 | u128::from(mix(!seconds as u64));
     let ids = |column: &BinaryArray| -> ArrayRef {
         let mut ids = BinaryBuilder::with_capacity(column.len(), 16 * column.len());
@@ -95,7 +95,7 @@ fn links(column: &ListArray, ids: &impl Fn(&BinaryArray) -> ArrayRef) -> ArrayRe
 }
 
 /// One trace of 100,000 spans: a client with all others below it, or each below the one before.
-pub fn large(is_chain: bool) -> RecordBatch {
+pub(crate) fn large(is_chain: bool) -> RecordBatch {
     const SPANS: u64 = 100_000;
     let mut by_service = [String::new(), String::new()];
     for index in 0..SPANS {

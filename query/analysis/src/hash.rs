@@ -46,18 +46,26 @@ pub struct FoldHasher {
     factor: u64,
 }
 
+/// Odd, and without a pattern.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[inline]
+fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    (product as u64) ^ (product >> 64) as u64
+}
+
 impl FoldHasher {
     #[inline]
     fn add(&mut self, one: u64, other: u64) {
-        let product = u128::from(self.state ^ one) * u128::from(self.factor ^ other);
-        self.state = (product as u64) ^ (product >> 64) as u64;
+        self.state = fold(self.state ^ one, self.factor ^ other);
     }
 }
 
 impl Hasher for FoldHasher {
     #[inline]
     fn finish(&self) -> u64 {
-        self.state
+        fold(self.state, FACTOR)
     }
 
     #[inline]

@@ -123,7 +123,7 @@ impl Analyzer {
     pub fn push_spans(&mut self, batch: &RecordBatch, now: i64) -> Result<(), InputError> {
         let mut spans = std::mem::take(&mut self.scratch);
         let result = self.reader.read(batch, &mut self.context, &mut spans);
-        self.push(&mut spans, now);
+        self.push(spans.drain(..), now);
         spans.shrink_to(MAX_SCRATCH);
         self.scratch = spans;
         result
@@ -285,9 +285,9 @@ impl Analyzer {
         self.open.size() + self.held.size()
     }
 
-    fn push(&mut self, spans: &mut Vec<Span>, now: i64) {
-        self.activity.spans += spans.len() as u64;
-        for span in spans.drain(..) {
+    fn push(&mut self, spans: impl IntoIterator<Item = Span>, now: i64) {
+        for span in spans {
+            self.activity.spans += 1;
             self.published.add(&span, &self.context);
             let Some(span) = self.open.push(span, now) else { continue };
             let trace_id = span.trace_id;

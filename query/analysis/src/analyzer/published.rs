@@ -1,10 +1,11 @@
 //! Spans that published messages, for traces that handle those and are traces of their own.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::{
     analysed::Analysis,
     context::Context,
+    hash::FastMap,
     hops::Published,
     span::{Link, Span},
     trace::Role,
@@ -15,7 +16,7 @@ const MAX_SPANS: usize = 1 << 17;
 
 #[derive(Debug, Default)]
 pub(super) struct PublishedSpans {
-    spans: HashMap<Link, Published>,
+    spans: FastMap<Link, Published>,
     /// In the order in which they came.
     order: VecDeque<Link>,
 }

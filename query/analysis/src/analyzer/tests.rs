@@ -324,7 +324,11 @@ fn online_boutique_is_counted_whole_however_it_comes() {
     for max_trace_bytes in [1 << 20, 64 << 20] {
         let mut analyzer = analyzer(&fixture, Options { max_trace_bytes, ..options() }, Vec::new());
         for spans in [&early, &late] {
+<<<<<<< HEAD
             analyzer.push(&mut spans.iter().rev().cloned().collect::<Vec<_>>(), 0);
+=======
+            analyzer.push(spans.iter().rev().cloned(), 0);
+>>>>>>> core
             analyzer.close_all();
         }
         serve(&mut analyzer, &fixture.spans);

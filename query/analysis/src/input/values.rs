@@ -222,7 +222,12 @@ pub(super) fn visitor(user_agent: &str, address: &str) -> Visitor {
 
 /// Whether `text` contains `name`, which is in lower case, in whichever case.
 fn contains(text: &str, name: &str) -> bool {
-    text.as_bytes().windows(name.len()).any(|window| window.eq_ignore_ascii_case(name.as_bytes()))
+    let (text, name) = (text.as_bytes(), name.as_bytes());
+    let is_start = |byte: &u8| name.first().is_some_and(|first| byte.to_ascii_lowercase() == *first);
+    let starts = (0..text.len()).filter(|start| is_start(&text[*start]));
+    starts
+        .map(|start| &text[start..])
+        .any(|rest| rest.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name)))
 }
 
 fn is_public(address: IpAddr) -> bool {

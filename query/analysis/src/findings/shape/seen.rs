@@ -1,7 +1,5 @@
 //! How often something was seen, when, and in which traces; and candidates that begin with that.
 
-use std::collections::BTreeSet;
-
 use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
