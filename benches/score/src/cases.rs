@@ -50,11 +50,11 @@ impl Case {
         }
     }
 
-    /// Whether spans of the service are missing, or do not say what they are.
-    pub fn takes_spans_of(&self, service: &str) -> bool {
-        let Degradation { loss, uninstrumented, without_clients, without_kinds, .. } = &self.knobs;
+    /// Whether spans of the service are missing, do not say what they are, or have wrong times.
+    pub fn spoils_spans_of(&self, service: &str) -> bool {
+        let Degradation { loss, uninstrumented, without_clients, without_kinds, clocks, .. } = &self.knobs;
         let named = [uninstrumented, without_clients, without_kinds];
-        *loss > 0 || named.iter().any(|names| names.iter().any(|name| name == service))
+        *loss > 0 || *clocks != Clocks::default() || named.iter().any(|names| names.iter().any(|name| name == service))
     }
 
     /// The share of a service's requests that is kept.

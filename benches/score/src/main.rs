@@ -1,10 +1,15 @@
 //! `score`: how right the analysis is, as a table.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Write as _},
+    num::NonZero,
+    panic::resume_unwind,
     path::PathBuf,
     process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use clap::Parser;
@@ -65,29 +70,54 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+/// Scores of the systems of a set. They are measured side by side and added up in their order.
 fn score(set: Set, systems: &[System], only: Option<&str>, verbose: bool) -> anyhow::Result<SetResults> {
+    let next = AtomicUsize::new(0);
+    let measured = thread::scope(|scope| {
+        let measure = || {
+            let mut measured = Vec::new();
+            while let Some((number, system)) = {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                systems.get(number).map(|system| (number, system))
+            } {
+                measured.push((number, measure(system, only, verbose)?));
+            }
+            anyhow::Ok(measured)
+        };
+        let count = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(measure)).collect();
+        let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    let by_number: BTreeMap<usize, Vec<(Case, Results)>> = measured.into_iter().flatten().collect();
     let mut totals: Vec<(Case, Results)> = Vec::new();
-    for system in systems {
-        let recording = system.record();
-        let cases = cases(system.config.seed, system.config.start_time, &recording.leaf, &recording.inner);
-        let cases = cases.into_iter().filter(|case| case.is_within(system.extent) && contains(case.name, only));
-        for case in cases {
-            let observed = observe(&degrade(recording.batches.clone(), &case.knobs), Pace::AtOnce)?;
-            let mut results = Results::of(&recording.truth, &observed, &case);
-            if system.leaves_out_spans {
-                results = Results { findings: results.findings, ..Results::default() };
-            }
-            if verbose {
-                let found = results.findings.summary();
-                writeln!(io::stderr(), "{}, {}, {}: {found}", set.as_str(), system.name, case.name)?;
-            }
-            match totals.iter_mut().find(|(known, _)| known.name == case.name) {
-                Some((_, total)) => total.merge(&results),
-                None => totals.push((case, results)),
-            }
+    for (case, results) in by_number.into_values().flatten() {
+        match totals.iter_mut().find(|(known, _)| known.name == case.name) {
+            Some((_, total)) => total.merge(&results),
+            None => totals.push((case, results)),
         }
     }
     Ok(SetResults { name: set.as_str(), systems: systems.len(), cases: totals })
+}
+
+/// Scores of one system in each degradation that it goes through.
+fn measure(system: &System, only: Option<&str>, verbose: bool) -> anyhow::Result<Vec<(Case, Results)>> {
+    let recording = system.record();
+    let cases = cases(system.config.seed, system.config.start_time, &recording.leaf, &recording.inner);
+    let mut measured = Vec::new();
+    for case in cases.into_iter().filter(|case| case.is_within(system.extent) && contains(case.name, only)) {
+        let observed = observe(&degrade(recording.batches.clone(), &case.knobs), Pace::AtOnce)?;
+        let mut results = Results::of(&recording.truth, &observed, &case);
+        if system.leaves_out_spans {
+            results = Results { findings: results.findings, ..Results::default() };
+        }
+        if verbose {
+            let found = results.findings.summary();
+            writeln!(io::stderr(), "{}, {}, {}: {found}", system.set.as_str(), system.name, case.name)?;
+        }
+        measured.push((case, results));
+    }
+    Ok(measured)
 }
 
 fn contains(name: &str, part: Option<&str>) -> bool {

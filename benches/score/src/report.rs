@@ -42,7 +42,10 @@ precision / recall. *attempts*: edges and minutes with exactly the calls, attemp
 share of the time of all entries that is given to the right service. *partition*: entries whose time is shared out to the
 nanosecond. *origins*: failed entries whose failure is said to begin where it did. *findings*: all kinds, precision /
 recall; kinds that come and go must overlap the truth by half. *near misses*: conditions just below a threshold that were
-found nevertheless. *ranks*: Spearman's correlation of score and true impact. A dash: nothing to measure.
+found nevertheless. A dash: nothing to measure.
+
+Not measured: how the order of the scores agrees with that of true impact. The simulation knows which conditions held, not
+how much each of them cost.
 ";
 
 /// The page.
@@ -96,7 +99,7 @@ pub fn examples(sets: &[SetResults]) -> String {
 fn telemetry_table(page: &mut String, set: &SetResults) {
     page.push_str(
         "| telemetry | RED equal | within 1.96 σ | quantile error | edges | attempts | paths | partition | origins | \
-         findings | near misses | ranks |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         findings | near misses |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (case, results) in &set.cases {
         let cells = [
@@ -111,7 +114,6 @@ fn telemetry_table(page: &mut String, set: &SetResults) {
             percent(&results.origins),
             both(&results.findings.total()),
             results.findings.near_misses.value().map_or_else(dash, |value| as_percent(1.0 - value)),
-            results.findings.rank_correlation().map_or_else(dash, |value| format!("{value:.2}")),
         ];
         let _ = writeln!(page, "| {} |", cells.join(" | "));
     }

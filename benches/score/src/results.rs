@@ -94,7 +94,7 @@ fn origin_truth(truth: &TruthFile, observed: &Observed, is_complete: bool) -> BT
     origins.filter(|(key, _)| is_complete || observed.durations.contains_key(key)).collect()
 }
 
-/// What is to be found. What concerns services that send no spans need not be; that spans are missing may be.
+/// What is to be found. What concerns services that send no spans need not be; that spans are missing or wrong may be.
 fn expected(truth: &TruthFile, case: &Case) -> Vec<Expected> {
     let is_silent = |name: &String| case.knobs.uninstrumented.contains(name);
     let expected = |finding: &FindingTruth| Expected {
@@ -103,40 +103,20 @@ fn expected(truth: &TruthFile, case: &Case) -> Vec<Expected> {
         target: finding.target.clone(),
         since: finding.from_unix_nano,
         until: finding.to_unix_nano,
-        impact: impact(truth, finding),
         is_near_miss: finding.near_miss,
         is_side_effect: finding.side_effect
             || is_silent(&finding.service)
             || finding.target.as_ref().is_some_and(is_silent),
     };
     let services: BTreeSet<&String> = truth.operations.iter().map(|operation| &operation.service).collect();
-    let gaps = services.into_iter().filter(|service| case.takes_spans_of(service)).map(|service| Expected {
+    let gaps = services.into_iter().filter(|service| case.spoils_spans_of(service)).map(|service| Expected {
         kind: FindingKind::InstrumentationGap.as_str().to_owned(),
         service: service.clone(),
         target: None,
         since: i64::MIN,
         until: i64::MAX,
-        impact: 0.0,
         is_near_miss: false,
         is_side_effect: true,
     });
     truth.findings.iter().map(expected).chain(gaps).collect()
-}
-
-/// How much the subject of a finding matters while it holds: the share of the entries' time that its ends own, or the
-/// share of entries whose failure began in one of them, whichever is more.
-fn impact(truth: &TruthFile, finding: &FindingTruth) -> f64 {
-    let during = |time: i64| (finding.from_unix_nano..finding.to_unix_nano).contains(&time);
-    let is_end = |name: &str| name == finding.service || finding.target.as_deref() == Some(name);
-    let (mut own, mut whole, mut entries, mut failed) = (0.0, 0.0, 0.0, 0.0);
-    for path in truth.paths.iter().filter(|path| during(path.start_unix_nano)) {
-        own += path.exclusive_ns.iter().filter(|(name, _)| is_end(name)).map(|(_, time)| *time as f64).sum::<f64>();
-        whole += path.duration_ns as f64;
-        entries += 1.0;
-    }
-    for origin in truth.origins.iter().filter(|origin| during(origin.start_unix_nano)) {
-        failed += if is_end(&origin.service) { 1.0 } else { 0.0 };
-    }
-    let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-    share(own, whole).max(share(failed, entries))
 }

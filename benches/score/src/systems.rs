@@ -15,9 +15,8 @@ use spandrel_shop::{
 /// That of the SDKs, nanoseconds.
 const EXPORT_INTERVAL: i64 = 5_000_000_000;
 
-/// Minutes before a scenario begins: findings that compare with what is usual need eight, and those of rare services as
-/// many windows of several minutes.
-const QUIET: i64 = 12;
+/// Minutes before a scenario begins: findings that compare with what is usual need eight.
+const QUIET: i64 = 9;
 /// Minutes that a scenario runs, and afterwards.
 const RUNNING: i64 = 5;
 const AFTER: i64 = 1;

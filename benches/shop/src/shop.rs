@@ -92,7 +92,13 @@ fn stage(config: &ShopConfig) -> (Topology, Vec<Plan>) {
     }
     let mut stage = Stage::new(topology, config.rate);
     // A system that a seed makes may have a service that much of the time goes to.
-    let usual = Plan { scenario: "usual".to_owned(), during: start..i64::MAX, near_miss: false, expected: Vec::new() };
+    let usual = Plan {
+        scenario: "usual".to_owned(),
+        during: start..i64::MAX,
+        near_miss: false,
+        expected: Vec::new(),
+        side_effects: Vec::new(),
+    };
     let mut plans = match config.system {
         System::Shop => Vec::new(),
         System::Generated { .. } => vec![usual],

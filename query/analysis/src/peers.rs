@@ -3,7 +3,7 @@
 
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
-    hash::FastMap,
+    hash::{FastMap, FastSet},
     hops::{HopFlags, HopKind},
     span::{Peer, PeerId, Protocol, ServiceId},
     text::Text,
@@ -17,6 +17,7 @@ const MAX_PAIRS: u32 = 4096;
 const MAX_ADDRESSES: usize = 1 << 16;
 const MAX_CALLEES: usize = 8;
 const MAX_ANSWERS: usize = 1 << 16;
+const MAX_MARKING: usize = 1 << 16;
 
 /// Systems whose databases are caches.
 const CACHES: [&str; 9] =
@@ -103,7 +104,7 @@ pub struct Callee {
     pub flags: HopFlags,
 }
 
-/// What was learned of addresses from calls of both sides. Belongs to the [`Context`] it is used with. A name is a
+/// What was learned of addresses from calls of both sides, and of callers from their calls. Belongs to the [`Context`] it is used with. A name is a
 /// service's if that service has sent spans: those of a stretch of time are to be read before its hops are built.
 #[derive(Debug, Clone, Default)]
 pub struct PeerMap {
@@ -112,6 +113,8 @@ pub struct PeerMap {
     /// Services of the context that `by_name` holds.
     indexed: usize,
     answers: FastMap<(ServiceId, PeerId), Callee>,
+    /// Who says of calls that they are sent again, by protocol: clients of databases and of HTTP differ in that.
+    marking: FastSet<(ServiceId, Protocol)>,
 }
 
 impl PeerMap {
@@ -127,6 +130,18 @@ impl PeerMap {
         if callees.accepted() != before {
             self.answers.clear();
         }
+    }
+
+    /// Learns that `caller` says of such calls when it sends them again.
+    pub fn learn_marking(&mut self, caller: ServiceId, protocol: Protocol) {
+        if self.marking.len() < MAX_MARKING {
+            self.marking.insert((caller, protocol));
+        }
+    }
+
+    /// Whether `caller` is known to say of such calls when it sends them again.
+    pub fn marks(&self, caller: ServiceId, protocol: Protocol) -> bool {
+        self.marking.contains(&(caller, protocol))
     }
 
     /// Where a call by `caller` went that has no server span.
@@ -151,6 +166,7 @@ impl PeerMap {
     pub fn size(&self) -> usize {
         self.learned.len() * (2 * size_of::<Address>() + size_of::<Callees>() + 32)
             + self.answers.len() * 64
+            + self.marking.len() * 16
             + self.indexed * 48
     }
 

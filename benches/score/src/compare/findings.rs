@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Match, Ratio, rank::spearman};
+use super::{Match, Ratio};
 use crate::observed::FindingSeen;
 
 /// Findings of these kinds hold for a while and must say when. All others are true of the system as it is built.
@@ -19,8 +19,6 @@ pub struct Expected {
     pub target: Option<String>,
     pub since: i64,
     pub until: i64,
-    /// Share of requests that it affects, 0 to 1.
-    pub impact: f64,
     /// It stays just below its threshold and must not be found.
     pub is_near_miss: bool,
     /// Another condition brings it about: it may be found, and need not be.
@@ -33,8 +31,6 @@ pub struct Score {
     pub by_kind: BTreeMap<String, Match>,
     /// Share of near misses that were not found.
     pub near_misses: Ratio,
-    /// Scores of the findings that are right, with their true impact.
-    pub ranks: Vec<(f64, f64)>,
 }
 
 impl Score {
@@ -42,10 +38,9 @@ impl Score {
         let mut score = Self::default();
         let (near_misses, expected): (Vec<_>, Vec<_>) = expected.iter().partition(|expected| expected.is_near_miss);
         for finding in seen {
-            let right = expected.iter().find(|expected| matches(expected, finding));
+            let right = expected.iter().any(|expected| matches(expected, finding));
             let of_kind = score.by_kind.entry(finding.kind.to_owned()).or_default();
-            of_kind.precision.count(right.is_some(), || describe("not there", finding));
-            score.ranks.extend(right.map(|right| (f64::from(finding.score), right.impact)));
+            of_kind.precision.count(right, || describe("not there", finding));
         }
         for expected in expected.iter().filter(|expected| !expected.is_side_effect) {
             let found = seen.iter().any(|finding| matches(expected, finding));
@@ -64,7 +59,6 @@ impl Score {
             self.by_kind.entry(kind.clone()).or_default().merge(found);
         }
         self.near_misses.merge(&other.near_misses);
-        self.ranks.extend_from_slice(&other.ranks);
     }
 
     /// Of all kinds.
@@ -87,11 +81,6 @@ impl Score {
             parts.push(format!("near misses {}/{} silent", self.near_misses.good, self.near_misses.of));
         }
         parts.join("; ")
-    }
-
-    /// How the order of scores agrees with that of true impact.
-    pub fn rank_correlation(&self) -> Option<f64> {
-        spearman(&self.ranks)
     }
 }
 
@@ -123,7 +112,7 @@ mod tests {
 
     fn expected(kind: &str, service: &str, (since, until): (i64, i64)) -> Expected {
         let (kind, service) = (kind.to_owned(), service.to_owned());
-        Expected { kind, service, target: None, since, until, impact: 0.5, is_near_miss: false, is_side_effect: false }
+        Expected { kind, service, target: None, since, until, is_near_miss: false, is_side_effect: false }
     }
 
     fn seen(kind: &'static str, service: &str, (since, until): (i64, i64)) -> FindingSeen {

@@ -5,7 +5,6 @@ pub mod edges;
 pub mod findings;
 pub mod origins;
 pub mod paths;
-pub mod rank;
 pub mod red;
 
 /// A share, and examples of what is missing from it.

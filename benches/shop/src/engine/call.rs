@@ -315,7 +315,8 @@ impl Engine {
             && let Target::Operation(operation) = pending.call.target
         {
             let service = self.topology.operation(operation).service;
-            self.records.wasted.push(Wasted { service, start: answer.start, nanos: answer.end - answer.start });
+            let Answer { start, end, database, .. } = **answer;
+            self.records.wasted.push(Wasted { service, start, nanos: end - start, database });
         }
         let line = Line::Retrying { target: self.node(pending.call.target), attempt: pending.attempts, fault };
         self.log(pending.caller.visit, attempt.span, pending.caller.instance, line);

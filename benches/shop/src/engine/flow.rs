@@ -63,6 +63,8 @@ impl Engine {
             is_silent: health.silent_per_mille > 0 && opening.dice.chance(health.silent_per_mille * 1_000),
             is_cancelled: false,
             abandoned: (opening.is_in_vain || !is_expected).then_some(self.now),
+            database: 0,
+            database_in_vain: 0,
             opening,
         };
         self.seat(key, frame);
@@ -274,6 +276,11 @@ impl Engine {
             rejected: 0,
             fault: record.fault,
         });
+        if let Some(frame) = self.frames.get_mut(&frame) {
+            frame.database += record.end - record.start;
+            let since = frame.abandoned.unwrap_or(record.end);
+            frame.database_in_vain += (record.end - since.max(record.start)).max(0);
+        }
         let fault = record.fault?;
         if query.on_failure == OnFailure::Fail {
             let asked = Work::Query(*query);
@@ -341,7 +348,7 @@ impl Engine {
         let fault =
             fault.map(|fault| if is_message && !fault.outcome().is_failure() { Fault::Internal } else { fault });
         let Opening { visit, operation, instance, .. } = frame.opening;
-        self.records.handled.push(Handled { operation, instance, start, end, fault });
+        self.records.handled.push(Handled { operation, instance, start, end, database: frame.database, fault });
         if frame.is_worth_a_line(self, fault) {
             self.log(visit, frame.span, instance, Line::Handled { operation, fault, duration: end - start });
         }
@@ -361,7 +368,8 @@ impl Engine {
         }
         if let Some(since) = frame.abandoned {
             let nanos = end - since.max(start);
-            self.records.wasted.push(Wasted { service: frame.service, start, nanos });
+            let database = frame.database_in_vain;
+            self.records.wasted.push(Wasted { service: frame.service, start, nanos, database });
         }
         if frame.is_seated {
             self.unseat(instance);
@@ -377,7 +385,8 @@ impl Engine {
         let shares = std::mem::take(&mut frame.shares);
         let (absorbed, drag) = (frame.absorbed, frame.drag);
         if let Some(reply) = frame.opening.reply {
-            self.attempt_answered(reply, Answer { fault, origin, start, end, shares, absorbed, drag });
+            let database = frame.database;
+            self.attempt_answered(reply, Answer { fault, origin, start, end, shares, absorbed, drag, database });
         } else if frame.opening.message.is_none() {
             let (trace, operation) = (frame.opening.visit.trace, frame.opening.operation);
             let shares = shares.by_service();

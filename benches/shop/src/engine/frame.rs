@@ -86,6 +86,9 @@ pub(super) struct Frame {
     pub(super) is_cancelled: bool,
     /// Since when nobody waits for it.
     pub(super) abandoned: Option<i64>,
+    /// Nanoseconds of its queries, and of these since nobody waits for it.
+    pub(super) database: i64,
+    pub(super) database_in_vain: i64,
 }
 
 /// What went wrong, and where it began if it counts as a failure.
@@ -105,6 +108,7 @@ pub(super) struct Answer {
     pub(super) shares: Shares,
     pub(super) absorbed: u32,
     pub(super) drag: i64,
+    pub(super) database: i64,
 }
 
 impl Frame {

@@ -184,6 +184,8 @@ pub struct Handled {
     pub start: i64,
     /// When it was done.
     pub end: i64,
+    /// Nanoseconds of its queries.
+    pub database: i64,
     /// How it failed.
     pub fault: Option<Fault>,
 }
@@ -309,6 +311,8 @@ pub struct Wasted {
     pub start: i64,
     /// How long, nanoseconds.
     pub nanos: i64,
+    /// Nanoseconds of its queries in this time.
+    pub database: i64,
 }
 
 /// Something that happened to the circuit breaker of a process.

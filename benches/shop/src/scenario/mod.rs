@@ -102,6 +102,7 @@ struct Scene<'a> {
     place: Place,
     during: Range<i64>,
     rate: f64,
+    side_effects: Vec<Expectation>,
 }
 
 impl Stage {
@@ -116,8 +117,10 @@ impl Stage {
     /// Switches a scenario on, and says what comes of it.
     pub(crate) fn play(&mut self, scenario: Scenario, place: Place, during: Range<i64>) -> Plan {
         let (builder, rate) = (&mut self.builder, self.rate);
-        let expected = Scene { builder, scenario, place, during: during.clone(), rate }.play();
-        Plan { scenario: scenario.to_string(), during, near_miss: scenario.near_miss, expected }
+        let mut scene = Scene { builder, scenario, place, during: during.clone(), rate, side_effects: Vec::new() };
+        let expected = scene.play();
+        let side_effects = scene.side_effects;
+        Plan { scenario: scenario.to_string(), during, near_miss: scenario.near_miss, expected, side_effects }
     }
 
     pub(crate) fn finish(self) -> Topology {

@@ -54,20 +54,27 @@ const STORES: [(&str, &str); 19] = [
 ];
 
 impl Scene<'_> {
-    /// More services in a row behind the operation.
+    /// More services in a row behind the operation, which most of the time of the requests goes to.
     pub(super) fn sync_chain(&mut self) -> Vec<Expectation> {
         let depth = self.builder.topology().depth_of(self.place.operation, self.during.start).unwrap_or_default();
         let mut last: Option<(ServiceId, OperationId)> = None;
         let names = &CHAIN[..CHAIN_HOPS.saturating_sub(depth).clamp(1, CHAIN.len() as u32) as usize];
         for name in names.iter().rev() {
             let further = last.map(|(_, operation)| Step::Call(call(operation, 900)));
-            let added = self.service(name, [Step::work(2_500, 6_000)].into_iter().chain(further).collect());
+            let added = self.service(name, [Step::work(30_000, 60_000)].into_iter().chain(further).collect());
             last = Some(added);
         }
         let Some((_, first)) = last else { return Vec::new() };
         let longer = Step::Call(call(first, 1_200));
         let steps = if self.scenario.near_miss { [Step::sometimes(25, [longer])] } else { [longer] };
         self.builder.topology_mut().append(self.place.operation, &self.during, &steps);
+        // They are never called without each other, nor perhaps is their caller.
+        if let Some(first) = names.iter().min().map(|name| (*name).to_owned()) {
+            for service in [self.caller().min(first.clone()), first] {
+                let kind = FindingKind::DistributedMonolith;
+                self.side_effects.push(Expectation { kind, service, target: None, operation: None });
+            }
+        }
         let target = names.last().map(|name| (*name).to_owned());
         let mut services = self.entry_services();
         services.dedup();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
     MINUTE, Truth,
-    flows::node_name,
+    flows::{WasteFacts, node_name},
     minute_of,
     tables::{FindingKind, FindingTruth},
 };
@@ -38,6 +38,15 @@ pub struct Plan {
     pub near_miss: bool,
     /// What it brings about. Nothing, if it only stands for what is usual in the system.
     pub expected: Vec<Expectation>,
+    /// What follows from how it is built, besides.
+    pub side_effects: Vec<Expectation>,
+}
+
+impl Expectation {
+    fn subject(&self) -> Subject {
+        let text = |text: &Option<String>| text.as_deref().map(Arc::from);
+        (self.kind, Arc::from(self.service.as_str()), text(&self.target), text(&self.operation))
+    }
 }
 
 /// Kinds that follow from what happened rather than from what is configured: they are only true if it did happen.
@@ -50,6 +59,9 @@ const OF_EVENTS: [FindingKind; 7] = [
     FindingKind::TimeoutInversion,
     FindingKind::WastedWork,
 ];
+
+/// The longest time over which a condition that comes and goes is judged, minutes.
+const MAX_WINDOW: i64 = 5;
 
 /// What identifies a finding: its kind, service, target and operation.
 type Subject = (FindingKind, Arc<str>, Option<Arc<str>>, Option<Arc<str>>);
@@ -75,6 +87,11 @@ impl Truth {
         } else {
             self.happened(&during)
         };
+        let briefly = if plan.expected.is_empty() { BTreeMap::new() } else { self.happened_briefly(&during) };
+        let is_new = |subject: &Subject| {
+            !happened.contains_key(subject) && !plan.expected.iter().any(|expected| expected.subject() == *subject)
+        };
+        let briefly: Vec<_> = briefly.into_iter().filter(|(subject, _)| is_new(subject)).collect();
         let mut findings = Vec::new();
         let mut push = |subject: Subject, during: Range<i64>, near_miss, side_effect| {
             let (kind, service, target, operation) = subject;
@@ -91,9 +108,7 @@ impl Truth {
             });
         };
         for expected in &plan.expected {
-            let target = expected.target.as_deref().map(Arc::from);
-            let operation = expected.operation.as_deref().map(Arc::from);
-            let subject: Subject = (expected.kind, Arc::from(expected.service.as_str()), target, operation);
+            let subject = expected.subject();
             let real = happened.remove(&subject);
             match real {
                 // What was meant to stay below the threshold did not, by chance: then it is a finding.
@@ -104,7 +119,8 @@ impl Truth {
                 None => {}
             }
         }
-        for (subject, real) in happened {
+        let built = plan.side_effects.iter().map(|effect| (effect.subject(), during.clone()));
+        for (subject, real) in happened.into_iter().chain(briefly).chain(built) {
             push(subject, real, false, true);
         }
         findings
@@ -122,7 +138,27 @@ impl Truth {
         self.edges_amiss(&window, &mut subjects);
         self.entries_amiss(&window, &mut subjects);
         self.services_amiss(&window, &mut subjects);
+        subjects.extend(self.prominent(&window));
         happened.extend(subjects.into_iter().map(|subject| (subject, during.clone())));
+        happened
+    }
+
+    /// What held for services and requests from outside in some of the minutes of a stretch of time, one to five in a row, and from the
+    /// first of these to the last: a breaker that opens, say, ends what it began with.
+    fn happened_briefly(&self, during: &Range<i64>) -> BTreeMap<Subject, Range<i64>> {
+        let Range { start, end } = Window::within(during).0;
+        let mut happened: BTreeMap<Subject, Range<i64>> = BTreeMap::new();
+        for from in (start..end).step_by(MINUTE as usize) {
+            for to in (1..=MAX_WINDOW).map(|minutes| from + minutes * MINUTE).take_while(|to| *to <= end) {
+                let mut subjects = Vec::new();
+                self.entries_amiss(&Window(from..to), &mut subjects);
+                self.services_amiss(&Window(from..to), &mut subjects);
+                for subject in subjects {
+                    let known = happened.entry(subject).or_insert(from..to);
+                    *known = known.start.min(from)..known.end.max(to);
+                }
+            }
+        }
         happened
     }
 
@@ -210,21 +246,24 @@ impl Truth {
     }
 
     fn services_amiss(&self, window: &Window, subjects: &mut Vec<Subject>) {
-        let mut waste: BTreeMap<ServiceId, (i64, i64)> = BTreeMap::new();
+        let mut waste: BTreeMap<ServiceId, WasteFacts> = BTreeMap::new();
         for ((minute, service), facts) in &self.flows.waste {
             if window.contains(*minute) {
-                let (wasted, busy) = waste.entry(*service).or_default();
-                *wasted += facts.wasted;
-                *busy += facts.busy;
+                let sums = waste.entry(*service).or_default();
+                sums.wasted += facts.wasted;
+                sums.busy += facts.busy;
+                sums.database_wasted += facts.database_wasted;
+                sums.database += facts.database;
             }
         }
-        for (service, (wasted, busy)) in waste {
-            if wasted * 20 >= busy && wasted >= window.minutes() as i64 * MINUTE {
+        for (service, WasteFacts { wasted, busy, database_wasted, database }) in waste {
+            let is_processor = wasted >= window.minutes() as i64 * MINUTE;
+            let is_database = database > 0 && database_wasted * 5 >= database;
+            if wasted * 20 >= busy && (is_processor || is_database) {
                 let name = Arc::clone(&self.topology.service(service).name);
                 subjects.push((FindingKind::WastedWork, name, None, None));
             }
         }
-        subjects.extend(self.prominent(window));
     }
 
     /// Services that much of the time, or of the requests, goes to. Whoever is asked from outside does not count.

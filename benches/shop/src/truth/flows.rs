@@ -37,6 +37,8 @@ pub(super) struct BreakerFacts {
 pub(super) struct WasteFacts {
     pub(super) wasted: i64,
     pub(super) busy: i64,
+    pub(super) database_wasted: i64,
+    pub(super) database: i64,
 }
 
 impl Flows {
@@ -45,13 +47,17 @@ impl Flows {
         for event in &records.breakers {
             self.breakers.entry((event.instance, event.target)).or_default().observe(event);
         }
-        for &Handled { operation, start, end, .. } in &records.handled {
+        for &Handled { operation, start, end, database, .. } in &records.handled {
             let service = topology.operation(operation).service;
-            self.waste.entry((minute_of(start), service)).or_default().busy += end - start;
+            let facts = self.waste.entry((minute_of(start), service)).or_default();
+            facts.busy += end - start;
+            facts.database += database;
             self.latest = self.latest.max(end);
         }
-        for &Wasted { service, start, nanos } in &records.wasted {
-            self.waste.entry((minute_of(start), service)).or_default().wasted += nanos;
+        for &Wasted { service, start, nanos, database } in &records.wasted {
+            let facts = self.waste.entry((minute_of(start), service)).or_default();
+            facts.wasted += nanos;
+            facts.database_wasted += database;
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     Attempt, Hop, HopFlags, HopKind, Hops,
     calls::{Calls, Place, TOLERANCE},
     messages::Contexts,
-    retries::Retries,
+    retries::{Retries, learn_marking},
 };
 use crate::{
     context::{Context, Evidence, Node, NodeId, NodeKind},
@@ -20,6 +20,7 @@ impl Hops {
     /// The hops of a trace, in time linear in its spans. `peers` learns from calls of both sides, and tells where calls
     /// went that have one.
     pub fn build(trace: &Trace, context: &mut Context, peers: &mut PeerMap) -> Hops {
+        learn_marking(trace, context, peers);
         let calls = Calls::of(trace, context);
         let contexts = Contexts::of(trace, &calls, context);
         let mut builder = Builder {
@@ -50,7 +51,7 @@ impl Hops {
 pub(super) struct Builder<'a> {
     pub(super) trace: &'a Trace,
     pub(super) context: &'a mut Context,
-    peers: &'a mut PeerMap,
+    pub(super) peers: &'a mut PeerMap,
     pub(super) calls: Calls,
     pub(super) contexts: Contexts,
     pub(super) hops: Vec<Hop>,

@@ -1,11 +1,12 @@
-//! Tries of one call that no span stands around: siblings, each sent because the one before failed.
+//! Tries of one call that no span stands around: siblings, each sent because the one before failed. A loop of calls looks
+//! the same, but for what its clients and calls say.
 
 use super::{
     HopFlags,
     build::Builder,
     calls::{Said, TOLERANCE, Target, is_another, is_turned_away},
 };
-use crate::{hash::FastMap, span::ServiceId, text::Text};
+use crate::{context::Context, hash::FastMap, peers::PeerMap, span::ServiceId, text::Text, trace::Trace};
 
 /// A call this much later than the one before is a call of its own, nanoseconds.
 const MAX_GAP: i64 = 60_000_000_000;
@@ -31,6 +32,15 @@ struct Open {
     end: i64,
     target: Target,
     failed: bool,
+    /// [`crate::span::Span::parameter`] of its span.
+    parameter: u64,
+}
+
+impl Open {
+    /// Whether a call with this parameter can be the same, sent again.
+    fn asks_the_same(&self, parameter: u64) -> bool {
+        self.parameter == parameter || self.parameter == 0 || parameter == 0
+    }
 }
 
 /// The calls so far that may be sent again.
@@ -56,8 +66,15 @@ impl Retries {
         }
         let target = builder.calls.target(call, builder.trace, builder.context);
         let keys = keys(parent as u32, spans[call].operation, &target);
-        let lookup = if is_another(&spans[call]) { &keys[..] } else { &keys[..2] };
-        let found = lookup.iter().flatten().find_map(|key| self.find(key, &target));
+        let parameter = spans[call].parameter;
+        let found = if is_another(&spans[call]) {
+            keys.iter().flatten().find_map(|key| self.find(key, &target))
+        } else if marks(builder, call) {
+            None
+        } else {
+            let same = |(_, before): &(u32, Open)| !before.failed || before.asks_the_same(parameter);
+            keys[..2].iter().flatten().find_map(|key| self.find(key, &target)).filter(same)
+        };
         let mut hop = index;
         if let Some((slot, before)) = found {
             self.open[slot as usize] = None;
@@ -68,7 +85,7 @@ impl Retries {
         }
         if again {
             let slot = self.open.len() as u32;
-            self.open.push(Some(Open { hop, end, target, failed }));
+            self.open.push(Some(Open { hop, end, target, failed, parameter }));
             self.by_key.extend(keys.into_iter().flatten().map(|key| (key, slot)));
         }
     }
@@ -77,6 +94,28 @@ impl Retries {
         let slot = *self.by_key.get(key)?;
         let open = self.open[slot as usize].filter(|open| open.target.fits(target))?;
         Some((slot, open))
+    }
+}
+
+/// Whether the client of `call` would say that it is sent again.
+fn marks(builder: &Builder<'_>, call: usize) -> bool {
+    let protocol = builder.context.peer(builder.trace.spans[call].peer).protocol;
+    builder.peers.marks(builder.service(call), protocol)
+}
+
+/// Learns from calls that say they are sent again after a failure. Clients that say so of redirects only are not meant.
+pub(super) fn learn_marking(trace: &Trace, context: &Context, peers: &mut PeerMap) {
+    if !trace.spans.iter().any(is_another) {
+        return;
+    }
+    // Per span, whether a call directly below it has failed so far.
+    let mut has_failed = vec![false; trace.len()];
+    for (index, span) in trace.spans.iter().enumerate().filter(|(_, span)| span.kind.calls()) {
+        let Some(parent) = trace.parent(index) else { continue };
+        if is_another(span) && has_failed[parent] {
+            peers.learn_marking(context.resource(span.resource).service, context.peer(span.peer).protocol);
+        }
+        has_failed[parent] |= span.outcome.is_failure();
     }
 }
 

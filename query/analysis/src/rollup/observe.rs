@@ -14,6 +14,7 @@ use crate::{
     rollup::{CoverageStats, EdgeStats},
     span::{Kind, ServiceId, Span, SpanFlags},
     text::Text,
+    trace::Trace,
 };
 
 /// Adds a trace to the counts of its minutes, or takes it away again.
@@ -100,7 +101,11 @@ impl Tally<'_> {
                 self_times[serving] = self_times[serving].saturating_add(own);
             }
         }
+        let nested = nested_servers(analysed.trace);
         for (index, span) in analysed.trace.spans.iter().enumerate() {
+            if nested[index] {
+                continue;
+            }
             if span.kind.serves() {
                 let is_entry = is_entry(analysed, index as u32);
                 self.operation(index as u32, View::Server, is_entry, self_times[index]);
@@ -309,6 +314,20 @@ impl Tally<'_> {
             counts.change_coverage(service, |sum| sum.change(self.sign, &stats));
         }
     }
+}
+
+/// Per span, whether it is a server span within a request that another span of its process serves already. One below a
+/// span that does not serve (a job that has a server span) counts.
+fn nested_servers(trace: &Trace) -> Vec<bool> {
+    let mut nested = vec![false; trace.len()];
+    let mut is_served = vec![false; trace.len()];
+    for span in trace.order() {
+        let above = trace.parent(span).filter(|_| !trace.is_serving(span));
+        let is_served_above = above.is_some_and(|above| is_served[above]);
+        nested[span] = trace.kind(span) == Kind::Server && is_served_above;
+        is_served[span] = trace.kind(span).serves() || is_served_above;
+    }
+    nested
 }
 
 /// Whether a request begins with the span: a root that lacks no parent and handles no message.

@@ -328,8 +328,9 @@ proptest! {
         let mut red = Red::default();
         // Copies of a span are one.
         for trace in by_trace(&fixture.spans) {
-            for span in &Trace::build(trace, &fixture.context).spans {
-                if span.kind.serves() {
+            let trace = Trace::build(trace, &fixture.context);
+            for (index, span) in trace.spans.iter().enumerate() {
+                if span.kind.serves() && !is_nested(&trace, index) {
                     let weight = span.weight as f64 / WEIGHT_ONE as f64;
                     red.record(span.duration(), weight, span.outcome.is_failure());
                 }
@@ -358,6 +359,47 @@ proptest! {
         let (busy, duration) = operations
             .fold((0, 0), |sums, stats| (sums.0 + stats.calls.busy, sums.1 + stats.calls.duration));
         prop_assert_eq!(busy, duration);
+    }
+}
+
+/// Whether a span is a server span and one above it in its process serves already.
+fn is_nested(trace: &Trace, span: usize) -> bool {
+    let mut at = span;
+    while !trace.is_serving(at)
+        && let Some(parent) = trace.parent(at)
+    {
+        if trace.kind(parent).serves() {
+            return trace.kind(span) == Kind::Server;
+        }
+        at = parent;
+    }
+    false
+}
+
+#[test]
+fn server_spans_within_a_request_of_their_process_are_no_requests() {
+    let requests = |kinds: &[(Kind, &str)]| {
+        let mut fixture = Fixture::default();
+        for (id, (kind, service)) in (1..).zip(kinds) {
+            fixture.span((id, id - 1), *kind, service, (0, 100));
+        }
+        let minutes = counted(&mut fixture);
+        let operations = minutes[&0].operations.iter().filter(|(key, _)| key.view == View::Server);
+        operations.map(|(_, stats)| stats.calls.records).sum::<u64>()
+    };
+    let cases = [
+        (&[(Kind::Server, "shop"), (Kind::Server, "shop")][..], 1),
+        (&[(Kind::Server, "shop/1"), (Kind::Internal, "shop/1"), (Kind::Server, "shop/1")], 1),
+        (&[(Kind::Internal, "shop"), (Kind::Server, "shop"), (Kind::Server, "shop")], 1),
+        (&[(Kind::Consumer, "shop"), (Kind::Server, "shop")], 1),
+        (&[(Kind::Internal, "shop"), (Kind::Server, "shop")], 1),
+        (&[(Kind::Server, "shop/1"), (Kind::Server, "shop/2")], 2),
+        (&[(Kind::Server, "shop"), (Kind::Client, "shop"), (Kind::Server, "shop")], 2),
+        (&[(Kind::Server, "shop"), (Kind::Server, "cart")], 2),
+        (&[(Kind::Server, "shop"), (Kind::Consumer, "shop")], 2),
+    ];
+    for (kinds, expected) in cases {
+        assert_eq!(requests(kinds), expected, "{kinds:?}");
     }
 }
 

@@ -116,18 +116,21 @@ impl Detector for Waste {
 }
 
 /// Per span that serves, from when on nobody needs what it does, by the clock of its root's host: since its caller, or a
-/// caller of its caller, gave up, or from its beginning if it failed and was tried again.
+/// caller of its caller, gave up, or from its beginning if it failed and was tried again. What others did for a try that
+/// failed is not theirs to spare: they answered somebody who waited.
 fn in_vain_from(analysed: &Analysed<'_>) -> Vec<i64> {
     let mut from = vec![i64::MAX; analysed.trace.len()];
     let adjusted = &analysed.paths.adjusted;
+    let mut repeated = Vec::new();
     for hop in &analysed.hops.hops {
         let attempts = analysed.hops.attempts(hop);
         for (index, attempt) in attempts.iter().enumerate() {
             let Some(server) = attempt.server.map(|server| server as usize) else { continue };
             let is_repeated = index + 1 < attempts.len() && !hop.flags.contains(HopFlags::HEDGED);
             if is_repeated && attempt.outcome.is_failure() {
-                from[server] = adjusted[server].0;
-            } else if let Some(client) = attempt.client
+                repeated.push(server);
+            }
+            if let Some(client) = attempt.client
                 && matches!(attempt.outcome, Outcome::Timeout | Outcome::Cancelled)
             {
                 from[server] = adjusted[client as usize].1;
@@ -139,6 +142,9 @@ fn in_vain_from(analysed: &Analysed<'_>) -> Vec<i64> {
         if let Some(parent) = hop.parent {
             from[span] = from[span].min(from[parent as usize]);
         }
+    }
+    for server in repeated {
+        from[server] = adjusted[server].0;
     }
     from
 }

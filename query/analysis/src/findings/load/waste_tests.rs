@@ -81,6 +81,18 @@ fn tries_that_are_repeated_are_in_vain() {
 }
 
 #[test]
+fn what_others_did_for_a_try_that_is_repeated_is_not_theirs_to_spare() {
+    let mut traffic = Traffic::default();
+    traffic.minute(0, 1200, |_, writer| {
+        writer.span((1, 0), Kind::Server, "shop", (0, 300));
+        writer.call((2, 1), ("shop", "cart"), (0, 102), Outcome::ServerFault);
+        writer.call((10, 3), ("cart", "stock"), (1, 101), Outcome::Ok);
+        writer.call((4, 1), ("shop", "cart"), (110, 212), Outcome::Ok);
+    });
+    assert_eq!(traffic.fires::<Waste>(0), ["WASTED_WORK cart"]);
+}
+
+#[test]
 fn a_fifth_of_the_time_of_databases_is_much_however_little_it_is() {
     // One call of four comes after the shop gave up, or none.
     for (late, expected) in [(0, 1), (4, 0)] {

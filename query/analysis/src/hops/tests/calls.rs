@@ -2,9 +2,11 @@
 
 use spandrel_proto::model::Outcome;
 
-use super::{built, shown};
+use super::{built, shown, words};
 use crate::{
-    hops::HopKind,
+    context::Context,
+    hops::{HopKind, Hops},
+    peers::PeerMap,
     span::{Kind, Protocol, SpanFlags},
     testing::Fixture,
 };
@@ -139,6 +141,58 @@ fn tries_have_one_target_and_follow_one_another() {
         1,
         "the first did not get through"
     );
+}
+
+/// A loop of calls of one operation, each with its outcome, parameter and resend count.
+fn looped(fixture: &mut Fixture, trace_id: u128, calls: &[(Outcome, u64, u8)]) {
+    fixture.span((1, 0), Kind::Server, "shop", (0, 1000)).trace_id = trace_id;
+    for (number, (outcome, parameter, resend)) in (0..).zip(calls) {
+        let start = 10 + 10 * number;
+        let call = fixture.span((number as u64 + 2, 1), Kind::Client, "shop", (start, start + 8));
+        (call.trace_id, call.outcome, call.parameter, call.resend) = (trace_id, *outcome, *parameter, *resend);
+        fixture.http("cart", 80);
+    }
+}
+
+#[test]
+fn calls_of_a_loop_are_no_tries_of_a_client_that_says_so_of_its_tries() {
+    use Outcome::{Ok, ServerFault};
+    let one = "shop>cart External 1/0 ok";
+    let (failed, retried) = ("shop>cart External 1/0 server_fault", "shop>cart External 2/0 ok inferred");
+    let mut peers = PeerMap::default();
+    let mut context = Context::new();
+    let mut shown = |trace_id, calls: &[(Outcome, u64, u8)]| {
+        let mut fixture = Fixture { context: context.clone(), spans: Vec::new() };
+        looped(&mut fixture, trace_id, calls);
+        let hops = Hops::build(&fixture.trace(), &mut fixture.context, &mut peers);
+        context = fixture.context;
+        words(&hops, &context).split_off(1)
+    };
+    let independent = [(ServerFault, 0, 0), (Ok, 0, 0)];
+    assert_eq!(shown(1, &independent), [retried], "nothing is known of the client");
+    let redirected = [(Ok, 0, 0), (Ok, 0, 1)];
+    assert_eq!(shown(2, &redirected), [one; 2]);
+    assert_eq!(shown(3, &independent), [retried], "it says so of redirects");
+    // The failed call before the marked pair is of the loop too, in the trace that teaches it.
+    let marked = [(ServerFault, 0, 0), (Ok, 0, 0), (ServerFault, 0, 0), (Ok, 0, 1), (Ok, 0, 0)];
+    assert_eq!(shown(4, &marked), [failed, one, retried, one]);
+    assert_eq!(shown(5, &independent), [failed, one]);
+}
+
+#[test]
+fn calls_that_ask_for_different_things_are_no_tries() {
+    use Outcome::{Ok, ServerFault};
+    let shown = |calls: &[(Outcome, u64, u8)]| {
+        let mut fixture = Fixture::default();
+        looped(&mut fixture, 1, calls);
+        shown(&mut fixture).split_off(1)
+    };
+    let one = "shop>cart External 1/0 ok";
+    let (failed, retried) = ("shop>cart External 1/0 server_fault", "shop>cart External 2/0 ok inferred");
+    assert_eq!(shown(&[(Ok, 7, 0), (ServerFault, 8, 0), (Ok, 9, 0)]), [one, failed, one]);
+    assert_eq!(shown(&[(Ok, 7, 0), (ServerFault, 8, 0), (Ok, 8, 0)]), [one, retried]);
+    assert_eq!(shown(&[(ServerFault, 8, 0), (Ok, 0, 0)]), [retried], "it does not say");
+    assert_eq!(shown(&[(ServerFault, 8, 0), (Ok, 9, 1)]), [retried], "it says that it is sent again");
 }
 
 #[test]
