@@ -7,15 +7,18 @@
 //! | `analyzer`, `analyzer_detectors` | rows to counts per minute, without and with all detectors |
 //! | `siblings`, `chain` | `analyse` for one trace of 100,000 spans |
 
-#[path = "cpu_time.rs"]
+#[path = "support/cpu_time.rs"]
 mod cpu_time;
-#[path = "spans.rs"]
+#[path = "support/spans.rs"]
 mod spans;
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
 
 use arrow::record_batch::RecordBatch;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, Criterion, Throughput, criterion_group, criterion_main,
+    measurement::{Measurement, ValueFormatter, WallTime},
+};
 use spandrel_analysis::{
     analysed::Analysis,
     analyzer::{Analyzer, Options},
@@ -28,7 +31,7 @@ use spandrel_analysis::{
 };
 
 use self::{
-    cpu_time::CpuTime,
+    cpu_time::used,
     spans::{START, TRACE_SPANS, large, later, requests},
 };
 
@@ -117,3 +120,36 @@ criterion_group! {
     targets = read, analyse, analyzer
 }
 criterion_main!(benches);
+
+/// The processor time of the thread.
+#[derive(Debug, Clone, Copy)]
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        used()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        used().saturating_sub(start)
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}

@@ -1,10 +1,11 @@
 //! Feeds an analyzer with spans in order of time, 3,000 for each second, and tells what they cost and how much memory they
 //! take. Run with `cargo run --release -p spandrel-analysis --example feed -- 10000000`.
 
-#[path = "../benches/cpu_time.rs"]
-#[expect(dead_code, reason = "the measurement is of use to criterion only")]
+#![expect(clippy::print_stdout, reason = "what it tells is all it is for")]
+
+#[path = "../benches/support/cpu_time.rs"]
 mod cpu_time;
-#[path = "../benches/spans.rs"]
+#[path = "../benches/support/spans.rs"]
 #[expect(dead_code, reason = "there are no large traces here")]
 mod spans;
 

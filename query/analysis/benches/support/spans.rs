@@ -61,7 +61,7 @@ pub(crate) fn later(batch: &RecordBatch, seconds: i64) -> RecordBatch {
     let salt = u128::from(mix(seconds as u64)) << 64 | u128::from(mix(!seconds as u64));
     let ids = |column: &BinaryArray| -> ArrayRef {
         let mut ids = BinaryBuilder::with_capacity(column.len(), 16 * column.len());
-        for id in column.iter() {
+        for id in column {
             let id = id.and_then(|id| Some(u128::from_be_bytes(id.try_into().ok()?) ^ salt));
             ids.append_option(id.map(u128::to_be_bytes));
         }
@@ -194,7 +194,7 @@ fn resource(service: &str, instance: u64) -> String {
 /// The spans of one request. One in fifty fails.
 fn request(trace: u64) -> [Row; TRACE_SPANS] {
     let (server, client, producer, consumer) = (2, 3, 4, 5);
-    let status = if trace % 50 == 0 { "503" } else { "200" };
+    let status = if trace.is_multiple_of(50) { "503" } else { "200" };
     let order = format!("{:08}", trace % 100_000_000);
     let row =
         |service, id, parent, kind, name, times, attributes| Row { service, id, parent, kind, name, times, attributes };
