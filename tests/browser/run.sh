@@ -22,7 +22,7 @@ directory=$(mktemp -d)
 addresses=$directory/addresses.json
 # Settings meant for another server are not for this one.
 for name in $(compgen -e | grep -E '^(SPANDREL|OTEL)_' || true); do unset "$name"; done
-"$binary" demo --history 5 --data-dir "$directory/data" --addresses-file "$addresses" \
+"$binary" demo --history 5 --rate 20 --scenario none --data-dir "$directory/data" --addresses-file "$addresses" \
   --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --http 127.0.0.1:0 > "$directory/log" 2>&1 &
 demo=$!
 stop() {

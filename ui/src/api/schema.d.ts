@@ -4,6 +4,27 @@
  */
 
 export interface paths {
+    "/api/v1/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong
+         * @description Without a range: what was found as spans came in, and is open (or closed within `recent`). With `from` and `to`: the
+         *     range is evaluated anew from the stored spans, which takes a second for some hundred thousand of them.
+         */
+        get: operations["findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows/{id}": {
         parameters: {
             query?: never;
@@ -13,6 +34,23 @@ export interface paths {
         };
         /** One flow, by trace id or any correlation id */
         get: operations["flow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The service graph of a range */
+        get: operations["graph"];
         put?: never;
         post?: never;
         delete?: never;
@@ -143,6 +181,51 @@ export interface components {
             /** Format: int64 */
             spans: number;
         };
+        Edge: components["schemas"]["Red"] & {
+            /** Format: double */
+            attempts: number;
+            /** Format: double */
+            blocking_ratio: number;
+            /**
+             * Format: double
+             * @description Share of calls of which both sides are there.
+             */
+            coverage?: number | null;
+            /** @description Trace ids: slow ones, failed ones, any. */
+            examples: string[];
+            /** Format: date-time */
+            first_seen: string;
+            /** @description `sync`, `async`, `mixed`, `db`, `cache`, `external` or `entry`. */
+            kind: string;
+            /** Format: date-time */
+            last_seen: string;
+            /**
+             * Format: double
+             * @description Time of a call that neither side accounts for, on average.
+             */
+            network_mean_ms?: number | null;
+            protocol: string;
+            /**
+             * Format: double
+             * @description From sending a message to handling it.
+             */
+            queue_delay_p50_ms?: number | null;
+            /** Format: double */
+            queue_delay_p95_ms?: number | null;
+            /** @description Names of nodes. */
+            source: string;
+            source_id: string;
+            /**
+             * Format: double
+             * @description Shares of calls that were waited for, and waited for on the critical path.
+             */
+            sync_ratio: number;
+            target: string;
+            target_id: string;
+            /** @description Whose view the numbers beside `views` are. */
+            view?: string | null;
+            views: components["schemas"]["Views"];
+        };
         /** @description The body of every error. */
         ErrorBody: {
             error: components["schemas"]["ErrorObject"];
@@ -164,6 +247,43 @@ export interface components {
             name: string;
             /** Format: date-time */
             time: string;
+        };
+        /** @description Something that is wrong with the shape of the system. */
+        Finding: {
+            /**
+             * Format: date-time
+             * @description None while it is open.
+             */
+            closed?: string | null;
+            environment?: string | null;
+            /** @description The main measure with threshold, interval and sample size, and what else shows that it is right. */
+            evidence: unknown;
+            /** @description Trace ids. */
+            examples: string[];
+            /** @description The same for the same kind, subject and environment at all times. */
+            id: string;
+            /** @description `SYNC_CHAIN`, `N_PLUS_ONE`, `BREAKER`, ... */
+            kind: string;
+            /** @description How it is known: `explicit`, `measured` or `inferred`. */
+            method: string;
+            /** Format: date-time */
+            opened: string;
+            operation?: string | null;
+            remedy: string;
+            /**
+             * Format: int32
+             * @description 0 to 100.
+             */
+            score: number;
+            service: string;
+            /** @description `low`, `medium`, `high` or `critical`. */
+            severity: string;
+            /** @description A statement that shows the rows behind it. */
+            sql: string;
+            /** @description What it is about, as text. */
+            subject: string;
+            subkind?: string | null;
+            target?: string | null;
         };
         /** @description Everything that is stored of one request. */
         Flow: {
@@ -202,6 +322,20 @@ export interface components {
             /** @description `not_sampled`, `no_logs`, `ids_cut`, `session` or `records_cut`. */
             kind: string;
         };
+        /** @description The service graph of a range. */
+        Graph: {
+            /** @description `spans`, or `rollups` for a range with many spans; those lack the latest half minute. */
+            basis: string;
+            edges: components["schemas"]["Edge"][];
+            /**
+             * Format: date-time
+             * @description The range that is answered for: whole minutes where it is counted from rollups.
+             */
+            from: string;
+            nodes: components["schemas"]["Node"][];
+            /** Format: date-time */
+            to: string;
+        };
         /** @description By what a record was joined to the one above it, or to the flow where it stands on top. */
         Join: {
             /** Format: double */
@@ -234,6 +368,29 @@ export interface components {
             record: number;
             span_id: string;
             trace_id: string;
+        };
+        Node: components["schemas"]["Red"] & {
+            /**
+             * Format: double
+             * @description Tries of its callers for each of its requests: below 1 if spans of callers are missing, above if its own are.
+             */
+            edge_coverage?: number | null;
+            /**
+             * Format: double
+             * @description Requests that came from outside.
+             */
+            entries: number;
+            environment?: string | null;
+            /** @description How it is known: `spans`, `records`, `attribute`, `learned` or `orphan`. */
+            evidence: string;
+            /** @description Of this node in this answer; the same for the same node in another. */
+            id: string;
+            /** @description `service`, `database`, `cache`, `topic`, `external`, `client` or `gateway`. */
+            kind: string;
+            name: string;
+            namespace?: string | null;
+            /** @description Whose view its numbers are: `server`, or else `client` or `gateway`. None for those that nobody calls. */
+            view?: string | null;
         };
         /** @description An operation of a service. */
         Operation: {
@@ -325,6 +482,40 @@ export interface components {
             trace_id?: string | null;
             /** @description `span`, `request`, `log` or `breaker`. */
             type: string;
+        };
+        Red: {
+            /**
+             * Format: double
+             * @description Failures per request, and the range that it lies in with 95 %.
+             */
+            error_rate: number;
+            /** Format: double */
+            error_rate_high: number;
+            /** Format: double */
+            error_rate_low: number;
+            /**
+             * Format: double
+             * @description Of requests that failed.
+             */
+            failure_p50_ms?: number | null;
+            /** Format: double */
+            failures: number;
+            /**
+             * Format: double
+             * @description Of requests that ended `ok`.
+             */
+            p50_ms?: number | null;
+            /** Format: double */
+            p95_ms?: number | null;
+            /** Format: double */
+            p99_ms?: number | null;
+            /**
+             * Format: double
+             * @description Requests per second.
+             */
+            rate: number;
+            /** Format: double */
+            requests: number;
         };
         /** @description A service, by the spans in which it serves a request or a message. */
         Service: {
@@ -438,6 +629,12 @@ export interface components {
             start_time: string;
             trace_id: string;
         };
+        /** @description What each side says. They are never added up. */
+        Views: {
+            client?: components["schemas"]["Red"] | null;
+            gateway?: components["schemas"]["Red"] | null;
+            server?: components["schemas"]["Red"] | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -447,6 +644,46 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    findings: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339, or relative like `now-1h`; with `to` */
+                from?: string;
+                /** @description RFC 3339, or relative like `now`; exclusive; with `from` */
+                to?: string;
+                /** @description Findings that closed so lately are told too, as in `1h` (the default) */
+                recent?: string;
+                /** @description Only findings of this kind */
+                kind?: string;
+                /** @description Only findings about this service */
+                service?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Open ones first, then by score */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"][];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     flow: {
         parameters: {
             query?: never;
@@ -479,6 +716,40 @@ export interface operations {
             };
             /** @description No record has the id */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    graph: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339, or relative like `now-1h` (the default) */
+                from?: string;
+                /** @description RFC 3339, or relative like `now` (the default); exclusive */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nodes by kind and name, edges by source and target */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
