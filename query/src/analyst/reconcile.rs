@@ -29,7 +29,8 @@ pub(super) async fn uncovered(engine: &Arc<Engine>, from: i64, to: i64) -> Resul
 /// Those of the minutes in `[from, to)` that rollups hold something of.
 pub(super) async fn stored(engine: &Arc<Engine>, from: i64, to: i64) -> Result<Vec<i64>, QueryError> {
     let sql = format!(
-        "SELECT DISTINCT CAST(time AS BIGINT) AS minute FROM coverage \
+        "SELECT DISTINCT CAST(time AS BIGINT) AS minute FROM \
+           (SELECT time FROM coverage UNION ALL SELECT time FROM operations) stored \
          WHERE time >= to_timestamp_nanos({from}) AND time < to_timestamp_nanos({to}) ORDER BY 1"
     );
     minutes(engine, &sql).await
