@@ -96,7 +96,7 @@ fn computed(table: Table, id: u64, time: i64) -> Value {
     let required = fields.fields().iter().filter(|field| !field.is_nullable() && field.name() != "service_name");
     let values = required.map(|field| {
         let value = match field.data_type() {
-            DataType::Utf8 => Value::from(format!("{}-{id}", field.name())),
+            DataType::Utf8 => Value::from(format!("{}-{}", field.name(), id % 3)),
             DataType::Float64 => Value::from(id as f64),
             _ if field.name() == table.time_column() => Value::from(time),
             _ => Value::from(id),

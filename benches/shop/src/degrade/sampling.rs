@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn thresholds_are_those_of_the_specification() {
-        for (keep, expected) in [(1_000_000, "0"), (500_000, "8"), (250_000, "c"), (10_000, "fd70a3d70a3d70")] {
+        for (keep, expected) in [(1_000_000, "0"), (500_000, "8"), (250_000, "c"), (10_000, "fd70a3d70a3d7")] {
             assert_eq!(hexadecimal(threshold(keep)), expected, "{keep}");
         }
     }
