@@ -85,9 +85,7 @@ impl Worker {
     pub(super) fn new(store: Arc<Store>, engine: Arc<Engine>, clock: Arc<dyn Clock>, stats: Arc<AnalystStats>) -> Self {
         let now = clock.now_unix_nano();
         let options = Options { quiet_ns: QUIET, max_trace_bytes: TRACE_BYTES, ..Options::default() };
-        let mut analyzer = Analyzer::new(options, findings::detectors());
-        // Of earlier minutes something may be stored.
-        analyzer.forget_before(minute_of(now) - UNDER_WAY);
+        let analyzer = Analyzer::new(options, findings::detectors());
         // Traces that are under way at the start are not whole in memory.
         let mut schedule = Schedule::default();
         let under_way = minute_of(now) - UNDER_WAY..minute_of(now) + 2 * MINUTE;
@@ -117,6 +115,7 @@ impl Worker {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let started = self.clock.now_unix_nano();
         self.adopt_findings().await;
+        self.know_stored(minute_of(started)).await;
         self.check(started - CHECK_AT_START, minute_of(started)).await;
         loop {
             tokio::select! {
@@ -215,20 +214,26 @@ impl Worker {
         }
     }
 
+    /// Learns which minutes are stored. Minutes up to the last of them are brought back before something is added to
+    /// them; later ones, such as all of a history that is sent for the first time, need not be asked for.
+    async fn know_stored(&mut self, started: i64) {
+        match reconcile::stored(&self.engine, self.stored_from, i64::MAX).await {
+            Ok(minutes) => {
+                self.analyzer.forget_before(minutes.last().map_or(self.stored_from, |last| last + MINUTE));
+                self.stored = Some(minutes.into_iter().collect());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "it cannot be told which minutes are stored; each is asked for");
+                self.analyzer.forget_before(started);
+            }
+        }
+    }
+
     /// Brings back minutes that were let go and that something came of.
     async fn restore(&mut self) {
         let mut wanted = self.analyzer.wanted();
         if wanted.is_empty() {
             return;
-        }
-        if self.stored.is_none() {
-            match reconcile::stored(&self.engine, self.stored_from, i64::MAX).await {
-                Ok(minutes) => self.stored = Some(minutes.into_iter().collect()),
-                Err(error) => {
-                    tracing::warn!(%error, "it cannot be told which minutes are stored; will try again");
-                    return;
-                }
-            }
         }
         // Of most minutes before the start nothing is stored: history that is sent for the first time.
         let stored = self.stored.as_ref();

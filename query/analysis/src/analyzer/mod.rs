@@ -288,7 +288,12 @@ impl Analyzer {
     fn push(&mut self, spans: impl IntoIterator<Item = Span>, now: i64) {
         for span in spans {
             self.activity.spans += 1;
-            self.published.add(&span, &self.context);
+            for waiting in self.published.add(&span, &self.context) {
+                // It is counted again, with who published what it handled.
+                if let Some(held) = self.held.take(waiting) {
+                    self.open.insert(Open::new(waiting, Vec::new(), Some(held), now));
+                }
+            }
             let Some(span) = self.open.push(span, now) else { continue };
             let trace_id = span.trace_id;
             if let Some(held) = self.held.take(trace_id) {
@@ -365,6 +370,7 @@ impl Analyzer {
         }
         let mut analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
         self.published.complete(&mut analysis);
+        self.published.wait_for(&analysis);
         let analysed = analysis.analysed(&self.context);
         observe_within(&mut self.minutes, &analysed, Sign::Add, within);
         if was_shown {

@@ -13,26 +13,33 @@ use crate::{
 
 /// How many spans are known, the newest.
 const MAX_SPANS: usize = 1 << 17;
+/// How many traces may wait for one span: the consumer groups of a topic.
+const MAX_TRACES: usize = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct PublishedSpans {
     spans: FastMap<Link, Published>,
     /// In the order in which they came.
     order: VecDeque<Link>,
+    /// Traces that handle messages of spans which have not come, by those spans.
+    awaited: FastMap<Link, Vec<u128>>,
+    /// In the order in which they were counted.
+    awaited_order: VecDeque<Link>,
 }
 
 impl PublishedSpans {
-    /// Takes note of a span if it published. Of several with one id the first to end stays, in whichever order they come.
-    pub(super) fn add(&mut self, span: &Span, context: &Context) {
+    /// Takes note of a span if it published, and tells which traces were counted without it. Of several with one id the
+    /// first to end stays, in whichever order they come.
+    pub(super) fn add(&mut self, span: &Span, context: &Context) -> Vec<u128> {
         if Role::of(span, context.peer(span.peer)) != Role::Publish {
-            return;
+            return Vec::new();
         }
         let service = context.resource(span.resource).service;
         let published = Published { end: span.end, service: context.service_node(service) };
         let link = Link { trace_id: span.trace_id, span_id: span.span_id };
         if let Some(known) = self.spans.get_mut(&link) {
             *known = published.min(*known);
-            return;
+            return Vec::new();
         }
         if self.order.len() >= MAX_SPANS
             && let Some(oldest) = self.order.pop_front()
@@ -41,6 +48,7 @@ impl PublishedSpans {
         }
         self.spans.insert(link, published);
         self.order.push_back(link);
+        self.awaited.remove(&link).unwrap_or_default()
     }
 
     /// Says of deliveries who published their messages in other traces. What the trace itself lacks is not there.
@@ -49,9 +57,29 @@ impl PublishedSpans {
         analysis.hops.complete(|link| self.spans.get(&link).filter(|_| link.trace_id != own).copied());
     }
 
+    /// Remembers what is still missing of a trace that is counted.
+    pub(super) fn wait_for(&mut self, analysis: &Analysis) {
+        let own = analysis.trace.id;
+        for (_, link) in analysis.hops.links.iter().filter(|(_, link)| link.trace_id != own) {
+            if self.awaited_order.len() >= MAX_SPANS
+                && let Some(oldest) = self.awaited_order.pop_front()
+            {
+                self.awaited.remove(&oldest);
+            }
+            let traces = self.awaited.entry(*link).or_default();
+            if !traces.contains(&own) && traces.len() < MAX_TRACES {
+                traces.push(own);
+                self.awaited_order.push_back(*link);
+            }
+        }
+    }
+
     /// Bytes of memory held, roughly.
     pub(super) fn size(&self) -> usize {
-        self.spans.capacity() * (size_of::<(Link, Published)>() + 1) + self.order.capacity() * size_of::<Link>()
+        let known = self.spans.capacity() * (size_of::<(Link, Published)>() + 1);
+        let awaited = self.awaited.capacity() * (size_of::<(Link, Vec<u128>)>() + 1);
+        let traces = self.awaited_order.len() * 4 * size_of::<u128>();
+        known + awaited + traces + (self.order.capacity() + self.awaited_order.capacity()) * size_of::<Link>()
     }
 }
 
@@ -89,7 +117,9 @@ mod tests {
         for _ in 0..3 {
             fixture.spans.rotate_left(1);
             let mut published = PublishedSpans::default();
-            fixture.spans.iter().for_each(|span| published.add(span, &fixture.context));
+            for span in &fixture.spans {
+                assert!(published.add(span, &fixture.context).is_empty());
+            }
             assert_eq!((published.spans[&link].end, published.order.len()), (20_000_000, 1));
         }
     }

@@ -283,11 +283,11 @@ fn a_message_from_another_trace_counts_from_service_to_service_as_within_one() {
 }
 
 #[test]
-fn a_message_of_nobody_known_dangles_until_its_trace_is_counted_again() {
+fn a_message_of_nobody_known_dangles_until_its_sender_comes() {
     let fixture = order(2, 1_040);
     let (producer, consumer) = fixture.spans.split_at(2);
     let mut analyzer = analyzer(&fixture, options(), Vec::new());
-    for (spans, is_known) in [(&consumer[..2], false), (producer, false), (&consumer[2..], true)] {
+    for (spans, is_known) in [(&consumer[..2], false), (producer, true), (&consumer[2..], true)] {
         analyzer.push(spans.to_vec(), 0);
         analyzer.close_all();
         assert_eq!((from_checkout_to_mail(&analyzer).is_some(), dangling(&analyzer)), (is_known, (!is_known).into()));
