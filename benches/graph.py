@@ -9,6 +9,7 @@ themselves, by a join of clients and servers in SQL. Times are the client's, ove
 """
 
 import argparse
+import datetime
 import http.client
 import json
 import pathlib
@@ -22,8 +23,8 @@ from flows import attribute, field, serve, stop
 from whole import cpu_seconds, peak_memory_mib, sql
 
 DAY = 86_400
-# Midnight of 2026-11-19, UTC.
-START = 1_795_046_400_000_000_000
+# Yesterday's midnight, UTC.
+START = (int(time.time()) // DAY - 1) * DAY * 1_000_000_000
 CALLS = 10
 REQUESTS_A_BODY = 200
 TRACE, START_AT, END_AT = b"\xf1" * 16, b"\xf2" * 8, b"\xf3" * 8
@@ -96,7 +97,8 @@ def wait_for_rollups(http_address, spans):
 
 def graph(address):
     begin = time.monotonic()
-    url = f"http://{address}/api/v1/graph?from=2026-11-19T00:00:00Z&to=2026-11-20T00:00:00Z"
+    first, last = (datetime.datetime.fromtimestamp(START // 10**9 + day, datetime.UTC) for day in (0, DAY))
+    url = f"http://{address}/api/v1/graph?from={first:%FT%TZ}&to={last:%FT%TZ}"
     answer = json.load(urllib.request.urlopen(url))
     return (time.monotonic() - begin) * 1000, answer
 

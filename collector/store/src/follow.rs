@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use arrow::record_batch::RecordBatch;
+use arrow::{array::AsArray, compute::min, datatypes::Int64Type, record_batch::RecordBatch};
 use parking_lot::Mutex;
 use spandrel_proto::model::Table;
 use tokio::sync::Notify;
@@ -15,7 +15,15 @@ pub struct Followed {
     /// In the order in which they became durable.
     pub batches: Vec<(Table, RecordBatch)>,
     /// Rows that did not fit: the follower has fallen behind, and finds them in the tables only.
-    pub missed: u64,
+    pub missed: Option<Missed>,
+}
+
+/// Rows that a [`Follower`] was not told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    pub rows: u64,
+    /// The earliest time of one of them.
+    pub from: i64,
 }
 
 /// Sees every batch of some tables that is appended from its making on, as long as it keeps up.
@@ -31,10 +39,10 @@ impl Follower {
             let changed = self.queue.changed.notified();
             {
                 let mut state = self.queue.state.lock();
-                if !state.batches.is_empty() || state.missed > 0 {
+                if !state.batches.is_empty() || state.missed.is_some() {
                     state.bytes = 0;
                     let batches = state.batches.drain(..).collect();
-                    return Some(Followed { batches, missed: std::mem::take(&mut state.missed) });
+                    return Some(Followed { batches, missed: state.missed.take() });
                 }
                 if state.closed {
                     return None;
@@ -88,7 +96,7 @@ struct Queue {
 struct State {
     batches: VecDeque<(Table, RecordBatch)>,
     bytes: usize,
-    missed: u64,
+    missed: Option<Missed>,
     closed: bool,
 }
 
@@ -98,7 +106,11 @@ impl Queue {
         let mut told = false;
         for NewRows { table, batch, bytes, .. } in rows.iter().filter(|rows| self.tables.contains(&rows.table)) {
             if state.bytes + bytes > self.max_bytes {
-                state.missed += batch.num_rows() as u64;
+                let times = batch.column_by_name(table.time_column());
+                let first = times.and_then(|times| min(times.as_primitive_opt::<Int64Type>()?)).unwrap_or(i64::MIN);
+                let missed = state.missed.get_or_insert(Missed { rows: 0, from: first });
+                missed.rows += batch.num_rows() as u64;
+                missed.from = missed.from.min(first);
             } else {
                 state.bytes += bytes;
                 state.batches.push_back((*table, batch.clone()));
@@ -122,6 +134,11 @@ mod tests {
         NewRows { table, bytes: batch.get_array_memory_size(), batch, sequence: 1 }
     }
 
+    fn first_time(rows: &NewRows) -> i64 {
+        let times = rows.batch.column_by_name(rows.table.time_column()).unwrap();
+        times.as_primitive::<Int64Type>().values().iter().copied().min().unwrap()
+    }
+
     #[tokio::test]
     async fn a_follower_sees_its_tables_in_order_and_learns_what_it_missed() {
         let followers = Followers::default();
@@ -134,7 +151,7 @@ mod tests {
             followed.batches.iter().map(|(table, batch)| (*table, batch.num_rows())).collect::<Vec<_>>(),
             [(Table::Spans, 4)]
         );
-        assert_eq!(followed.missed, 3);
+        assert_eq!(followed.missed, Some(Missed { rows: 3, from: first_time(&rows(Table::Breakers, 0..3)) }));
         followers.tell(&[rows(Table::Breakers, 0..3)]);
         followers.close();
         assert_eq!(follower.next().await.unwrap().batches.len(), 1, "what was there before the end is not lost");

@@ -39,7 +39,7 @@ mod wal;
 
 pub use config::{Durability, StoreConfig};
 pub use error::{AppendError, CloseError, OpenError, Overload, SealError, Unhealthy};
-pub use follow::{Followed, Follower};
+pub use follow::{Followed, Follower, Missed};
 pub use snapshot::{DataFile, Snapshot, TableSnapshot};
 pub use stats::{StoreStats, TableStats};
 pub use store::{Appended, Store, open_read_only};

@@ -102,24 +102,24 @@ impl Schedule {
 
     /// The next minute to judge, if there is one. Minutes are judged in order, each once.
     pub(super) fn next_to_judge(&mut self, now: i64) -> Option<i64> {
-        let next = match self.judged {
-            None => *self.minutes.keys().next()?,
-            Some(judged) => {
-                let following = judged + MINUTE;
-                match self.minutes.range(following..).next() {
-                    // What was open had the time to close.
-                    Some((minute, _)) if *minute - following > GAP_MINUTES * MINUTE && !self.in_gap(following) => {
-                        *minute
-                    }
-                    _ => following,
-                }
-            }
-        };
-        if !self.is_settled(next, now) {
-            return None;
+        let next = self.following()?;
+        self.is_settled(next, now).then(|| *self.judged.insert(next))
+    }
+
+    fn following(&self) -> Option<i64> {
+        let Some(judged) = self.judged else { return self.oldest() };
+        let following = judged + MINUTE;
+        match self.minutes.range(following..).next() {
+            // What was open had the time to close.
+            Some((minute, _)) if *minute - following > GAP_MINUTES * MINUTE && !self.in_gap(following) => Some(*minute),
+            _ => Some(following),
         }
-        self.judged = Some(next);
-        Some(next)
+    }
+
+    /// The next minute to judge up to `minute`, settled or not.
+    pub(super) fn judge_early(&mut self, minute: i64) -> Option<i64> {
+        let next = self.following()?;
+        (next <= minute).then(|| *self.judged.insert(next))
     }
 
     /// Everything before this was judged, or has nothing to judge.
@@ -138,6 +138,16 @@ impl Schedule {
     /// The oldest minute that is held.
     pub(super) fn oldest(&self) -> Option<i64> {
         self.minutes.keys().next().copied()
+    }
+
+    /// The `count` oldest minutes that are held.
+    pub(super) fn first(&self, count: usize) -> Vec<i64> {
+        self.minutes.keys().copied().take(count).collect()
+    }
+
+    /// Whether a minute is to be written from memory.
+    pub(super) fn is_dirty(&self, minute: i64) -> bool {
+        self.minutes.get(&minute).is_some_and(|state| state.is_dirty) && !self.foreign.contains(&minute)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -214,6 +224,19 @@ mod tests {
         let judged: Vec<i64> = std::iter::from_fn(|| schedule.next_to_judge(T0 + 1004 * MINUTE)).collect();
         let minutes: Vec<i64> = judged.iter().map(|minute| (minute - T0) / MINUTE).collect();
         assert_eq!(minutes, [0, 1, 2, 3, 4, 5, 1000]);
+    }
+
+    #[test]
+    fn minutes_are_judged_early_in_order_when_room_is_needed() {
+        let mut schedule = Schedule::default();
+        (0..3).for_each(|minute| schedule.changed(T0 + minute * MINUTE, T0));
+        assert_eq!(schedule.first(2), [T0, T0 + MINUTE]);
+        let judged: Vec<i64> = std::iter::from_fn(|| schedule.judge_early(T0 + MINUTE)).collect();
+        assert_eq!(judged, [T0, T0 + MINUTE]);
+        assert_eq!(schedule.judged_until(), T0 + 2 * MINUTE);
+        assert!(schedule.is_dirty(T0));
+        schedule.written(T0, T0);
+        assert!(!schedule.is_dirty(T0) && !schedule.is_dirty(T0 + 9 * MINUTE));
     }
 
     #[test]

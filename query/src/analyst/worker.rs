@@ -20,7 +20,7 @@ use spandrel_analysis::{
         self,
         track::{self, Change, Tracker},
     },
-    rollup::{self, Minute},
+    rollup,
 };
 use spandrel_proto::model::{Clock, Table};
 use spandrel_store::{Followed, Follower, Store};
@@ -41,8 +41,12 @@ const QUIET: i64 = 20_000_000_000;
 const UNDER_WAY: i64 = 2 * MINUTE;
 /// What open and recently closed traces may take.
 const TRACE_BYTES: usize = 64 << 20;
-/// What everything that is kept may take; past it the oldest minutes are forgotten.
+/// What everything that is kept may take; past it the oldest minutes are written and let go of.
 const MEMORY_BYTES: usize = 192 << 20;
+/// Traces are closed until they have so many spans, then room is made.
+const CLOSED_SPANS: usize = 50_000;
+/// How often that is done before the next rows are looked at.
+const MAX_ROUNDS: usize = 8;
 /// How many minutes are kept for what detectors compare with.
 const KEPT_MINUTES: i64 = 60;
 const LEAST_MINUTES: usize = 6;
@@ -71,11 +75,10 @@ pub(super) struct Worker {
     hours: Hours,
     last_tick: i64,
     revision: i64,
-    /// Minutes since `stored_from` that are stored. `None` until they are known.
-    stored: Option<BTreeSet<i64>>,
-    stored_from: i64,
     recompute: VecDeque<(i64, i64)>,
     next_check: i64,
+    /// The next check goes back to here at least.
+    check_from: i64,
     pending_changes: Vec<Change>,
     /// Minutes judged since the start, until findings from before it have been settled.
     judged_since_start: Option<i64>,
@@ -101,10 +104,9 @@ impl Worker {
             hours: Hours::default(),
             last_tick: 0,
             revision: 0,
-            stored: None,
-            stored_from: minute_of(now - CHECK_AT_START),
             recompute: VecDeque::new(),
             next_check: 0,
+            check_from: i64::MAX,
             pending_changes: Vec::new(),
             judged_since_start: Some(0),
         }
@@ -140,9 +142,11 @@ impl Worker {
 
     fn take(&mut self, followed: Followed) {
         let now = self.clock.now_unix_nano();
-        if followed.missed > 0 {
-            AnalystStats::add(&self.stats.missed, followed.missed as usize);
-            self.next_check = self.next_check.min(now + MINUTE);
+        if let Some(missed) = followed.missed {
+            AnalystStats::add(&self.stats.missed, missed.rows as usize);
+            // While it cannot keep up, nothing is computed twice.
+            self.next_check = now + MINUTE;
+            self.check_from = self.check_from.min(missed.from);
         }
         for (table, batch) in followed.batches {
             let pushed = match table {
@@ -163,11 +167,8 @@ impl Worker {
     }
 
     async fn tick(&mut self, now: i64) {
-        self.analyzer.close_quiet(now);
         self.correct_late(now).await;
-        self.restore().await;
-        self.analyzer.close_quiet(now);
-        self.note_changes(now);
+        self.count(now).await;
         for minute in self.schedule.due(now) {
             self.write(minute, now).await;
         }
@@ -185,11 +186,42 @@ impl Worker {
         } else if let Some(hour) = self.hours.due(now) {
             self.write_hour(hour, now).await;
         } else if now >= self.next_check {
-            self.check(now - CHECK_LATER, now - 5 * MINUTE).await;
+            self.check(self.check_from.min(now - CHECK_LATER), now - 5 * MINUTE).await;
         }
         self.forget(now);
         AnalystStats::set(&self.stats.memory_bytes, self.analyzer.size());
         AnalystStats::set(&self.stats.open_findings, self.tracker.open().count());
+    }
+
+    /// Counts the traces that are due, and keeps to the bound of memory while it does.
+    async fn count(&mut self, now: i64) {
+        let counted = |analyzer: &Analyzer| analyzer.activity().traces + analyzer.activity().corrections;
+        for _ in 0..MAX_ROUNDS {
+            let before = counted(&self.analyzer);
+            self.analyzer.close_some(now, CLOSED_SPANS);
+            self.restore().await;
+            self.note_changes(now);
+            self.make_room(now).await;
+            if counted(&self.analyzer) == before && self.analyzer.wanted().is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Lets go of the oldest minutes while too much is kept. What is not written of them is, and what is not judged is.
+    async fn make_room(&mut self, now: i64) {
+        while self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
+            for minute in self.schedule.first(self.schedule.len().div_ceil(8)) {
+                while let Some(minute) = self.schedule.judge_early(minute) {
+                    self.judge(minute);
+                }
+                if self.schedule.is_dirty(minute) && !self.write(minute, now).await {
+                    return;
+                }
+                self.schedule.forget_before(minute + MINUTE);
+                self.analyzer.forget_before(minute + MINUTE);
+            }
+        }
     }
 
     /// Counts traces again that got spans after they were let go.
@@ -214,34 +246,21 @@ impl Worker {
         }
     }
 
-    /// Learns which minutes are stored. Minutes up to the last of them are brought back before something is added to
-    /// them; later ones, such as all of a history that is sent for the first time, need not be asked for.
+    /// Learns which minutes are stored: they are brought back before something is added to them.
     async fn know_stored(&mut self, started: i64) {
-        match reconcile::stored(&self.engine, self.stored_from, i64::MAX).await {
-            Ok(minutes) => {
-                self.analyzer.forget_before(minutes.last().map_or(self.stored_from, |last| last + MINUTE));
-                self.stored = Some(minutes.into_iter().collect());
-            }
+        let from = minute_of(started - CHECK_AT_START);
+        match reconcile::stored(&self.engine, from, i64::MAX).await {
+            Ok(minutes) => self.analyzer.set_stored(from, minutes),
             Err(error) => {
                 tracing::warn!(%error, "it cannot be told which minutes are stored; each is asked for");
-                self.analyzer.forget_before(started);
+                self.analyzer.set_stored(started, []);
             }
         }
     }
 
     /// Brings back minutes that were let go and that something came of.
     async fn restore(&mut self) {
-        let mut wanted = self.analyzer.wanted();
-        if wanted.is_empty() {
-            return;
-        }
-        // Of most minutes before the start nothing is stored: history that is sent for the first time.
-        let stored = self.stored.as_ref();
-        let is_new = |minute: i64| minute >= self.stored_from && stored.is_some_and(|stored| !stored.contains(&minute));
-        for minute in wanted.iter().copied().filter(|minute| is_new(*minute)) {
-            self.analyzer.restore(minute, Minute::default());
-        }
-        wanted.retain(|minute| !is_new(*minute));
+        let wanted = self.analyzer.wanted();
         for (from, to) in reconcile::stretches(&wanted) {
             let mut batches = Vec::new();
             for table in RESTORED {
@@ -263,24 +282,27 @@ impl Worker {
     }
 
     fn note_changes(&mut self, now: i64) {
+        for minute in self.analyzer.take_uncounted() {
+            self.schedule.set_foreign(minute);
+            self.schedule.changed(minute, now);
+        }
         for minute in self.analyzer.take_dirty() {
             self.schedule.changed(minute, now);
         }
     }
 
-    /// Writes a minute as it is in memory.
-    async fn write(&mut self, minute: i64, now: i64) {
+    /// Writes a minute as it is in memory. Says whether it is stored.
+    async fn write(&mut self, minute: i64, now: i64) -> bool {
         let revision = self.next_revision(now);
-        let Some(counts) = self.analyzer.minutes().get(&minute) else { return };
+        let Some(counts) = self.analyzer.minutes().get(&minute) else { return true };
         let rows = rollup::rows(minute, counts, self.analyzer.context(), revision);
-        if self.append(rows).await {
+        let is_stored = self.append(rows).await;
+        if is_stored {
             self.schedule.written(minute, now);
             self.hours.changed(minute, now);
-            self.stored.iter_mut().for_each(|stored| {
-                stored.insert(minute);
-            });
             AnalystStats::add(&self.stats.minutes_written, 1);
         }
+        is_stored
     }
 
     async fn compute_from_storage(&mut self, from: i64, to: i64, now: i64) {
@@ -292,9 +314,7 @@ impl Worker {
                     AnalystStats::add(&self.stats.minutes_recomputed, ((to - from) / MINUTE) as usize);
                     for minute in (from..to).step_by(MINUTE as usize) {
                         self.hours.changed(minute, now);
-                        self.stored.iter_mut().for_each(|stored| {
-                            stored.insert(minute);
-                        });
+                        self.analyzer.add_stored(minute);
                     }
                 } else {
                     self.recompute.push_back((from, to));
@@ -410,6 +430,7 @@ impl Worker {
                 let dirty: BTreeSet<i64> = self.schedule.dirty().into_iter().collect();
                 let minutes: Vec<i64> = minutes.into_iter().filter(|minute| !dirty.contains(minute)).collect();
                 self.recompute.extend(reconcile::stretches(&minutes));
+                self.check_from = i64::MAX;
             }
             Err(error) => tracing::warn!(%error, "rollups cannot be compared with the stored spans; will try again"),
         }
@@ -419,15 +440,12 @@ impl Worker {
     }
 
     fn forget(&mut self, now: i64) {
-        // What is not written yet, or not judged, is kept as long as there is room.
+        // What is not written yet, or not judged, is kept.
         let oldest_dirty = self.schedule.dirty().first().copied().unwrap_or(i64::MAX);
         let needed_from = oldest_dirty.min(self.schedule.judged_until());
         let mut keep_from = needed_from.min(minute_of(now) - KEPT_MINUTES * MINUTE);
         let judged_from = self.schedule.judged_until().saturating_sub(KEPT_MINUTES * MINUTE);
         keep_from = keep_from.min(judged_from);
-        if self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
-            keep_from = keep_from.max(self.schedule.oldest().unwrap_or(keep_from) + MINUTE).min(oldest_dirty);
-        }
         self.schedule.forget_before(keep_from);
         self.analyzer.forget_before(keep_from);
     }

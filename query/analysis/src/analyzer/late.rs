@@ -1,9 +1,6 @@
 //! Spans of traces that are counted and were let go.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    mem::take,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     hash::{FastMap, FastSet},
@@ -29,7 +26,6 @@ pub(super) struct LateTraces {
     order: VecDeque<u64>,
     late: BTreeMap<u128, Vec<Mark>>,
     spans: usize,
-    overflowed: u64,
 }
 
 impl LateTraces {
@@ -50,14 +46,14 @@ impl LateTraces {
         self.remembered.contains(&hash(trace_id))
     }
 
-    /// Takes note of a span of a remembered trace.
-    pub(super) fn add(&mut self, span: &Span) {
+    /// Takes note of a span of a remembered trace, if there is room.
+    pub(super) fn add(&mut self, span: &Span) -> bool {
         if self.spans >= MAX_LATE {
-            self.overflowed += 1;
-            return;
+            return false;
         }
         self.late.entry(span.trace_id).or_default().push(mark(span));
         self.spans += 1;
+        true
     }
 
     /// The traces that late spans came of, in order.
@@ -83,11 +79,6 @@ impl LateTraces {
         };
         let (late, before) = spans.into_iter().partition(is_late);
         Some((before, late))
-    }
-
-    /// Late spans that were not remembered, so that they are not counted until their trace is analysed again.
-    pub(super) fn take_overflowed(&mut self) -> u64 {
-        take(&mut self.overflowed)
     }
 
     /// Bytes of memory held, roughly.

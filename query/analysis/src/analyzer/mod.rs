@@ -3,13 +3,14 @@
 //!
 //! Who drives it, again and again: pushes what came in, [`Analyzer::close_quiet`]; reads the minutes that
 //! [`Analyzer::wanted`] names from storage into [`Analyzer::restore`] and the traces of [`Analyzer::late_traces`] into
-//! [`Analyzer::correct`], and closes again; writes the rows of the minutes of [`Analyzer::take_dirty`]; evaluates minutes
-//! that have ended; [`Analyzer::forget_before`].
+//! [`Analyzer::correct`], and closes again; writes the rows of the minutes of [`Analyzer::take_dirty`]; computes those of
+//! [`Analyzer::take_uncounted`] from storage; evaluates minutes that have ended; [`Analyzer::forget_before`].
 
 mod held;
 mod late;
 mod open;
 mod published;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use self::{
     late::LateTraces,
     open::{Open, OpenTraces},
     published::PublishedSpans,
+    stored::Stored,
 };
 use crate::{
     analysed::{Analysis, MINUTE, minute_of},
@@ -82,10 +84,12 @@ pub struct Analyzer {
     late: LateTraces,
     published: PublishedSpans,
     minutes: Minutes,
-    /// Minutes before it are counted in storage, unless they were restored.
-    horizon: i64,
-    /// Minutes that have to be restored before what touches them can be counted.
+    /// Minutes that have to be restored before something is added to them.
+    stored: Stored,
+    /// Those of them that something is to be added to.
     wanted: BTreeSet<i64>,
+    /// Minutes that something belongs to that a bound kept from being counted.
+    uncounted: BTreeSet<i64>,
     /// What requests add to those.
     pending: Minutes,
     detectors: Vec<Box<dyn Detector>>,
@@ -110,8 +114,9 @@ impl Analyzer {
             late: LateTraces::default(),
             published: PublishedSpans::default(),
             minutes: Minutes::new(),
-            horizon: i64::MIN,
+            stored: Stored::default(),
             wanted: BTreeSet::new(),
+            uncounted: BTreeSet::new(),
             pending: Minutes::new(),
             detectors,
             activity: Activity::default(),
@@ -134,10 +139,11 @@ impl Analyzer {
         let mut minutes = Minutes::new();
         observe_requests(&mut minutes, &mut self.context, batch)?;
         for (time, minute) in minutes.into_iter().filter(|(time, _)| is_within(self.options.range, *time)) {
-            let is_here = time >= self.horizon || self.minutes.contains_key(&time);
+            let is_here = self.minutes.contains_key(&time) || !self.stored.may_hold(time);
             let of = if is_here { &mut self.minutes } else { &mut self.pending };
             if !of.contains_key(&time) && of.len() >= self.options.max_minutes {
                 self.activity.refused += 1;
+                self.uncounted.insert(time);
                 continue;
             }
             of.entry(time).or_default().merge(&minute);
@@ -157,14 +163,19 @@ impl Analyzer {
 
     /// Counts the traces of which no span has come for a while before `now`.
     pub fn close_quiet(&mut self, now: i64) {
-        let due = self.open.take_until(now.saturating_sub(self.options.quiet_ns));
+        self.close_some(now, usize::MAX);
+    }
+
+    /// Like [`Analyzer::close_quiet`], but only those that have been quiet for longest, until they have `spans` spans.
+    pub fn close_some(&mut self, now: i64, spans: usize) {
+        let due = self.open.take_until(now.saturating_sub(self.options.quiet_ns), spans);
         self.close(due, true);
         self.make_room();
     }
 
     /// Counts all traces.
     pub fn close_all(&mut self) {
-        let due = self.open.take_until(i64::MAX);
+        let due = self.open.take_until(i64::MAX, usize::MAX);
         self.close(due, true);
         self.make_room();
     }
@@ -225,16 +236,39 @@ impl Analyzer {
             .collect()
     }
 
+    /// Minutes that a bound kept something from, since this was last asked: their counts in memory are not whole.
+    pub fn take_uncounted(&mut self) -> BTreeSet<i64> {
+        std::mem::take(&mut self.uncounted)
+    }
+
     /// What holds at the end of a minute.
     pub fn evaluate(&self, minute: i64) -> Vec<Candidate> {
         let evaluation = Evaluation { context: &self.context, minutes: &self.minutes, minute };
         self.detectors.iter().flat_map(|detector| detector.evaluate(&evaluation)).collect()
     }
 
-    /// Lets go of the counts of minutes before `minute`, but for those that [`Analyzer::take_dirty`] has yet to tell.
+    /// Says which minutes are stored at the start: any that is before `unknown_before`, and `minutes`.
+    pub fn set_stored(&mut self, unknown_before: i64, minutes: impl IntoIterator<Item = i64>) {
+        self.stored.set_unknown_before(unknown_before);
+        minutes.into_iter().for_each(|minute| self.stored.add(minute));
+    }
+
+    /// Takes note that a minute is stored that memory does not hold.
+    pub fn add_stored(&mut self, minute: i64) {
+        self.stored.add(minute);
+    }
+
+    /// Lets go of the counts of minutes before `minute`, which are stored, but for those that [`Analyzer::take_dirty`] has
+    /// yet to tell.
     pub fn forget_before(&mut self, minute: i64) {
-        self.horizon = self.horizon.max(minute);
-        self.minutes.retain(|time, counts| *time >= minute || counts.is_dirty);
+        let stored = &mut self.stored;
+        self.minutes.retain(|time, counts| {
+            let is_kept = *time >= minute || counts.is_dirty;
+            if !is_kept {
+                stored.add(*time);
+            }
+            is_kept
+        });
         self.skew.forget_before(minute);
         for detector in &mut self.detectors {
             detector.forget_before(minute);
@@ -276,6 +310,8 @@ impl Analyzer {
             + self.traces_size()
             + self.late.size()
             + self.published.size()
+            + self.stored.size()
+            + self.uncounted.len() * 16
             + self.scratch.capacity() * size_of::<Span>()
             + minutes
             + detectors
@@ -299,12 +335,14 @@ impl Analyzer {
             if let Some(held) = self.held.take(trace_id) {
                 self.open.insert(Open::new(trace_id, vec![span], Some(held), now));
             } else if self.late.is_remembered(trace_id) {
-                self.late.add(&span);
+                if !self.late.add(&span) {
+                    self.activity.refused += 1;
+                    self.uncounted.insert(minute_of(span.start));
+                }
             } else {
                 self.open.insert(Open::new(trace_id, vec![span], None, now));
             }
         }
-        self.activity.refused += self.late.take_overflowed();
         self.make_room();
     }
 
@@ -313,6 +351,7 @@ impl Analyzer {
         let size: usize = before.iter().chain(&late).map(Span::size).sum();
         if size > self.options.max_trace_bytes {
             self.activity.refused += late.len() as u64;
+            self.uncounted.extend(touched(late.iter()));
             return;
         }
         if late.is_empty() {
@@ -386,10 +425,9 @@ impl Analyzer {
     fn place(&self, open: &Open) -> Place {
         let mut touched = touched(open.all_spans());
         touched.retain(|time| is_within(self.options.range, *time));
-        let wanted: Vec<i64> =
-            touched.iter().copied().filter(|time| *time < self.horizon && !self.minutes.contains_key(time)).collect();
-        let missing = touched.iter().filter(|time| !self.minutes.contains_key(time)).count();
-        if self.minutes.len().saturating_add(missing) > self.options.max_minutes
+        let missing: Vec<i64> = touched.iter().copied().filter(|time| !self.minutes.contains_key(time)).collect();
+        let wanted: Vec<i64> = missing.iter().copied().filter(|time| self.stored.may_hold(*time)).collect();
+        if self.minutes.len().saturating_add(missing.len()) > self.options.max_minutes
             || self.wanted.len().saturating_add(wanted.len()) > self.options.max_minutes
         {
             return Place::None;
@@ -400,6 +438,9 @@ impl Analyzer {
     /// Does not count the spans of a trace that are not counted.
     fn refuse(&mut self, open: Open) {
         self.activity.refused += open.spans.len() as u64;
+        let mut touched = touched(open.spans.iter());
+        touched.retain(|time| is_within(self.options.range, *time));
+        self.uncounted.extend(touched);
         if let Some(counted) = open.counted {
             self.held.insert(open.trace_id, counted);
         }

@@ -75,13 +75,16 @@ impl OpenTraces {
         self.traces.insert(open.trace_id, open);
     }
 
-    /// Takes out the traces of which no span came after `limit`.
-    pub(super) fn take_until(&mut self, limit: i64) -> Vec<Open> {
-        let mut taken = Vec::new();
-        while let Some((last, _)) = self.by_last.first()
+    /// Takes out the traces of which no span came after `limit`, up to the first with which they have `spans` spans.
+    pub(super) fn take_until(&mut self, limit: i64, spans: usize) -> Vec<Open> {
+        let (mut taken, mut left) = (Vec::new(), spans);
+        while left > 0
+            && let Some((last, _)) = self.by_last.first()
             && *last <= limit
         {
-            taken.extend(self.take_oldest());
+            let Some(open) = self.take_oldest() else { break };
+            left = left.saturating_sub(open.spans.len());
+            taken.push(open);
         }
         taken
     }

@@ -172,6 +172,37 @@ fn minutes_have_a_bound() {
     analyzer.push(fixture.spans.clone(), 0);
     analyzer.close_all();
     assert_eq!((analyzer.minutes().len(), analyzer.activity().traces, analyzer.activity().refused), (20, 20, 30));
+    let uncounted: Vec<i64> = analyzer.take_uncounted().into_iter().collect();
+    assert_eq!(uncounted, (20..50).map(|minute| minute * MINUTE).collect::<Vec<_>>());
+    assert!(analyzer.take_uncounted().is_empty());
+}
+
+#[test]
+fn what_must_be_closed_early_and_cannot_wait_for_a_stored_minute_is_said_to_be_uncounted() {
+    let fixture = pair();
+    let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
+    analyzer.set_stored(i64::MIN, [0]);
+    analyzer.push(fixture.spans.clone(), 0);
+    assert_eq!((analyzer.activity().refused, analyzer.take_uncounted().into_iter().collect()), (3, vec![0]));
+    assert!(analyzer.wanted().is_empty() && counts(&analyzer).is_empty());
+}
+
+#[test]
+fn traces_that_have_been_quiet_for_longest_are_closed_first() {
+    let mut fixture = Fixture::default();
+    for trace in 1..=3 {
+        fixture.span((1, 0), Kind::Server, "shop", (0, 100)).trace_id = trace;
+        fixture.span((2, 1), Kind::Client, "shop", (10, 30)).trace_id = trace;
+    }
+    let mut analyzer = analyzer(&fixture, options(), Vec::new());
+    for (at, spans) in fixture.spans.chunks(2).enumerate().rev() {
+        analyzer.push(spans.to_vec(), i64::try_from(at).unwrap());
+    }
+    analyzer.close_some(60 * SECOND, 3);
+    assert_eq!((analyzer.activity().traces, analyzer.open_traces()), (2, 1));
+    assert!(analyzer.held.get(1).is_some() && analyzer.held.get(2).is_some());
+    analyzer.close_some(60 * SECOND, 3);
+    assert_eq!(counts(&analyzer), at_once(&fixture));
 }
 
 #[test]
@@ -201,6 +232,7 @@ fn traces_that_are_too_large_to_be_corrected_are_not() {
     analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
     serve(&mut analyzer, &fixture.spans);
     assert_eq!((analyzer.late_traces(), analyzer.open_traces(), analyzer.activity().refused), (vec![], 0, 1));
+    assert_eq!(analyzer.take_uncounted().into_iter().collect::<Vec<_>>(), [0]);
 }
 
 #[test]
