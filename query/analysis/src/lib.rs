@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`operation`] | the name of an operation |
 //! | [`sketch`], [`red`] | latency percentiles that merge exactly; requests, failures, durations |
-//! | [`text`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
+//! | [`text`], [`words`], [`span`], [`context`] | spans as numbers, and what the numbers stand for |
 //! | [`input`] | spans from Arrow batches |
 //! | [`trace`] | the spans of a trace as a forest, repaired |
 //! | [`hops`], [`peers`] | logical calls between nodes, and who a call without a server span went to |
@@ -44,5 +44,6 @@ pub mod statistics;
 mod testing;
 pub mod text;
 pub mod trace;
+pub mod words;
 
 pub use path_template::path_template;

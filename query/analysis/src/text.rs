@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::hash::FastMap;
+use crate::{hash::FastMap, words::Words};
 
 /// A text of a [`Texts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -29,6 +29,7 @@ impl Text {
 pub struct Texts {
     numbers: FastMap<Arc<str>, Text>,
     texts: Vec<Arc<str>>,
+    words: Vec<Words>,
     bytes: usize,
     max_bytes: usize,
     overflowed: u64,
@@ -39,7 +40,14 @@ const OVERHEAD: usize = 72;
 
 impl Texts {
     pub fn new(max_bytes: usize) -> Self {
-        let mut texts = Self { numbers: FastMap::default(), texts: Vec::new(), bytes: 0, max_bytes, overflowed: 0 };
+        let mut texts = Self {
+            numbers: FastMap::default(),
+            texts: Vec::new(),
+            words: Vec::new(),
+            bytes: 0,
+            max_bytes,
+            overflowed: 0,
+        };
         texts.add("");
         texts.add("_other");
         texts
@@ -68,6 +76,11 @@ impl Texts {
         &self.texts[text.0 as usize]
     }
 
+    /// What the words of a text say.
+    pub fn words(&self, text: Text) -> Words {
+        self.words[text.0 as usize]
+    }
+
     /// Texts that did not fit.
     pub fn overflowed(&self) -> u64 {
         self.overflowed
@@ -82,6 +95,7 @@ impl Texts {
         let number = Text(self.texts.len() as u32);
         let text: Arc<str> = Arc::from(text);
         self.bytes += text.len() + OVERHEAD;
+        self.words.push(Words::of(&text));
         self.texts.push(Arc::clone(&text));
         self.numbers.insert(text, number);
         number

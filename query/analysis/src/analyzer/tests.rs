@@ -40,7 +40,7 @@ fn counts(analyzer: &Analyzer) -> Vec<String> {
 /// The counts of spans that all came at once.
 fn at_once(fixture: &Fixture) -> Vec<String> {
     let mut analyzer = analyzer(fixture, options(), Vec::new());
-    analyzer.push(&mut fixture.spans.clone(), 0);
+    analyzer.push(fixture.spans.clone(), 0);
     analyzer.close_all();
     counts(&analyzer)
 }
@@ -85,8 +85,8 @@ fn pair() -> Fixture {
 fn traces_close_when_they_are_quiet() {
     let fixture = pair();
     let mut analyzer = analyzer(&fixture, options(), Vec::new());
-    analyzer.push(&mut fixture.spans[..2].to_vec(), 0);
-    analyzer.push(&mut fixture.spans[2..].to_vec(), 5 * SECOND);
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
+    analyzer.push(fixture.spans[2..].to_vec(), 5 * SECOND);
     analyzer.close_quiet(14 * SECOND);
     assert_eq!((analyzer.open_traces(), analyzer.activity().traces), (1, 0));
     analyzer.close_quiet(15 * SECOND);
@@ -100,10 +100,10 @@ fn a_late_span_is_counted_as_if_it_had_come_in_time_and_detectors_see_a_trace_on
     let fixture = pair();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let mut analyzer = analyzer(&fixture, options(), vec![Box::new(Counter(seen.clone()))]);
-    analyzer.push(&mut fixture.spans[..2].to_vec(), 0);
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
     analyzer.close_all();
     assert_ne!(counts(&analyzer), at_once(&fixture));
-    analyzer.push(&mut fixture.spans[2..].to_vec(), 60 * SECOND);
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
     analyzer.close_all();
     assert_eq!(counts(&analyzer), at_once(&fixture));
     assert_eq!(*seen.lock().unwrap(), [1]);
@@ -115,9 +115,9 @@ fn a_late_span_is_counted_as_if_it_had_come_in_time_and_detectors_see_a_trace_on
 fn a_late_span_of_a_trace_that_was_let_go_needs_all_its_spans() {
     let fixture = pair();
     let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
-    analyzer.push(&mut fixture.spans[..2].to_vec(), 0);
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
     assert_eq!((analyzer.activity().closed_early, analyzer.traces_size()), (1, 0));
-    analyzer.push(&mut fixture.spans[2..].to_vec(), 60 * SECOND);
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
     assert_eq!(analyzer.late_traces(), [1]);
     analyzer.options.max_trace_bytes = 1 << 20;
     serve(&mut analyzer, &fixture.spans);
@@ -130,9 +130,9 @@ fn a_late_span_of_a_trace_that_was_let_go_needs_all_its_spans() {
 fn a_copy_of_a_span_of_a_trace_that_was_let_go_takes_nothing_away() {
     let fixture = pair();
     let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
-    analyzer.push(&mut fixture.spans.clone(), 0);
+    analyzer.push(fixture.spans.clone(), 0);
     let before = counts(&analyzer);
-    analyzer.push(&mut fixture.spans[2..].to_vec(), 60 * SECOND);
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
     let came: Vec<Span> = fixture.spans.iter().chain(&fixture.spans[2..]).cloned().collect();
     let (earlier, late) = analyzer.late.part(1, came).unwrap();
     assert_eq!((earlier.len(), late.len()), (3, 1));
@@ -143,7 +143,7 @@ fn a_copy_of_a_span_of_a_trace_that_was_let_go_takes_nothing_away() {
 fn late_spans_of_minutes_that_were_let_go_wait_until_those_are_restored() {
     let fixture = pair();
     let mut analyzer = analyzer(&fixture, options(), Vec::new());
-    analyzer.push(&mut fixture.spans[..2].to_vec(), 0);
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
     analyzer.close_all();
     analyzer.forget_before(MINUTE);
     assert!(analyzer.minutes().contains_key(&0), "it was not written");
@@ -151,7 +151,7 @@ fn late_spans_of_minutes_that_were_let_go_wait_until_those_are_restored() {
     let stored = rows(0, &analyzer.minutes()[&0], analyzer.context(), 1);
     analyzer.forget_before(MINUTE);
     assert!(analyzer.minutes().is_empty());
-    analyzer.push(&mut fixture.spans[2..].to_vec(), 2 * MINUTE);
+    analyzer.push(fixture.spans[2..].to_vec(), 2 * MINUTE);
     analyzer.close_all();
     assert_eq!((analyzer.wanted(), analyzer.open_traces()), (vec![0], 1));
     let minute = read(&stored, analyzer.context_mut()).unwrap();
@@ -169,7 +169,7 @@ fn minutes_have_a_bound() {
         fixture.span((1, 0), Kind::Server, "shop", (start, start + 100)).trace_id = trace + 1;
     }
     let mut analyzer = analyzer(&fixture, Options { max_minutes: 20, ..options() }, Vec::new());
-    analyzer.push(&mut fixture.spans.clone(), 0);
+    analyzer.push(fixture.spans.clone(), 0);
     analyzer.close_all();
     assert_eq!((analyzer.minutes().len(), analyzer.activity().traces, analyzer.activity().refused), (20, 20, 30));
 }
@@ -185,7 +185,7 @@ fn only_minutes_of_the_range_are_counted() {
     let range = Some((MINUTE, 3 * MINUTE));
     let mut analyzer = analyzer(&fixture, Options { range, max_minutes: 2, ..options() }, Vec::new());
     for spans in [&fixture.spans[..3], &fixture.spans[3..]] {
-        analyzer.push(&mut spans.to_vec(), 0);
+        analyzer.push(spans.to_vec(), 0);
         analyzer.close_all();
     }
     assert_eq!(analyzer.minutes().keys().copied().collect::<Vec<_>>(), [MINUTE, 2 * MINUTE]);
@@ -197,8 +197,8 @@ fn only_minutes_of_the_range_are_counted() {
 fn traces_that_are_too_large_to_be_corrected_are_not() {
     let fixture = pair();
     let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
-    analyzer.push(&mut fixture.spans[..2].to_vec(), 0);
-    analyzer.push(&mut fixture.spans[2..].to_vec(), 60 * SECOND);
+    analyzer.push(fixture.spans[..2].to_vec(), 0);
+    analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
     serve(&mut analyzer, &fixture.spans);
     assert_eq!((analyzer.late_traces(), analyzer.open_traces(), analyzer.activity().refused), (vec![], 0, 1));
 }
@@ -258,7 +258,7 @@ fn a_message_from_another_trace_counts_from_service_to_service_as_within_one() {
     let within_one = {
         let fixture = order(1, 1_040);
         let mut analyzer = analyzer(&fixture, options(), Vec::new());
-        analyzer.push(&mut fixture.spans.clone(), 0);
+        analyzer.push(fixture.spans.clone(), 0);
         analyzer.close_all();
         from_checkout_to_mail(&analyzer).unwrap()
     };
@@ -270,11 +270,11 @@ fn a_message_from_another_trace_counts_from_service_to_service_as_within_one() {
             [(producer, consumer, true), (consumer, producer, true), (producer, consumer, false)]
         {
             let mut analyzer = analyzer(&fixture, options(), Vec::new());
-            analyzer.push(&mut first.to_vec(), 0);
+            analyzer.push(first.to_vec(), 0);
             if !is_one_batch {
                 analyzer.close_all();
             }
-            analyzer.push(&mut then.to_vec(), 0);
+            analyzer.push(then.to_vec(), 0);
             analyzer.close_all();
             assert_eq!((from_checkout_to_mail(&analyzer).as_ref(), dangling(&analyzer)), (Some(&within_one), 0));
             assert_eq!(counts(&analyzer), at_once(&fixture));
@@ -288,7 +288,7 @@ fn a_message_of_nobody_known_dangles_until_its_trace_is_counted_again() {
     let (producer, consumer) = fixture.spans.split_at(2);
     let mut analyzer = analyzer(&fixture, options(), Vec::new());
     for (spans, is_known) in [(&consumer[..2], false), (producer, false), (&consumer[2..], true)] {
-        analyzer.push(&mut spans.to_vec(), 0);
+        analyzer.push(spans.to_vec(), 0);
         analyzer.close_all();
         assert_eq!((from_checkout_to_mail(&analyzer).is_some(), dangling(&analyzer)), (is_known, (!is_known).into()));
     }
@@ -299,11 +299,11 @@ fn a_message_of_nobody_known_dangles_until_its_trace_is_counted_again() {
 fn what_is_known_of_a_message_is_taken_away_as_it_was_counted() {
     let fixture = order(2, 1_040);
     let mut analyzer = analyzer(&fixture, options(), Vec::new());
-    analyzer.push(&mut fixture.spans[..4].to_vec(), 0);
+    analyzer.push(fixture.spans[..4].to_vec(), 0);
     analyzer.close_all();
     assert_eq!((from_checkout_to_mail(&analyzer).map(|stats| stats.calls.records), dangling(&analyzer)), (Some(1), 0));
     analyzer.published = PublishedSpans::default();
-    analyzer.push(&mut fixture.spans[4..].to_vec(), 0);
+    analyzer.push(fixture.spans[4..].to_vec(), 0);
     analyzer.close_all();
     assert_eq!((from_checkout_to_mail(&analyzer).map(|stats| stats.calls.records), dangling(&analyzer)), (None, 1));
 }
@@ -324,11 +324,7 @@ fn online_boutique_is_counted_whole_however_it_comes() {
     for max_trace_bytes in [1 << 20, 64 << 20] {
         let mut analyzer = analyzer(&fixture, Options { max_trace_bytes, ..options() }, Vec::new());
         for spans in [&early, &late] {
-<<<<<<< HEAD
-            analyzer.push(&mut spans.iter().rev().cloned().collect::<Vec<_>>(), 0);
-=======
             analyzer.push(spans.iter().rev().cloned(), 0);
->>>>>>> core
             analyzer.close_all();
         }
         serve(&mut analyzer, &fixture.spans);
@@ -362,7 +358,7 @@ proptest! {
         let mut from = 0;
         for (step, (cut, closes)) in cuts.into_iter().chain([(usize::MAX, true)]).enumerate() {
             let cut = cut.min(fixture.spans.len());
-            analyzer.push(&mut fixture.spans[from..cut].to_vec(), step as i64 * SECOND);
+            analyzer.push(fixture.spans[from..cut].to_vec(), step as i64 * SECOND);
             from = cut;
             if closes {
                 analyzer.close_all();

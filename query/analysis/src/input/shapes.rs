@@ -14,6 +14,9 @@ use crate::{
 
 /// Bytes of what is kept of shapes; when they are full, all is looked up again.
 const MAX_BYTES: usize = 16 << 20;
+/// User agents that are kept, and the bytes of the longest of them.
+const MAX_AGENTS: usize = 4096;
+const MAX_AGENT_BYTES: usize = 512;
 /// Operations of a service beyond this many are counted as one.
 const MAX_OPERATIONS: u32 = 500;
 /// Operations of all services.
@@ -35,6 +38,8 @@ pub(super) struct Shapes {
     operations: FastSet<(ServiceId, Text)>,
     operation_counts: FastMap<ServiceId, u32>,
     overflowed: u64,
+    /// By user agent.
+    agents: FastMap<Box<str>, Visitor>,
 }
 
 /// All that a shape follows from.
@@ -72,7 +77,8 @@ impl Shapes {
         context: &mut Context,
     ) -> Shape {
         let path = path_of(columns, row, attributes);
-        let said = Said::of(columns, row, (kind, is_root), attributes, &path);
+        let visitor = if kind.serves() && is_root { self.visitor(attributes) } else { Visitor::User };
+        let said = Said::of(columns, row, (kind, visitor), attributes, &path);
         let service = context.resource(resource).service;
         said.write_key(service, &mut self.key);
         if let Some(shape) = self.known.get(self.key.as_slice()) {
@@ -87,6 +93,26 @@ impl Shapes {
         }
         self.known.insert(self.key.as_slice().into(), shape);
         shape
+    }
+
+    /// Who called an entry: by the user agent, else by the address.
+    fn visitor(&mut self, attributes: &Attributes<'_>) -> Visitor {
+        let by_agent = match self.agents.get(attributes.user_agent) {
+            Some(visitor) => *visitor,
+            None => self.add_agent(attributes.user_agent),
+        };
+        if by_agent == Visitor::User { values::origin(attributes.client_address) } else { by_agent }
+    }
+
+    fn add_agent(&mut self, user_agent: &str) -> Visitor {
+        let visitor = values::agent(user_agent);
+        if self.agents.len() >= MAX_AGENTS {
+            self.agents.clear();
+        }
+        if user_agent.len() <= MAX_AGENT_BYTES {
+            self.agents.insert(user_agent.into(), visitor);
+        }
+        visitor
     }
 
     fn operation(&mut self, service: ServiceId, name: &str, context: &mut Context) -> Text {
@@ -120,7 +146,7 @@ impl<'a> Said<'a> {
     fn of(
         columns: &Columns<'a>,
         row: usize,
-        (kind, is_root): (Kind, bool),
+        (kind, visitor): (Kind, Visitor),
         attributes: &Attributes<'a>,
         path: &'a str,
     ) -> Self {
@@ -156,10 +182,7 @@ impl<'a> Said<'a> {
             } else {
                 MessageStep::None
             },
-            visitor: match kind.serves() && is_root {
-                true => values::visitor(attributes.user_agent, attributes.client_address),
-                false => Visitor::User,
-            },
+            visitor,
             verb: if protocol == Protocol::Database { verb(columns, row, attributes) } else { "" },
             service: [columns.service_peer_name.at(row), attributes.peer_namespace],
             address,

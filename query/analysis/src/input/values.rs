@@ -202,18 +202,22 @@ const PROGRAMS: [&str; 12] = [
 ];
 const PHONES: [&str; 6] = ["android", "iphone", "ipad", "okhttp", "cfnetwork", "dalvik"];
 
-/// Who calls an entry, by the user agent that it says it is, else by where it comes from.
-pub(super) fn visitor(user_agent: &str, address: &str) -> Visitor {
+/// Who calls an entry, by the user agent that it says it is.
+pub(super) fn agent(user_agent: &str) -> Visitor {
     let says = |names: &[&str]| names.iter().any(|name| contains(user_agent, name));
     if says(&PROGRAMS) {
-        return Visitor::Job;
+        Visitor::Job
+    } else if says(&PHONES) {
+        Visitor::Mobile
+    } else if user_agent.starts_with("Mozilla/") || user_agent.starts_with("Opera/") {
+        Visitor::Browser
+    } else {
+        Visitor::User
     }
-    if says(&PHONES) {
-        return Visitor::Mobile;
-    }
-    if user_agent.starts_with("Mozilla/") || user_agent.starts_with("Opera/") {
-        return Visitor::Browser;
-    }
+}
+
+/// Who calls an entry, by where it comes from.
+pub(super) fn origin(address: &str) -> Visitor {
     match address.parse::<IpAddr>() {
         Ok(address) if is_public(address) => Visitor::Internet,
         _ => Visitor::User,

@@ -5,38 +5,13 @@ use crate::{
     context::{Context, NodeKind},
     span::ServiceId,
     text::Text,
+    words::{Words, has_word},
 };
 
-/// Whether one of the words of `name`, in whichever case, is in `words`. Words are what letters and digits make, and the
-/// whole name is one too.
-pub(super) fn has_word(name: &str, words: &[&str]) -> bool {
-    let is_one = |word: &[u8]| words.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word));
-    is_one(name.as_bytes()) || name.as_bytes().split(|letter| !letter.is_ascii_alphanumeric()).any(is_one)
+fn name_words(context: &Context, service: ServiceId) -> Words {
+    context.texts.words(context.service(service).name)
 }
 
-const GATEWAY_WORDS: &[&str] = &[
-    "gateway",
-    "gw",
-    "apigw",
-    "apigateway",
-    "ingress",
-    "ingressgateway",
-    "egress",
-    "egressgateway",
-    "proxy",
-    "envoy",
-    "nginx",
-    "haproxy",
-    "kong",
-    "traefik",
-    "loadbalancer",
-    "lb",
-    "sidecar",
-    "mesh",
-    "router",
-    "caddy",
-    "varnish",
-];
 const FRONT_WORDS: &[&str] = &[
     "bff",
     "frontend",
@@ -80,26 +55,10 @@ const INFRASTRUCTURE_WORDS: &[&str] = &[
     "opa",
     "policy",
 ];
-const PROBE_WORDS: &[&str] = &[
-    "health",
-    "healthz",
-    "healthcheck",
-    "ready",
-    "readyz",
-    "readiness",
-    "live",
-    "livez",
-    "liveness",
-    "ping",
-    "heartbeat",
-    "poll",
-    "metrics",
-];
-
 /// Whether a node passes requests on by design.
 pub(super) fn is_gateway(context: &Context, service: ServiceId) -> bool {
     let node = context.node(context.service_node(service));
-    node.kind == NodeKind::Gateway || has_word(context.service_name(service), GATEWAY_WORDS)
+    node.kind == NodeKind::Gateway || name_words(context, service).contains(Words::GATEWAY)
 }
 
 /// Whether a service composes answers for a front end by design.
@@ -114,7 +73,7 @@ pub(super) fn is_infrastructure(context: &Context, service: ServiceId) -> bool {
 
 /// Whether an operation asks how somebody is, or whether there is anything to do.
 pub(super) fn is_probe(context: &Context, operation: Text) -> bool {
-    has_word(context.texts.get(operation), PROBE_WORDS)
+    context.texts.words(operation).contains(Words::PROBE)
 }
 
 const MAINTENANCE_WORDS: &[&str] = &[
@@ -187,18 +146,14 @@ pub(super) fn is_boundary(context: &Context, service: ServiceId) -> bool {
     is_infrastructure(context, service) || has_word(context.service_name(service), BOUNDARY_WORDS)
 }
 
-const MESH_WORDS: &[&str] = &["egress", "egressgateway", "mesh", "sidecar", "istio", "linkerd", "daprd"];
-
 /// Whether calls between services go through it because the mesh leads them there.
 pub(super) fn is_mesh(context: &Context, service: ServiceId) -> bool {
-    has_word(context.service_name(service), MESH_WORDS)
+    name_words(context, service).contains(Words::MESH)
 }
-
-const CURSOR_WORDS: &[&str] = &["getmore", "scroll", "cursor", "fetch"];
 
 /// Whether an operation goes on reading where the one before it stopped.
 pub(super) fn is_cursor(context: &Context, operation: Text) -> bool {
-    has_word(context.texts.get(operation), CURSOR_WORDS)
+    context.texts.words(operation).contains(Words::CURSOR)
 }
 
 #[cfg(test)]
@@ -207,14 +162,9 @@ mod tests {
 
     #[test]
     fn names_are_judged_by_their_words() {
-        for (name, words, expected) in [
-            ("api-gateway", GATEWAY_WORDS, true),
-            ("webhook", FRONT_WORDS, false),
-            ("web-bff", FRONT_WORDS, true),
-            ("GET /healthz", PROBE_WORDS, true),
-            ("GET /ship/{id}", PROBE_WORDS, false),
-            ("authors", INFRASTRUCTURE_WORDS, false),
-        ] {
+        for (name, words, expected) in
+            [("webhook", FRONT_WORDS, false), ("web-bff", FRONT_WORDS, true), ("authors", INFRASTRUCTURE_WORDS, false)]
+        {
             assert_eq!(has_word(name, words), expected, "{name}");
         }
     }

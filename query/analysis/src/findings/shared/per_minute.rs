@@ -34,7 +34,7 @@ impl<K: Ord, V: Default> PerMinute<K, V> {
 
     /// The value of `key` in the minute that begins at `minute`; `None` if there is no room for another key.
     pub(crate) fn at(&mut self, minute: i64, key: K) -> Option<&mut V> {
-        if !self.minutes.contains_key(&minute) && self.minutes.len() >= MAX_MINUTES {
+        if self.minutes.len() >= MAX_MINUTES && !self.minutes.contains_key(&minute) {
             self.overflowed += 1;
             return None;
         }
