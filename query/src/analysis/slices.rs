@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use datafusion::{
     catalog::TableProvider,
     common::Result,
@@ -23,7 +24,7 @@ const SECOND: i64 = 1_000_000_000;
 /// About how many rows of `table` are in `[from, to)`. Rows in memory count as if all of them were.
 pub(crate) fn estimated_rows(snapshot: &Snapshot, table: Table, from: i64, to: i64) -> u64 {
     let rows = snapshot.table(table);
-    let hot: usize = rows.hot.iter().map(|batch| batch.num_rows()).sum();
+    let hot: usize = rows.hot.iter().map(RecordBatch::num_rows).sum();
     let in_files = rows.files.iter().map(|file| {
         let whole = file.max_time.saturating_sub(file.min_time).saturating_add(1).max(1) as f64;
         let common = file.max_time.min(to.saturating_sub(1)).saturating_sub(file.min_time.max(from)).saturating_add(1);

@@ -7,7 +7,10 @@ use axum::{
     extract::{RawQuery, State},
 };
 use serde::Serialize;
-use spandrel_analysis::graph::{self, Latency, Measures};
+use spandrel_analysis::{
+    graph::{self, Latency, Measures},
+    rollup::View,
+};
 
 use super::{
     error::{ApiError, ErrorBody},
@@ -175,7 +178,7 @@ fn to_node(node: &graph::Node, id: &str, seconds: f64) -> Node {
         namespace: present(&node.name.namespace),
         environment: present(&node.name.environment),
         evidence: node.evidence.as_str(),
-        view: node.view.map(|view| view.as_str()),
+        view: node.view.map(View::as_str),
         entries: node.entries,
         edge_coverage: node.edge_coverage,
         red: red(&node.measures, seconds),
