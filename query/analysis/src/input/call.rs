@@ -46,6 +46,7 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Call<'a> {
+    #[inline]
     pub(super) fn read(columns: &Columns<'a>, row: usize, kind: Kind, is_root: bool) -> Self {
         let is_server = kind == Kind::Server;
         let port = if is_server { None } else { columns.server_port.at(row) };

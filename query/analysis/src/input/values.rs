@@ -157,7 +157,8 @@ pub(super) fn access(word: &str) -> Access {
 
 /// Host and port of a URL, without user and password.
 pub(super) fn authority(url: &str) -> &str {
-    let Some((_, rest)) = url.split_once("://") else { return "" };
+    let Some(end) = url.as_bytes().windows(3).position(|bytes| bytes == b"://") else { return "" };
+    let rest = &url[end + 3..];
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
