@@ -1,5 +1,6 @@
-//! Feeds an analyzer with spans in order of time, 3,000 for each second, and tells what they cost and how much memory they
-//! take. Run with `cargo run --release -p spandrel-analysis --example feed -- 10000000`.
+//! Feeds an analyzer with spans in order of time and tells what they cost and how much memory they take. Run with
+//! `cargo run --release -p spandrel-analysis --example feed -- 10000000`, or `-- 10000000 50000` for 50,000 spans each
+//! second rather than 3,000.
 
 #![expect(clippy::print_stdout, reason = "what it tells is all it is for")]
 
@@ -22,17 +23,24 @@ use self::{
     spans::{START, TRACE_SPANS, later, requests},
 };
 
-const TRACES: usize = 150;
+/// Spans of a second, and traces that other ones are made of.
+const SPANS: usize = 3000;
+const TEMPLATES: usize = 2400;
 const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
+/// Those of a server.
+const OPTIONS: Options = Options { quiet_ns: 20 * SECOND, max_trace_bytes: 64 << 20, max_minutes: 4000, range: None };
 /// Minutes that are kept behind the one that has ended, as a server does.
 const KEPT: i64 = 60;
 
 fn main() {
-    let spans: usize = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
-    let seconds = (spans / (TRACES * TRACE_SPANS)) as i64;
-    let templates: Vec<RecordBatch> = (0..16).map(|seed| requests(TRACES as u64, seed)).collect();
-    let mut analyzer = Analyzer::new(Options { quiet_ns: 20 * SECOND, ..Options::default() }, detectors());
+    let argument = |number, usual| std::env::args().nth(number).and_then(|count| count.parse().ok()).unwrap_or(usual);
+    let (spans, of_second) = (argument(1, 1_000_000), argument(2, SPANS).max(TRACE_SPANS));
+    let traces = of_second / TRACE_SPANS;
+    let (of_second, seconds) = (traces * TRACE_SPANS, (spans / of_second) as i64);
+    let seeds = (TEMPLATES / traces).max(2) as u64;
+    let templates: Vec<RecordBatch> = (0..seeds).map(|seed| requests(traces as u64, seed)).collect();
+    let mut analyzer = Analyzer::new(OPTIONS, detectors());
     let (mut pushed, mut closed, mut evaluated) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     let before = status("VmRSS:");
     let mut reported = 0;
@@ -52,12 +60,12 @@ fn main() {
         if second >= reported {
             reported = 2 * second.max(32);
             let [held, own] = [status("VmRSS:").saturating_sub(before), analyzer.size() as u64].map(mebibytes);
-            println!("{:>9} spans: resident {held:.1} MiB, by its own account {own:.1} MiB", (second + 1) * 3000);
+            println!("{:>9} spans: resident {held:.1} MiB, by its own account {own:.1} MiB", analyzer.activity().spans);
         }
     }
     let [held, own, most] =
         [status("VmRSS:").saturating_sub(before), analyzer.size() as u64, status("VmHWM:")].map(mebibytes);
-    let micros = |time: Duration| time.as_secs_f64() * 1e6 / (seconds as f64 * (TRACES * TRACE_SPANS) as f64);
+    let micros = |time: Duration| time.as_secs_f64() * 1e6 / (seconds as f64 * of_second as f64);
     println!("{:>9} spans: resident {held:.1} MiB, by its own account {own:.1} MiB", analyzer.activity().spans);
     println!("at most {most:.1} MiB of process; {} of them before the first span", mebibytes(before));
     println!(

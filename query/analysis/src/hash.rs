@@ -15,6 +15,12 @@ pub type FastMap<K, V> = HashMap<K, V, Keyed>;
 /// A [`HashSet`] with the hash of this module.
 pub(crate) type FastSet<K> = HashSet<K, Keyed>;
 
+/// Bytes that a table with room for `capacity` entries takes.
+pub(crate) fn table_size<T>(capacity: usize) -> usize {
+    // An eighth of the slots stays empty, and each has a byte beside it.
+    capacity * 8 / 7 * (size_of::<T>() + 1)
+}
+
 static SECRET: LazyLock<[u64; 2]> = LazyLock::new(|| {
     let random = RandomState::new();
     [random.hash_one(0), random.hash_one(1) | 1]
@@ -60,6 +66,13 @@ impl FoldHasher {
     fn add(&mut self, one: u64, other: u64) {
         self.state = fold(self.state ^ one, self.factor ^ other);
     }
+}
+
+/// A hash that is the same in every process, for where it decides what is alike and not where it is stored.
+pub(crate) fn stable_hash(texts: &[&str]) -> u64 {
+    let mut hasher = FoldHasher { state: FACTOR.rotate_left(32), factor: FACTOR };
+    texts.iter().for_each(|text| hasher.write(text.as_bytes()));
+    hasher.finish()
 }
 
 impl Hasher for FoldHasher {

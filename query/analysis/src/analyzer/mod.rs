@@ -9,6 +9,7 @@
 mod held;
 mod late;
 mod open;
+mod place;
 mod published;
 mod stored;
 #[cfg(test)]
@@ -22,16 +23,17 @@ use self::{
     held::{Held, HeldTraces},
     late::LateTraces,
     open::{Open, OpenTraces},
+    place::{Place, is_within, touched},
     published::PublishedSpans,
     stored::Stored,
 };
 use crate::{
-    analysed::{Analysis, MINUTE, minute_of},
+    analysed::Analysis,
     context::Context,
-    findings::{Candidate, Detector, Evaluation},
+    findings::{Candidate, Detector, Evaluation, shared::Demand},
     input::{InputError, SpanReader},
     peers::PeerMap,
-    rollup::{LONGEST, Minute, Minutes, ReadError, Sign, observe_requests, observe_within},
+    rollup::{Minute, Minutes, ReadError, Sign, observe_requests, observe_within},
     skew::Skew,
     span::Span,
     trace::Trace,
@@ -93,10 +95,18 @@ pub struct Analyzer {
     /// What requests add to those.
     pending: Minutes,
     detectors: Vec<Box<dyn Detector>>,
+    /// What detectors share.
+    demand: Demand,
     activity: Activity,
     /// Empty between batches.
     scratch: Vec<Span>,
 }
+
+/// Traces that are counted and shown to a detector at a time.
+const AT_ONCE: usize = 64;
+
+/// Spans that there is room for in a trace from the start.
+const FEW_SPANS: usize = 8;
 
 /// Spans that there is room for between batches.
 const MAX_SCRATCH: usize = 8192;
@@ -119,6 +129,7 @@ impl Analyzer {
             uncounted: BTreeSet::new(),
             pending: Minutes::new(),
             detectors,
+            demand: Demand::default(),
             activity: Activity::default(),
             scratch: Vec::new(),
         }
@@ -243,7 +254,7 @@ impl Analyzer {
 
     /// What holds at the end of a minute.
     pub fn evaluate(&self, minute: i64) -> Vec<Candidate> {
-        let evaluation = Evaluation { context: &self.context, minutes: &self.minutes, minute };
+        let evaluation = Evaluation { context: &self.context, minutes: &self.minutes, demand: &self.demand, minute };
         self.detectors.iter().flat_map(|detector| detector.evaluate(&evaluation)).collect()
     }
 
@@ -270,6 +281,7 @@ impl Analyzer {
             is_kept
         });
         self.skew.forget_before(minute);
+        self.demand.forget_before(minute);
         for detector in &mut self.detectors {
             detector.forget_before(minute);
         }
@@ -314,6 +326,7 @@ impl Analyzer {
             + self.uncounted.len() * 16
             + self.scratch.capacity() * size_of::<Span>()
             + minutes
+            + self.demand.size()
             + detectors
     }
 
@@ -340,7 +353,9 @@ impl Analyzer {
                     self.uncounted.insert(minute_of(span.start));
                 }
             } else {
-                self.open.insert(Open::new(trace_id, vec![span], None, now));
+                let mut spans = Vec::with_capacity(FEW_SPANS);
+                spans.push(span);
+                self.open.insert(Open::new(trace_id, spans, None, now));
             }
         }
         self.make_room();
@@ -395,30 +410,44 @@ impl Analyzer {
             })
             .collect();
         self.skew.solve();
-        for (open, trace) in built {
-            self.count(open, trace);
+        let mut built = built.into_iter();
+        while built.len() > 0 {
+            let analysed = built.by_ref().take(AT_ONCE).map(|(open, trace)| self.analyse(open, trace)).collect();
+            self.count(analysed);
         }
     }
 
-    fn count(&mut self, open: Open, trace: Trace) {
-        let Open { trace_id, counted, was_shown, .. } = open;
-        let within = self.options.range.map_or(i64::MIN..i64::MAX, |(from, to)| from..to);
-        if let Some(counted) = counted {
-            let counted = counted.analysis.analysed(&self.context);
-            observe_within(&mut self.minutes, &counted, Sign::Remove, within.clone());
-        }
+    fn analyse(&mut self, open: Open, trace: Trace) -> Counted {
         let mut analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
         self.published.complete(&mut analysis);
         self.published.wait_for(&analysis);
-        let analysed = analysis.analysed(&self.context);
-        observe_within(&mut self.minutes, &analysed, Sign::Add, within);
-        if was_shown {
-            self.activity.corrections += 1;
-        } else {
-            self.activity.traces += 1;
-            self.detectors.iter_mut().for_each(|detector| detector.observe(&analysed));
+        Counted { trace_id: open.trace_id, before: open.counted, was_shown: open.was_shown, analysis }
+    }
+
+    /// Counts traces, shows them to the detectors, and keeps them. All of them at each step, because what one detector
+    /// knows stays in the processor's cache, and what all of them know does not.
+    fn count(&mut self, traces: Vec<Counted>) {
+        let (context, range) = (&self.context, self.options.range);
+        let within = range.map_or(i64::MIN..i64::MAX, |(from, to)| from..to);
+        for Counted { before, analysis, .. } in &traces {
+            if let Some(before) = before {
+                let before = before.analysis.analysed(context);
+                observe_within(&mut self.minutes, &before, Sign::Remove, within.clone());
+            }
+            observe_within(&mut self.minutes, &analysis.analysed(context), Sign::Add, within.clone());
         }
-        self.held.insert(trace_id, Box::new(Held::new(analysis)));
+        let unseen = || traces.iter().filter(|trace| !trace.was_shown).map(|trace| trace.analysis.analysed(context));
+        if !self.detectors.is_empty() {
+            unseen().for_each(|analysed| self.demand.observe(&analysed));
+        }
+        for detector in &mut self.detectors {
+            unseen().for_each(|analysed| detector.observe(&analysed));
+        }
+        for Counted { trace_id, was_shown, analysis, .. } in traces {
+            let sum = if was_shown { &mut self.activity.corrections } else { &mut self.activity.traces };
+            *sum += 1;
+            self.held.insert(trace_id, Box::new(Held::new(analysis)));
+        }
     }
 
     /// Whether the minutes of a trace can be counted in.
@@ -469,41 +498,12 @@ impl Analyzer {
     }
 }
 
-enum Place {
-    /// These are all that it touches.
-    Here(Vec<i64>),
-    /// Once these minutes are restored.
-    Wanted(Vec<i64>),
-    /// There are too many minutes.
-    None,
-}
-
-/// Whether something of the minute that begins at `time` is within the range.
-fn is_within(range: Option<(i64, i64)>, time: i64) -> bool {
-    range.is_none_or(|(from, to)| time.saturating_add(MINUTE) > from && time < to)
-}
-
-/// The minutes that spans begin or are busy in, ascending.
-fn touched<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<i64> {
-    let mut ranges: Vec<(i64, i64)> = spans
-        .map(|span| {
-            let is_long = span.end.saturating_sub(span.start) > LONGEST;
-            (minute_of(span.start), if is_long { minute_of(span.start) } else { minute_of(span.end) })
-        })
-        .collect();
-    ranges.sort_unstable();
-    ranges.dedup();
-    let mut minutes = Vec::new();
-    let mut next = i64::MIN;
-    for (first, last) in ranges {
-        next = next.max(first);
-        while next <= last {
-            minutes.push(next);
-            next = next.saturating_add(MINUTE);
-            if next == i64::MAX {
-                return minutes;
-            }
-        }
-    }
-    minutes
+/// A trace to be counted.
+struct Counted {
+    trace_id: u128,
+    /// What is counted of it.
+    before: Option<Box<Held>>,
+    /// Whether detectors have seen it.
+    was_shown: bool,
+    analysis: Analysis,
 }

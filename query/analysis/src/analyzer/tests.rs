@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    analysed::Analysed,
-    rollup::{EdgeStats, read, rows},
+    analysed::{Analysed, MINUTE},
+    rollup::{EdgeStats, LONGEST, read, rows},
     span::{Kind, MessageStep},
     testing::{Fixture, MS, any_spans},
 };

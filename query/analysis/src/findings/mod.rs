@@ -15,6 +15,7 @@ pub use kind::{FindingKind, Severity};
 
 use arrow::record_batch::RecordBatch;
 
+use self::shared::Demand;
 use crate::{analysed::Analysed, context::Context, rollup::Minutes};
 
 /// All detectors.
@@ -28,6 +29,8 @@ pub struct Evaluation<'a> {
     pub context: &'a Context,
     /// The minutes up to the one that has just ended, and as many before it as are kept.
     pub minutes: &'a Minutes,
+    /// Requests in those minutes.
+    pub(crate) demand: &'a Demand,
     /// First nanosecond of the minute that has just ended.
     pub minute: i64,
 }

@@ -99,6 +99,10 @@ impl Calls {
     /// Sets `tries` to the calls on the network that `call` consists of, in order of start; `call` if none stands in it.
     pub(super) fn tries(&self, call: usize, tries: &mut Vec<u32>) {
         tries.clear();
+        if self.wire(call) == call {
+            tries.push(call as u32);
+            return;
+        }
         let mut rest = vec![call as u32];
         while let Some(span) = rest.pop() {
             let before = rest.len();

@@ -38,6 +38,7 @@ pub(super) struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
+    #[inline]
     pub(super) fn read(maps: Maps<'a>, row: usize, serves: bool) -> Self {
         let mut found = Self::default();
         for entry in maps.range(row) {

@@ -5,6 +5,7 @@ use arrow::{
         Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int32Array, Int64Array, ListArray, MapArray, StringArray,
         StructArray,
     },
+    buffer::BooleanBuffer,
     datatypes::{Float64Type, Int32Type, Int64Type},
     record_batch::RecordBatch,
 };
@@ -66,6 +67,26 @@ impl<'a> Texts<'a> {
             Some(column) if column.is_valid(row) => column.value(row),
             _ => "",
         }
+    }
+}
+
+/// The rows in which one of some columns is there, so that the others need not be looked at.
+#[derive(Debug)]
+pub(super) struct Rows(Option<BooleanBuffer>);
+
+impl Rows {
+    fn with_any(columns: &[Texts<'_>]) -> Self {
+        let valid = |column: &StringArray| match column.nulls() {
+            Some(nulls) => nulls.inner().clone(),
+            None => BooleanBuffer::new_set(column.len()),
+        };
+        let columns = columns.iter().filter_map(|column| column.0.map(valid));
+        Self(columns.reduce(|one, other| &one | &other))
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, row: usize) -> bool {
+        self.0.as_ref().is_some_and(|rows| rows.value(row))
     }
 }
 
@@ -146,6 +167,9 @@ pub(super) struct Columns<'a> {
     pub(super) weight: &'a Float64Array,
     pub(super) attributes: Maps<'a>,
     pub(super) resource_attributes: Maps<'a>,
+    pub(super) with_rpc: Rows,
+    pub(super) with_query: Rows,
+    pub(super) with_message: Rows,
     links: &'a ListArray,
     link_trace_ids: &'a BinaryArray,
     link_span_ids: &'a BinaryArray,
@@ -154,8 +178,21 @@ pub(super) struct Columns<'a> {
 impl<'a> Columns<'a> {
     pub(super) fn of(batch: &'a RecordBatch) -> Result<Self, InputError> {
         let text = |name| texts(batch, name);
+        let any = |names: &[&'static str]| -> Result<Rows, InputError> {
+            let columns = names.iter().map(|name| texts(batch, name)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Rows::with_any(&columns))
+        };
         let (links, link_trace_ids, link_span_ids) = links(batch)?;
         Ok(Self {
+            with_rpc: any(&["rpc_system_name", "rpc_method"])?,
+            with_query: any(&[
+                "db_system_name",
+                "db_namespace",
+                "db_collection_name",
+                "db_operation_name",
+                "db_query_text",
+            ])?,
+            with_message: any(&["messaging_system", "messaging_operation_type", "messaging_destination_name"])?,
             trace_id: typed(batch, "trace_id", |column| column.as_binary_opt())?,
             span_id: typed(batch, "span_id", |column| column.as_binary_opt())?,
             parent_span_id: typed(batch, "parent_span_id", |column| column.as_binary_opt())?,

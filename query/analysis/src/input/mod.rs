@@ -1,6 +1,7 @@
 //! From rows of the `spans` table to [`Span`]s.
 
 mod attributes;
+mod call;
 mod columns;
 mod resources;
 mod shapes;
@@ -8,14 +9,18 @@ mod shapes;
 pub(crate) mod tests;
 mod values;
 
-use std::hash::{DefaultHasher, Hasher};
-
 use arrow::{datatypes::DataType, record_batch::RecordBatch};
 use spandrel_proto::model::Outcome;
 
-use self::{attributes::Attributes, columns::Columns, resources::Resources, shapes::Shapes};
+use self::{
+    call::Call,
+    columns::Columns,
+    resources::{Last, Resources},
+    shapes::Shapes,
+};
 use crate::{
     context::Context,
+    hash::stable_hash,
     span::{Span, SpanFlags, WEIGHT_ONE},
 };
 
@@ -58,10 +63,10 @@ impl SpanReader {
         spans: &mut Vec<Span>,
     ) -> Result<(), InputError> {
         let columns = Columns::of(batch)?;
-        self.resources.forget_last();
+        let mut last = None;
         spans.reserve(batch.num_rows());
         for row in 0..batch.num_rows() {
-            match self.span(&columns, row, context) {
+            match self.span(&columns, row, &mut last, context) {
                 Some(span) => spans.push(span),
                 None => self.skipped += 1,
             }
@@ -79,14 +84,20 @@ impl SpanReader {
         self.shapes.overflowed()
     }
 
-    fn span(&mut self, columns: &Columns<'_>, row: usize, context: &mut Context) -> Option<Span> {
+    fn span<'a>(
+        &mut self,
+        columns: &Columns<'a>,
+        row: usize,
+        last: &mut Option<Last<'a>>,
+        context: &mut Context,
+    ) -> Option<Span> {
         let trace_id = u128::from_be_bytes(columns.trace_id.value(row).try_into().ok()?);
         let span_id = columns::span_id(columns.span_id, row)?;
         let parent_id = columns::span_id(columns.parent_span_id, row).unwrap_or(0);
         let kind = values::kind(columns.kind.at(row));
-        let attributes = Attributes::read(columns.attributes, row, kind.serves());
-        let resource = self.resources.read(columns, row, context);
-        let shape = self.shapes.read(columns, row, (kind, parent_id == 0), &attributes, resource, context);
+        let call = Call::read(columns, row, kind, parent_id == 0);
+        let resource = self.resources.read(columns, row, last, context);
+        let shape = self.shapes.read(&call, context.resource(resource).service, context);
         let start = columns.start_time.value(row).max(0);
         let end = columns.end_time.value(row);
         let outcome = values::outcome(columns.outcome.at(row));
@@ -98,29 +109,25 @@ impl SpanReader {
             end: end.max(start),
             weight: (columns.weight.value(row) * WEIGHT_ONE as f64).round() as u64,
             links: columns.links(row),
-            parameter: parameter(columns, row, &attributes),
+            parameter: parameter(&call),
             resource,
             operation: shape.operation,
             peer: shape.peer,
             cause: context.texts.intern(columns.error_type.at(row)),
-            deadline_ms: attributes.deadline_ms(),
-            messages: values::number(attributes.message_count).unwrap_or(0),
-            http_status: columns
-                .http_response_status_code
-                .at(row)
-                .and_then(|status| status.try_into().ok())
-                .unwrap_or(0),
+            deadline_ms: call.attributes.deadline_ms(),
+            messages: values::number(call.attributes.message_count).unwrap_or(0),
+            http_status: call.http_status.and_then(|status| status.try_into().ok()).unwrap_or(0),
             flags: SpanFlags::default(),
             kind,
             outcome,
-            resend: attributes.resend(),
+            resend: call.attributes.resend(),
         };
-        flag(&mut span, columns, row, &attributes, end < start);
+        flag(&mut span, columns, row, &call, end < start);
         Some(span)
     }
 }
 
-fn flag(span: &mut Span, columns: &Columns<'_>, row: usize, attributes: &Attributes<'_>, negative: bool) {
+fn flag(span: &mut Span, columns: &Columns<'_>, row: usize, call: &Call<'_>, negative: bool) {
     let short_circuited = span.outcome == Outcome::Rejected
         && [columns.error_type, columns.status_message]
             .iter()
@@ -130,9 +137,9 @@ fn flag(span: &mut Span, columns: &Columns<'_>, row: usize, attributes: &Attribu
         (span.duration() > LONG, SpanFlags::LONG),
         (columns.status_code.at(row) == "ERROR", SpanFlags::STATUS_ERROR),
         (columns.service_name.at(row).starts_with("unknown_service"), SpanFlags::UNKNOWN_SERVICE),
-        (attributes.conflict, SpanFlags::ALIAS_CONFLICT),
+        (call.attributes.conflict, SpanFlags::ALIAS_CONFLICT),
         (values::is_inconsistent(columns.trace_state.at(row), span.trace_id), SpanFlags::INCONSISTENT_SAMPLING),
-        (attributes.is_resend(), SpanFlags::RESEND),
+        (call.attributes.is_resend(), SpanFlags::RESEND),
         (short_circuited, SpanFlags::SHORT_CIRCUITED),
     ];
     for (_, flag) in flags.iter().filter(|(holds, _)| *holds) {
@@ -141,19 +148,15 @@ fn flag(span: &mut Span, columns: &Columns<'_>, row: usize, attributes: &Attribu
 }
 
 /// Hash of what differs between calls of one operation; the same in every process.
-fn parameter(columns: &Columns<'_>, row: usize, attributes: &Attributes<'_>) -> u64 {
+fn parameter(call: &Call<'_>) -> u64 {
+    let attributes = &call.attributes;
     let message = [attributes.message_id, attributes.partition, attributes.offset];
-    let query = [columns.db_query_text.at(row), "", ""];
-    let url = [columns.url_path.at(row), attributes.url_query, ""];
-    let is_message = !columns.messaging_system.at(row).is_empty();
+    let query = [call.query.text, "", ""];
+    let url = [call.path, attributes.url_query, ""];
+    let is_message = !call.message.system.is_empty();
     // A message's place in a partition takes both.
     let message = if message[0].is_empty() && message[2].is_empty() { [""; 3] } else { message };
     let candidates = if is_message { [message, query, url] } else { [query, url, message] };
     let Some(texts) = candidates.iter().find(|texts| texts.iter().any(|text| !text.is_empty())) else { return 0 };
-    let mut hasher = DefaultHasher::new();
-    for text in texts {
-        hasher.write(text.as_bytes());
-        hasher.write_u8(0xff);
-    }
-    hasher.finish().max(1)
+    stable_hash(texts).max(1)
 }

@@ -18,33 +18,44 @@ use crate::{
 /// Bytes of what is kept of processes; when they are full, all is looked up again.
 const MAX_BYTES: usize = 16 << 20;
 
+/// What the row before says of its process.
+#[derive(Debug)]
+pub(super) struct Last<'a> {
+    own: [&'a str; 6],
+    attributes: Range<usize>,
+    resource: ResourceId,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Resources {
-    /// The row before and its resource.
-    last: Option<(usize, ResourceId)>,
     known: FastMap<Box<[u8]>, ResourceId>,
     bytes: usize,
     key: Vec<u8>,
 }
 
 impl Resources {
-    /// To be called before each batch.
-    pub(super) fn forget_last(&mut self) {
-        self.last = None;
-    }
-
-    pub(super) fn read(&mut self, columns: &Columns<'_>, row: usize, context: &mut Context) -> ResourceId {
-        let resource = match self.last {
-            Some((last, resource)) if is_same(columns, last, row) => resource,
-            _ => self.look_up(columns, row, context),
+    /// `last` is what the row before in the same batch left there.
+    pub(super) fn read<'a>(
+        &mut self,
+        columns: &Columns<'a>,
+        row: usize,
+        last: &mut Option<Last<'a>>,
+        context: &mut Context,
+    ) -> ResourceId {
+        let (own, attributes) = (own_columns(columns, row), columns.resource_attributes.range(row));
+        let resource = match last {
+            Some(last) if last.own == own && is_same(&columns.resource_attributes, &last.attributes, &attributes) => {
+                last.resource
+            }
+            _ => self.look_up(columns, row, &own, context),
         };
-        self.last = Some((row, resource));
+        *last = Some(Last { own, attributes, resource });
         resource
     }
 
-    fn look_up(&mut self, columns: &Columns<'_>, row: usize, context: &mut Context) -> ResourceId {
+    fn look_up(&mut self, columns: &Columns<'_>, row: usize, own: &[&str; 6], context: &mut Context) -> ResourceId {
         self.key.clear();
-        for text in own_columns(columns, row) {
+        for text in own {
             self.key.extend_from_slice(text.as_bytes());
             self.key.push(0xff);
         }
@@ -80,13 +91,8 @@ fn own_columns<'a>(columns: &Columns<'a>, row: usize) -> [&'a str; 6] {
     ]
 }
 
-fn is_same(columns: &Columns<'_>, one: usize, other: usize) -> bool {
-    let maps = &columns.resource_attributes;
-    let (one_range, other_range) = (maps.range(one), maps.range(other));
-    own_columns(columns, one) == own_columns(columns, other)
-        && one_range.len() == other_range.len()
-        && is_same_text(maps.values, &one_range, &other_range)
-        && is_same_text(maps.keys, &one_range, &other_range)
+fn is_same(maps: &Maps<'_>, one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.len() == other.len() && is_same_text(maps.values, one, other) && is_same_text(maps.keys, one, other)
 }
 
 /// Whether two runs of texts are the same, which is one comparison of their bytes and one of their lengths.

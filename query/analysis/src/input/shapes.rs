@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{ENTRY_BYTES, attributes::Attributes, columns::Columns, values};
+use super::{ENTRY_BYTES, attributes::Attributes, call::Call, values};
 use crate::{
     context::Context,
     hash::{FastMap, FastSet},
     operation::Operation,
     path_template,
-    span::{Kind, MessageStep, Peer, PeerId, Protocol, ResourceId, ServiceId, Visitor},
+    span::{Kind, MessageStep, Peer, PeerId, Protocol, ServiceId, Visitor},
     text::Text,
 };
 
@@ -44,21 +44,21 @@ pub(super) struct Shapes {
 
 /// All that a shape follows from.
 #[derive(Debug)]
-struct Said<'a> {
-    operation: Operation<'a>,
-    /// Part of what an address leads to: see [`Peer::scope`].
-    scope: &'a str,
+struct Said<'a, 'c> {
+    call: &'c Call<'a>,
+    /// The route, else the template of the URL, else the path with its identifiers replaced, where it matters.
+    path: Cow<'a, str>,
+    /// It is one of the first two.
+    is_route: bool,
     protocol: Protocol,
     step: MessageStep,
     visitor: Visitor,
     /// The first word of the query.
     verb: &'a str,
-    service: [&'a str; 2],
     address: (&'a str, u16),
     network: (&'a str, u16),
     system: &'a str,
     namespace: &'a str,
-    collection: &'a str,
     group: &'a str,
 }
 
@@ -67,24 +67,14 @@ impl Shapes {
         self.overflowed
     }
 
-    pub(super) fn read(
-        &mut self,
-        columns: &Columns<'_>,
-        row: usize,
-        (kind, is_root): (Kind, bool),
-        attributes: &Attributes<'_>,
-        resource: ResourceId,
-        context: &mut Context,
-    ) -> Shape {
-        let path = path_of(columns, row, attributes);
-        let visitor = if kind.serves() && is_root { self.visitor(attributes) } else { Visitor::User };
-        let said = Said::of(columns, row, (kind, visitor), attributes, &path);
-        let service = context.resource(resource).service;
+    pub(super) fn read(&mut self, call: &Call<'_>, service: ServiceId, context: &mut Context) -> Shape {
+        let visitor = if call.kind.serves() && call.is_root { self.visitor(&call.attributes) } else { Visitor::User };
+        let said = Said::of(call, visitor);
         said.write_key(service, &mut self.key);
         if let Some(shape) = self.known.get(self.key.as_slice()) {
             return *shape;
         }
-        let name = said.operation.name();
+        let name = said.operation().name();
         let shape = Shape { operation: self.operation(service, &name, context), peer: said.peer(context) };
         self.bytes += self.key.len() + ENTRY_BYTES;
         if self.bytes > MAX_BYTES {
@@ -131,110 +121,104 @@ impl Shapes {
     }
 }
 
-/// The path with its identifiers replaced, where it matters.
-fn path_of<'a>(columns: &Columns<'a>, row: usize, attributes: &Attributes<'a>) -> Cow<'a, str> {
-    let route = columns.http_route.at(row);
-    let route = if route.is_empty() { attributes.url_template } else { route };
-    match (route.is_empty(), columns.http_request_method.at(row).is_empty()) {
-        (false, _) => Cow::Borrowed(route),
-        (true, false) => path_template(columns.url_path.at(row)),
-        (true, true) => Cow::Borrowed(""),
-    }
-}
-
-impl<'a> Said<'a> {
-    fn of(
-        columns: &Columns<'a>,
-        row: usize,
-        (kind, visitor): (Kind, Visitor),
-        attributes: &Attributes<'a>,
-        path: &'a str,
-    ) -> Self {
-        let destination = columns.messaging_destination_name.at(row);
-        let group = attributes.consumer_group;
-        let operation_type = columns.messaging_operation_type.at(row);
-        let protocol = protocol(columns, row, attributes);
+impl<'a, 'c> Said<'a, 'c> {
+    fn of(call: &'c Call<'a>, visitor: Visitor) -> Self {
+        let attributes = &call.attributes;
+        let route = if call.route.is_empty() { attributes.url_template } else { call.route };
+        let path = match (route.is_empty(), call.method.is_empty()) {
+            (false, _) => Cow::Borrowed(route),
+            (true, false) => path_template(call.path),
+            (true, true) => Cow::Borrowed(""),
+        };
+        let protocol = call.protocol();
         let is_message = protocol == Protocol::Messaging;
-        let rpc_method = columns.rpc_method.at(row);
-        let address = if kind == Kind::Server { ("", 0) } else { address(columns, row, attributes) };
+        let address = if call.kind == Kind::Server { ("", 0) } else { address(call) };
         // Only asked for where there is no address; and what a server sees is a port of the moment.
-        let network = match kind != Kind::Server && address.0.is_empty() {
+        let network = match call.kind != Kind::Server && address.0.is_empty() {
             true => (attributes.network_address, attributes.network_port.parse().unwrap_or(0)),
             false => ("", 0),
         };
-        let template = attributes.destination_template;
-        let collection = match is_message {
-            false => columns.db_collection_name.at(row),
-            true if !template.is_empty() => template,
-            true if attributes.temporary => "",
-            true => destination,
+        let step = match is_message {
+            true => values::message_step(call.message.operation_type, attributes.messaging_operation),
+            false => MessageStep::None,
         };
+        let group = attributes.consumer_group;
         Self {
-            operation: operation(columns, row, attributes, path),
-            scope: match kind {
-                Kind::Server => "",
-                _ if !rpc_method.is_empty() => values::rpc_service(rpc_method),
-                _ => values::first_segment(path),
-            },
+            call,
+            path,
+            is_route: !route.is_empty(),
             protocol,
-            step: if is_message {
-                values::message_step(operation_type, attributes.messaging_operation)
-            } else {
-                MessageStep::None
-            },
+            step,
             visitor,
-            verb: if protocol == Protocol::Database { verb(columns, row, attributes) } else { "" },
-            service: [columns.service_peer_name.at(row), attributes.peer_namespace],
+            verb: if protocol == Protocol::Database { verb(call) } else { "" },
             address,
             network,
-            system: if is_message { columns.messaging_system.at(row) } else { columns.db_system_name.at(row) },
-            namespace: if is_message { attributes.cluster } else { columns.db_namespace.at(row) },
-            collection,
+            system: if is_message { call.message.system } else { call.query.system },
+            namespace: if is_message { attributes.cluster } else { call.query.namespace },
             group: if group.is_empty() { attributes.subscription } else { group },
         }
     }
 
     /// Bytes that differ if anything does that a shape of `service` follows from.
     fn write_key(&self, service: ServiceId, key: &mut Vec<u8>) {
+        let Self { call, .. } = self;
+        let attributes = &call.attributes;
+        let facts = [call.kind == Kind::Server, self.is_route, attributes.temporary];
         key.clear();
         key.extend_from_slice(&service.0.to_le_bytes());
-        key.extend_from_slice(&[self.protocol as u8, self.step as u8, self.visitor as u8]);
-        key.push(u8::from(self.operation.messaging_destination_temporary));
         key.extend_from_slice(&self.address.1.to_le_bytes());
         key.extend_from_slice(&self.network.1.to_le_bytes());
-        let operation = &self.operation;
-        let of_operation = [
-            operation.http_request_method,
-            operation.http_route,
-            operation.url_template,
-            operation.url_path,
-            operation.rpc_method,
-            operation.messaging_operation_type,
-            operation.messaging_destination_name,
-            operation.messaging_destination_template,
-            operation.db_query_summary,
-            operation.db_operation_name,
-            operation.db_collection_name,
-        ];
+        key.extend_from_slice(&[self.protocol as u8, self.step as u8, self.visitor as u8]);
+        key.extend(facts.map(u8::from));
         let texts = [
-            operation.span_name,
-            self.scope,
+            call.name,
+            call.method,
+            &*self.path,
+            call.rpc.method,
+            call.message.operation_type,
+            self.destination(),
+            attributes.destination_template,
+            attributes.query_summary,
+            call.query.operation,
+            call.query.collection,
             self.verb,
-            self.service[0],
-            self.service[1],
+            call.peer_service,
+            attributes.peer_namespace,
             self.address.0,
             self.network.0,
             self.system,
             self.namespace,
-            self.collection,
             self.group,
         ];
-        let all = texts.into_iter().chain(of_operation.into_iter().map(Option::unwrap_or_default));
-        for (number, text) in (0..).zip(all).filter(|(_, text)| !text.is_empty()) {
+        for (number, text) in (0..).zip(texts).filter(|(_, text)| !text.is_empty()) {
             key.push(number);
             key.extend_from_slice(text.as_bytes());
             // Not part of any text.
             key.push(0xff);
+        }
+    }
+
+    /// The destination's name, unless it is made up for one use.
+    fn destination(&self) -> &'a str {
+        if self.call.attributes.temporary { "" } else { self.call.message.destination }
+    }
+
+    fn operation(&self) -> Operation<'_> {
+        let Self { call, path, .. } = self;
+        Operation {
+            span_name: call.name,
+            http_request_method: Some(call.method),
+            http_route: Some(path.as_ref()).filter(|_| self.is_route),
+            url_template: None,
+            url_path: Some(path.as_ref()),
+            rpc_method: Some(call.rpc.method),
+            messaging_operation_type: Some(call.message.operation_type),
+            messaging_destination_name: Some(call.message.destination),
+            messaging_destination_template: Some(call.attributes.destination_template),
+            messaging_destination_temporary: call.attributes.temporary,
+            db_query_summary: Some(call.attributes.query_summary),
+            db_operation_name: Some(call.query.operation),
+            db_collection_name: Some(call.query.collection),
         }
     }
 
@@ -244,79 +228,60 @@ impl<'a> Said<'a> {
             protocol: self.protocol,
             step: self.step,
             access: values::access(self.verb),
-            service: texts.intern(self.service[0]),
-            service_namespace: texts.intern(self.service[1]),
+            service: texts.intern(self.call.peer_service),
+            service_namespace: texts.intern(self.call.attributes.peer_namespace),
             visitor: self.visitor,
             address: texts.intern(self.address.0),
             port: self.address.1,
             network_address: texts.intern(self.network.0),
             network_port: self.network.1,
-            scope: texts.intern(self.scope),
+            scope: texts.intern(self.scope()),
             system: texts.intern(self.system),
             namespace: texts.intern(self.namespace),
-            collection: texts.intern(self.collection),
+            collection: texts.intern(self.collection()),
             group: texts.intern(self.group),
         };
         context.add_peer(peer)
     }
-}
 
-fn protocol(columns: &Columns<'_>, row: usize, attributes: &Attributes<'_>) -> Protocol {
-    let any = |texts: &[&str]| texts.iter().any(|text| !text.is_empty());
-    let message = [columns.messaging_system.at(row), columns.messaging_destination_name.at(row)];
-    if any(&message) || any(&[columns.messaging_operation_type.at(row), attributes.destination_template]) {
-        Protocol::Messaging
-    } else if any(&[columns.db_system_name.at(row), columns.db_namespace.at(row), columns.db_query_text.at(row)])
-        || any(&[columns.db_collection_name.at(row), columns.db_operation_name.at(row)])
-    {
-        Protocol::Database
-    } else if any(&[columns.rpc_system_name.at(row), columns.rpc_method.at(row)]) {
-        Protocol::Rpc
-    } else if any(&[columns.http_request_method.at(row)]) || columns.http_response_status_code.at(row).is_some() {
-        Protocol::Http
-    } else {
-        Protocol::Unknown
+    /// Part of what an address leads to: see [`Peer::scope`].
+    fn scope(&self) -> &str {
+        match self.call.kind {
+            Kind::Server => "",
+            _ if !self.call.rpc.method.is_empty() => values::rpc_service(self.call.rpc.method),
+            _ => values::first_segment(&self.path),
+        }
     }
-}
 
-fn operation<'a>(columns: &Columns<'a>, row: usize, attributes: &Attributes<'a>, path: &'a str) -> Operation<'a> {
-    Operation {
-        span_name: columns.name.at(row),
-        http_request_method: Some(columns.http_request_method.at(row)),
-        http_route: Some(columns.http_route.at(row)),
-        url_template: Some(attributes.url_template),
-        url_path: Some(path),
-        rpc_method: Some(columns.rpc_method.at(row)),
-        messaging_operation_type: Some(columns.messaging_operation_type.at(row)),
-        messaging_destination_name: Some(columns.messaging_destination_name.at(row)),
-        messaging_destination_template: Some(attributes.destination_template),
-        messaging_destination_temporary: attributes.temporary,
-        db_query_summary: Some(attributes.query_summary),
-        db_operation_name: Some(columns.db_operation_name.at(row)),
-        db_collection_name: Some(columns.db_collection_name.at(row)),
+    fn collection(&self) -> &'a str {
+        let template = self.call.attributes.destination_template;
+        match self.protocol {
+            Protocol::Messaging if template.is_empty() => self.destination(),
+            Protocol::Messaging => template,
+            _ => self.call.query.collection,
+        }
     }
 }
 
 /// The address that was called, else the host of the URL.
-fn address<'a>(columns: &Columns<'a>, row: usize, attributes: &Attributes<'a>) -> (&'a str, u16) {
-    let address = columns.server_address.at(row);
-    let port = columns.server_port.at(row).and_then(|port| u16::try_from(port).ok());
-    if address.is_empty() {
-        let (host, url_port) = values::host_and_port(values::authority(attributes.url_full));
-        return (host, port.unwrap_or(url_port));
+fn address<'a>(call: &Call<'a>) -> (&'a str, u16) {
+    let of_url = || values::host_and_port(values::authority(call.attributes.url_full));
+    if call.address.is_empty() {
+        let (host, port) = of_url();
+        return (host, call.port.unwrap_or(port));
     }
-    if let Some(port) = port {
-        return (address, port);
+    if let Some(port) = call.port {
+        return (call.address, port);
     }
     // Some write the port into the address, others only into the URL.
-    match values::host_and_port(address) {
-        (_, 0) => (address, values::host_and_port(values::authority(attributes.url_full)).1),
+    match values::host_and_port(call.address) {
+        (_, 0) => (call.address, of_url().1),
         address => address,
     }
 }
 
 /// The first word of the operation, else of the summary, else of the query.
-fn verb<'a>(columns: &Columns<'a>, row: usize, attributes: &Attributes<'a>) -> &'a str {
-    let texts = [columns.db_operation_name.at(row), attributes.query_summary, columns.db_query_text.at(row)];
+fn verb<'a>(call: &Call<'a>) -> &'a str {
+    let texts = [call.query.operation, call.attributes.query_summary, call.query.text];
     texts.iter().find_map(|text| text.split_ascii_whitespace().next()).unwrap_or_default()
 }

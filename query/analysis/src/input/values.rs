@@ -157,7 +157,8 @@ pub(super) fn access(word: &str) -> Access {
 
 /// Host and port of a URL, without user and password.
 pub(super) fn authority(url: &str) -> &str {
-    let Some((_, rest)) = url.split_once("://") else { return "" };
+    let Some(end) = url.as_bytes().windows(3).position(|bytes| bytes == b"://") else { return "" };
+    let rest = &url[end + 3..];
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
@@ -257,6 +258,9 @@ fn is_public(address: IpAddr) -> bool {
 /// Whether a span of this trace should not exist by the threshold in its trace state (see
 /// [`spandrel_proto::model::weight`]): its randomness is below it.
 pub(super) fn is_inconsistent(trace_state: &str, trace_id: u128) -> bool {
+    if trace_state.is_empty() {
+        return false;
+    }
     let member = trace_state.split(',').find_map(|member| member.trim().strip_prefix("ot="));
     let Some(member) = member else { return false };
     let sub_key = |name: &str| member.split(';').find_map(|pair| pair.strip_prefix(name));

@@ -11,14 +11,12 @@
 //! | 2 | number of entries, at most 128 |
 //! | 16 each | nanoseconds (8), count (8); ascending |
 
-use std::collections::BTreeMap;
-
 use hdrhistogram::{
     Histogram,
     serialization::{Deserializer, Serializer, V2Serializer},
 };
 
-use super::{EXACT_VALUES, MAX_MICROS, REFERENCE, SIGNIFICANT_DIGITS, Sketch, State};
+use super::{Buckets, EXACT_VALUES, MAX_MICROS, REFERENCE, SIGNIFICANT_DIGITS, Sketch, State};
 
 const EXACT_MAGIC: &[u8; 4] = b"SPX1";
 const HISTOGRAM_COOKIE: &[u8; 4] = &[0x1c, 0x84, 0x93, 0x13];
@@ -76,14 +74,12 @@ fn write_exact(values: &[(u64, u64)], bytes: &mut Vec<u8>) {
     }
 }
 
-fn write_histogram(buckets: &BTreeMap<u64, u64>, bytes: &mut Vec<u8>) {
-    let highest = buckets.last_key_value().map_or(0, |(lowest, _)| REFERENCE.highest_equivalent(*lowest));
+fn write_histogram(buckets: &Buckets, bytes: &mut Vec<u8>) {
+    let highest = buckets.iter().next_back().map_or(0, |(lowest, _)| REFERENCE.highest_equivalent(lowest));
     let mut histogram = Histogram::<u64>::new_with_max(highest.max(2), SIGNIFICANT_DIGITS)
         .expect("two digits and a maximum of at least 2 are valid bounds");
-    for (lowest, count) in buckets {
-        histogram
-            .record_n(*lowest, (*count).min(i64::MAX as u64))
-            .expect("the histogram was made for the highest bucket");
+    for (lowest, count) in buckets.iter() {
+        histogram.record_n(lowest, count.min(i64::MAX as u64)).expect("the histogram was made for the highest bucket");
     }
     V2Serializer::new().serialize(&histogram, bytes).expect("writing to a vector cannot fail, counts are below 2^63");
 }

@@ -9,12 +9,14 @@
 //! which a few are taken away becomes exact again; one that had more values than that stays a histogram until it is
 //! empty.
 
+mod buckets;
 mod codec;
 
-use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 use hdrhistogram::Histogram;
 
+use self::buckets::Buckets;
 pub use codec::SketchError;
 
 /// Sketches of up to this many values are exact.
@@ -27,8 +29,6 @@ const SIGNIFICANT_DIGITS: u8 = 2;
 const NANOS_PER_MICRO: u64 = 1000;
 /// Enough for every duration that fits in an `i64` of nanoseconds.
 const MAX_MICROS: u64 = 1 << 54;
-/// Bytes of a map entry with its share of the node.
-const ENTRY_SIZE: usize = 40;
 
 /// Durations with counts. Two are equal if their bytes are.
 #[derive(Debug, Clone)]
@@ -40,8 +40,7 @@ pub struct Sketch {
 enum State {
     /// (nanoseconds, count), in order of arrival.
     Exact(Vec<(u64, u64)>),
-    /// Lowest value of the bucket in microseconds -> count.
-    Buckets(BTreeMap<u64, u64>),
+    Buckets(Buckets),
 }
 
 impl Default for Sketch {
@@ -64,8 +63,8 @@ impl Sketch {
         }
         match &mut self.state {
             State::Exact(values) if values.len() < KEPT_VALUES => values.push((duration_ns, count)),
-            State::Exact(_) => add(self.buckets(), duration_ns, count),
-            State::Buckets(buckets) => add(buckets, duration_ns, count),
+            State::Exact(_) => self.buckets().add(bucket_of(duration_ns), count),
+            State::Buckets(buckets) => buckets.add(bucket_of(duration_ns), count),
         }
     }
 
@@ -78,13 +77,7 @@ impl Sketch {
                 }
             }
             State::Buckets(buckets) => {
-                let lowest = bucket_of(duration_ns);
-                if let Some(left) = buckets.get_mut(&lowest) {
-                    *left = left.saturating_sub(count);
-                    if *left == 0 {
-                        buckets.remove(&lowest);
-                    }
-                }
+                buckets.remove(bucket_of(duration_ns), count);
                 if buckets.is_empty() {
                     *self = Self::default();
                 }
@@ -106,21 +99,15 @@ impl Sketch {
                     self.record(*duration_ns, *count);
                 }
             }
-            State::Buckets(others) => {
-                let buckets = self.buckets();
-                for (lowest, count) in others {
-                    let sum = buckets.entry(*lowest).or_default();
-                    *sum = sum.saturating_add(*count);
-                }
-            }
+            State::Buckets(others) => self.buckets().merge(others),
         }
     }
 
     /// How many durations were recorded.
     pub fn count(&self) -> u64 {
         match &self.state {
-            State::Exact(values) => total(values.iter().map(|(_, count)| count)),
-            State::Buckets(buckets) => total(buckets.values()),
+            State::Exact(values) => total(values.iter().copied()),
+            State::Buckets(buckets) => total(buckets.iter()),
         }
     }
 
@@ -137,9 +124,9 @@ impl Sketch {
             State::Exact(values) => {
                 let mut sorted = values.clone();
                 sorted.sort_unstable();
-                at_rank(sorted.iter().map(|(duration_ns, count)| (*duration_ns, *count)), rank)
+                at_rank(sorted.into_iter(), rank)
             }
-            State::Buckets(buckets) => at_rank(buckets.iter().map(|(lowest, count)| (*lowest, *count)), rank)
+            State::Buckets(buckets) => at_rank(buckets.iter(), rank)
                 .map(|lowest| REFERENCE.highest_equivalent(lowest).saturating_mul(NANOS_PER_MICRO)),
         }
     }
@@ -147,10 +134,11 @@ impl Sketch {
     /// How many durations are at most `limit_ns`. From a histogram, its whole bucket counts as at most that.
     pub fn count_below(&self, limit_ns: u64) -> u64 {
         match &self.state {
-            State::Exact(values) => {
-                total(values.iter().filter(|(duration_ns, _)| *duration_ns <= limit_ns).map(|(_, count)| count))
+            State::Exact(values) => total(values.iter().copied().filter(|(duration_ns, _)| *duration_ns <= limit_ns)),
+            State::Buckets(buckets) => {
+                let limit = micros(limit_ns);
+                total(buckets.iter().take_while(|(lowest, _)| *lowest <= limit))
             }
-            State::Buckets(buckets) => total(buckets.range(..=micros(limit_ns)).map(|(_, count)| count)),
         }
     }
 
@@ -158,7 +146,7 @@ impl Sketch {
     pub fn size(&self) -> usize {
         match &self.state {
             State::Exact(values) => values.capacity() * size_of::<(u64, u64)>(),
-            State::Buckets(buckets) => buckets.len() * ENTRY_SIZE,
+            State::Buckets(buckets) => buckets.size(),
         }
     }
 
@@ -171,7 +159,7 @@ impl Sketch {
     }
 
     /// The buckets, into which exact values are put first.
-    fn buckets(&mut self) -> &mut BTreeMap<u64, u64> {
+    fn buckets(&mut self) -> &mut Buckets {
         if let State::Exact(values) = &self.state {
             self.state = State::Buckets(buckets_of(values));
         }
@@ -187,17 +175,8 @@ static REFERENCE: LazyLock<Histogram<u64>> = LazyLock::new(|| {
     Histogram::new_with_max(MAX_MICROS, SIGNIFICANT_DIGITS).expect("two digits and a maximum above 2 are valid bounds")
 });
 
-fn buckets_of(values: &[(u64, u64)]) -> BTreeMap<u64, u64> {
-    let mut buckets = BTreeMap::new();
-    for (duration_ns, count) in values {
-        add(&mut buckets, *duration_ns, *count);
-    }
-    buckets
-}
-
-fn add(buckets: &mut BTreeMap<u64, u64>, duration_ns: u64, count: u64) {
-    let sum = buckets.entry(bucket_of(duration_ns)).or_default();
-    *sum = sum.saturating_add(count);
+fn buckets_of(values: &[(u64, u64)]) -> Buckets {
+    values.iter().map(|(duration_ns, count)| (bucket_of(*duration_ns), *count)).collect()
 }
 
 /// Lowest value in microseconds of the bucket of a duration.
@@ -211,8 +190,8 @@ fn micros(duration_ns: u64) -> u64 {
     (duration_ns / NANOS_PER_MICRO + half).min(MAX_MICROS)
 }
 
-fn total<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
-    counts.fold(0, |sum, count| sum.saturating_add(*count))
+fn total(counts: impl Iterator<Item = (u64, u64)>) -> u64 {
+    counts.fold(0, |sum, (_, count)| sum.saturating_add(count))
 }
 
 /// The rank that `q` falls on, 1 to `count`. The product is taken down a little, so that 0.07 of 100 is 7 and not 8.

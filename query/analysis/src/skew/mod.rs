@@ -154,9 +154,12 @@ impl Skew {
     /// How far the clock of `other` was ahead of that of `one` at about `time`. For hosts without a chain of calls
     /// between them, the clocks agree.
     pub fn between(&self, one: Text, other: Text, time: i64) -> Offset {
+        if one == other {
+            return Offset::default();
+        }
         let Some(clocks) = self.clocks_at(time) else { return Offset::default() };
         match (clocks.get(&one), clocks.get(&other)) {
-            (Some(from), Some(to)) if one != other && from.tree == to.tree => Offset {
+            (Some(from), Some(to)) if from.tree == to.tree => Offset {
                 ahead: to.ahead - from.ahead,
                 uncertainty: match (from.above, to.above) {
                     (_, Some((above, step))) if above == one => step,

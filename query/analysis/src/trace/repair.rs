@@ -3,6 +3,7 @@
 use std::{
     cmp::{Ordering, Reverse},
     hash::{DefaultHasher, Hasher},
+    mem::take,
     ops::Range,
 };
 
@@ -25,7 +26,7 @@ pub(super) struct Repaired {
 pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> Repaired {
     let mut repairs = Repairs::default();
     let mut as_came = None;
-    spans.sort_by(|a, b| in_order(a, b, context));
+    *spans = sorted(take(spans), context);
     let mut holders = Holders::of(spans, context);
     if !holders.shared.is_empty() {
         as_came = Some(spans.clone());
@@ -40,6 +41,19 @@ pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> Repaired {
     holders.tell_apart(spans, &mut parents, &mut repairs);
     repairs.cycles = cut_cycles(spans, &mut parents);
     Repaired { parents, repairs, as_came }
+}
+
+/// The spans in order. They are large, so places are sorted, and each span moves once.
+fn sorted(spans: Vec<Span>, context: &Context) -> Vec<Span> {
+    let mut order: Vec<(i64, u32)> = (0..).zip(&spans).map(|(place, span)| (span.start, place)).collect();
+    order.sort_by(|(start, place), (other_start, other)| {
+        let in_order = || in_order(&spans[*place as usize], &spans[*other as usize], context);
+        start.cmp(other_start).then_with(in_order)
+    });
+    let mut spans: Vec<Option<Span>> = spans.into_iter().map(Some).collect();
+    let mut sorted = Vec::with_capacity(spans.len());
+    sorted.extend(order.into_iter().filter_map(|(_, place)| spans[place as usize].take()));
+    sorted
 }
 
 /// By start, then end (the later first), then id; and what is alike in that by all else that tells two spans apart, so

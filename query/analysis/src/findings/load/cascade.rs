@@ -9,8 +9,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, Entries, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute,
-            STAYS, Weighted, Window, names, number, priority, requests, run_start, shortest, sql,
+            Additive, Baseline, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS,
+            Weighted, Window, names, number, priority, requests, run_start, shortest, sql,
         },
     },
     hops::HopKind,
@@ -115,20 +115,18 @@ impl Additive for LinkStats {
 
 #[derive(Debug)]
 pub(super) struct Cascade {
-    entries: Entries,
     origins: PerMinute<OriginKey, OriginStats>,
     links: PerMinute<(NodeId, NodeId), LinkStats>,
 }
 
 impl Default for Cascade {
     fn default() -> Self {
-        Self { entries: Entries::default(), origins: PerMinute::new(MAX_KEYS), links: PerMinute::new(MAX_KEYS) }
+        Self { origins: PerMinute::new(MAX_KEYS), links: PerMinute::new(MAX_KEYS) }
     }
 }
 
 impl Detector for Cascade {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
         let mut unserved = None;
         for entry in requests(analysed) {
             let Some(origin) = analysed.errors.origins.get(entry.span as usize).copied().flatten() else { continue };
@@ -152,13 +150,12 @@ impl Detector for Cascade {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.origins.forget_before(minute);
         self.links.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.entries.size() + self.origins.size() + self.links.size()
+        self.origins.size() + self.links.size()
     }
 }
 
@@ -207,17 +204,17 @@ impl Cascade {
         key: EntryKey,
         origin: NodeId,
     ) -> Option<Candidate> {
-        let requests = self.entries.of(window, &key);
+        let requests = evaluation.demand.entries.of(window, &key);
         let stats = self.origins.sum(window, &(key, origin));
         let length = stats.median_length();
         let share = requests.requests.share(requests.failed);
         let interval = requests.requests.interval(requests.failed);
         let explained = stats.failed.weight as f64 / requests.failed.max(1) as f64;
-        let onset = self.entry_onset(evaluation.minute, &key, share);
-        let usual = self.usual(onset, &key);
+        let onset = entry_onset(evaluation, &key, share);
+        let usual = usual(evaluation, onset, &key);
         let threshold = usual.map_or(MIN_SHARE, |usual| MIN_SHARE.max(TIMES_USUAL * usual));
         let own_share = requests.requests.share(stats.failed.weight);
-        let own_onset = self.origin_onset(evaluation.minute, &(key, origin), own_share);
+        let own_onset = self.origin_onset(evaluation, &(key, origin), own_share);
         let is_cascade = requests.requests.effective() >= MIN_SAMPLES
             && length >= MIN_LENGTH
             && stats.failed.records >= MIN_FAILURES
@@ -242,26 +239,13 @@ impl Cascade {
         Some(finding.candidate(evaluation, &requests, evidence, since, holds(1.0)))
     }
 
-    /// The first minute of the run of minutes, up to `minute`, in which at least half as many requests failed.
-    fn entry_onset(&self, minute: i64, key: &EntryKey, share: f64) -> i64 {
-        run_start(minute, |minute| {
-            self.entries.at(minute, key).is_some_and(|stats| stats.requests.share(stats.failed) >= share / 2.0)
-        })
-    }
-
-    /// The same of the requests that failed because of one origin.
-    fn origin_onset(&self, minute: i64, key: &OriginKey, share: f64) -> i64 {
-        run_start(minute, |minute| {
+    /// [`entry_onset`] of the requests that failed because of one origin.
+    fn origin_onset(&self, evaluation: &Evaluation<'_>, key: &OriginKey, share: f64) -> i64 {
+        run_start(evaluation.minute, |minute| {
             let failed = self.origins.get(minute, key).map_or(0, |stats| stats.failed.weight);
-            self.entries.at(minute, &key.0).is_some_and(|stats| stats.requests.share(failed) >= share / 2.0)
+            let requests = evaluation.demand.entries.at(minute, &key.0);
+            requests.is_some_and(|stats| stats.requests.share(failed) >= share / 2.0)
         })
-    }
-
-    /// The share of requests that usually fails: that of the minutes before the failures in question began.
-    fn usual(&self, onset: i64, key: &EntryKey) -> Option<f64> {
-        let before = Window { from: onset, to: onset }.before();
-        let shares = before.minutes().filter_map(|minute| self.entries.at(minute, key));
-        Baseline::of(shares.map(|stats| stats.requests.share(stats.failed))).map(|baseline| baseline.median)
     }
 
     fn details(&self, evaluation: &Evaluation<'_>, found: &Found<'_>) -> Vec<(&'static str, Value)> {
@@ -289,6 +273,21 @@ impl Cascade {
             ("causes", Value::Rows(found.stats.causes.iter().map(cause).collect())),
         ]
     }
+}
+
+/// The first minute of the run of minutes, up to the one evaluated, in which at least half as many requests failed.
+fn entry_onset(evaluation: &Evaluation<'_>, key: &EntryKey, share: f64) -> i64 {
+    run_start(evaluation.minute, |minute| {
+        let requests = evaluation.demand.entries.at(minute, key);
+        requests.is_some_and(|stats| stats.requests.share(stats.failed) >= share / 2.0)
+    })
+}
+
+/// The share of requests that usually fails: that of the minutes before the failures in question began.
+fn usual(evaluation: &Evaluation<'_>, onset: i64, key: &EntryKey) -> Option<f64> {
+    let before = Window { from: onset, to: onset }.before();
+    let shares = before.minutes().filter_map(|minute| evaluation.demand.entries.at(minute, key));
+    Baseline::of(shares.map(|stats| stats.requests.share(stats.failed))).map(|baseline| baseline.median)
 }
 
 /// An origin of failures that meets the conditions.

@@ -8,8 +8,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Entries, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number,
-            priority, requests, shortest, sql, wilson,
+            Additive, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number, priority,
+            requests, shortest, sql, wilson,
         },
     },
     paths::drag,
@@ -72,19 +72,17 @@ impl Hidden {
 
 #[derive(Debug)]
 pub(super) struct HiddenErrors {
-    entries: Entries,
     hidden: PerMinute<EntryKey, Hidden>,
 }
 
 impl Default for HiddenErrors {
     fn default() -> Self {
-        Self { entries: Entries::default(), hidden: PerMinute::new(MAX_KEYS) }
+        Self { hidden: PerMinute::new(MAX_KEYS) }
     }
 }
 
 impl Detector for HiddenErrors {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
         if analysed.errors.absorbed.is_empty() {
             return;
         }
@@ -118,12 +116,11 @@ impl Detector for HiddenErrors {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.hidden.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.entries.size() + self.hidden.size()
+        self.hidden.size()
     }
 }
 
@@ -150,7 +147,7 @@ fn p95(evaluation: &Evaluation<'_>, window: Window, key: &EntryKey) -> Option<u6
 
 impl HiddenErrors {
     fn candidate(&self, evaluation: &Evaluation<'_>, window: Window, key: EntryKey) -> Option<Candidate> {
-        let requests = self.entries.of(window, &key);
+        let requests = evaluation.demand.entries.of(window, &key);
         let hidden = self.hidden.sum(window, &key);
         let share = hidden.weight as f64 / requests.ok.max(1) as f64;
         let n = requests.requests.effective() * requests.requests.share(requests.ok);

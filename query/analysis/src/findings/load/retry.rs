@@ -8,8 +8,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, Entries, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
-            number, priority, sql,
+            Additive, Baseline, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, number,
+            priority, sql,
         },
     },
     hops::{Hop, HopFlags, HopKind},
@@ -138,20 +138,18 @@ impl NodeRequests {
 
 #[derive(Debug)]
 pub(super) struct Retry {
-    entries: Entries,
     edges: PerMinute<Edge, EdgeRetries>,
     nodes: PerMinute<NodeId, NodeRequests>,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { entries: Entries::default(), edges: PerMinute::new(MAX_KEYS), nodes: PerMinute::new(MAX_KEYS) }
+        Self { edges: PerMinute::new(MAX_KEYS), nodes: PerMinute::new(MAX_KEYS) }
     }
 }
 
 impl Detector for Retry {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
         let mut affected = BTreeSet::new();
         for hop in &analysed.hops.hops {
             let (Some(parent), false) = (hop.parent, matches!(hop.kind, HopKind::Publish | HopKind::Deliver)) else {
@@ -191,13 +189,12 @@ impl Detector for Retry {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.edges.forget_before(minute);
         self.nodes.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.entries.size() + self.edges.size() + self.nodes.size()
+        self.edges.size() + self.nodes.size()
     }
 }
 
@@ -338,7 +335,7 @@ impl Retry {
     /// Whether the load from outside that set the storm off is gone while the storm is not.
     fn is_metastable(&self, evaluation: &Evaluation<'_>, since: i64, before: Window, goodput: f64) -> bool {
         let load = |minute: i64| {
-            let entries = self.entries.by_operation(Window::ending(minute, 1));
+            let entries = evaluation.demand.entries.by_operation(Window::ending(minute, 1));
             entries.values().map(|stats| stats.requests.number()).sum::<f64>()
         };
         let Some(usual) = Baseline::of(before.minutes().map(load).filter(|load| *load > 0.0)) else { return false };
@@ -354,7 +351,7 @@ impl Retry {
         let node = evaluation.context.node(found.edge.0);
         let services: Vec<_> =
             [found.edge.0, found.edge.1].into_iter().filter_map(|node| evaluation.context.node_service(node)).collect();
-        let entries = self.entries.total(found.window, evaluation, node.environment).requests;
+        let entries = evaluation.demand.entries.total(found.window, evaluation, node.environment).requests;
         let stats = &found.stats;
         let amplification = stats.amplification().max(found.at_callee);
         let says_so = stats.said.saturating_mul(2) >= stats.retried;

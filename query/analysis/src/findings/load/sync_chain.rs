@@ -7,8 +7,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Entries, EntryKey, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted,
-            Window, names, number, priority, sql,
+            Additive, EntryKey, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
+            number, priority, sql,
         },
     },
     hops::HopKind,
@@ -102,20 +102,18 @@ impl Additive for ServiceStats {
 
 #[derive(Debug)]
 pub(super) struct SyncChain {
-    entries: Entries,
     chains: PerMinute<(EntryKey, Chain), ChainStats>,
     services: PerMinute<ServiceId, ServiceStats>,
 }
 
 impl Default for SyncChain {
     fn default() -> Self {
-        Self { entries: Entries::default(), chains: PerMinute::new(MAX_KEYS), services: PerMinute::new(MAX_KEYS) }
+        Self { chains: PerMinute::new(MAX_KEYS), services: PerMinute::new(MAX_KEYS) }
     }
 }
 
 impl Detector for SyncChain {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
         self.count_services(analysed);
         let rows = Rows::of(analysed);
         let mut chains: BTreeMap<(u32, Chain), usize> = BTreeMap::new();
@@ -149,13 +147,12 @@ impl Detector for SyncChain {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.chains.forget_before(minute);
         self.services.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.entries.size() + self.chains.size() + self.services.size()
+        self.chains.size() + self.services.size()
     }
 }
 
@@ -269,7 +266,7 @@ impl SyncChain {
         entry: &EntryKey,
         chains: &[(&Chain, &ChainStats)],
     ) -> Vec<Candidate> {
-        let requests = self.entries.of(window, entry).requests;
+        let requests = evaluation.demand.entries.of(window, entry).requests;
         let mut longest_first: Vec<&Chain> = chains.iter().map(|(chain, _)| *chain).collect();
         longest_first.sort_by_key(|chain| (std::cmp::Reverse(chain.len()), (*chain).clone()));
         let mut taken: BTreeSet<&Chain> = BTreeSet::new();

@@ -5,7 +5,7 @@ use spandrel_proto::model::Outcome;
 use crate::{
     analysed::{Analysed, entries},
     errors::Errors,
-    findings::{Candidate, Detector, Evaluation},
+    findings::{Candidate, Detector, Evaluation, shared::Demand},
     hops::Hops,
     paths::Paths,
     peers::PeerMap,
@@ -74,7 +74,7 @@ impl Traffic {
     fn run<D: Detector + Default>(&self, minute: i64, backward: bool) -> Vec<Candidate> {
         let mut detector = D::default();
         let mut context = self.fixture.context.clone();
-        let (mut peers, mut minutes) = (PeerMap::default(), Minutes::new());
+        let (mut peers, mut minutes, mut demand) = (PeerMap::default(), Minutes::new(), Demand::default());
         let mut traces: Vec<&Vec<Span>> = self.traces.iter().collect();
         if backward {
             traces.reverse();
@@ -94,6 +94,7 @@ impl Traffic {
                 entries: &entries,
                 entry_of: &entry_of,
             };
+            demand.observe(&analysed);
             detector.observe(&analysed);
             observe(&mut minutes, &analysed, Sign::Add);
         }
@@ -102,7 +103,7 @@ impl Traffic {
         }
         let minute = minute * MINUTE_MS * MS;
         minutes.retain(|begins, _| *begins <= minute);
-        detector.evaluate(&Evaluation { context: &context, minutes: &minutes, minute })
+        detector.evaluate(&Evaluation { context: &context, minutes: &minutes, demand: &demand, minute })
     }
 }
 

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::roles::{is_cursor, is_probe};
 use crate::{
-    analysed::{Analysed, minute_of},
+    analysed::Analysed,
     context::NodeId,
-    findings::shared::{Additive, PerMinute, Weighted},
     hops::{Hop, HopFlags, HopKind},
-    span::{Kind, ServiceId},
+    span::Kind,
     text::Text,
 };
 
@@ -52,6 +51,16 @@ pub(super) fn groups(analysed: &Analysed<'_>, at_least: usize, scope: Scope, by_
             (operation, Group { serving, callee, hops })
         })
         .collect()
+}
+
+/// Whether some request makes so many calls to one callee: without that, there are no groups of so many.
+fn has_many_calls(analysed: &Analysed<'_>, at_least: usize) -> bool {
+    if analysed.hops.hops.len() < at_least {
+        return false;
+    }
+    let mut callees: Vec<(u32, NodeId)> = calls(analysed).map(|(_, serving, hop)| (serving, hop.callee)).collect();
+    callees.sort_unstable();
+    callees.windows(at_least).any(|run| run.first() == run.last())
 }
 
 /// What calls are made under.
@@ -197,7 +206,7 @@ const MIN_BUSY_SHARE: f64 = 0.1;
 
 /// Calls that are repeated one after the other and take a good part of their request.
 pub(super) fn repeats(analysed: &Analysed<'_>) -> Vec<Repeat> {
-    if analysed.hops.hops.len() < MIN_REPEATS {
+    if !has_many_calls(analysed, MIN_REPEATS) {
         return Vec::new();
     }
     let of_scope = |scope| {
@@ -240,7 +249,7 @@ pub(super) const MIN_PEAK: usize = 10;
 /// Bursts of calls. Work that nobody waits for may take as many as it likes, and a callee of which every instance is
 /// asked (a search over its shards) is asked that way by design.
 pub(super) fn bursts(analysed: &Analysed<'_>) -> Vec<Burst> {
-    if analysed.hops.hops.len() < MIN_BURST {
+    if !has_many_calls(analysed, MIN_BURST) {
         return Vec::new();
     }
     let all = groups(analysed, MIN_BURST, Scope::Parent, false).into_iter();
@@ -259,46 +268,4 @@ fn is_scatter(analysed: &Analysed<'_>, group: &Group) -> bool {
     let instances: BTreeSet<Text> =
         servers.map(|server| analysed.resource(*server).instance).filter(|instance| !instance.is_none()).collect();
     instances.len() * 2 >= group.hops.len()
-}
-
-/// Requests by service and operation, from wherever they come.
-#[derive(Debug)]
-pub(super) struct Requests(PerMinute<(ServiceId, Text), RequestStats>);
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct RequestStats {
-    pub(super) count: Weighted,
-    /// Weighted nanoseconds.
-    pub(super) duration: i128,
-}
-
-impl Additive for RequestStats {
-    fn add(&mut self, other: &Self) {
-        self.count.add(&other.count);
-        self.duration += other.duration;
-    }
-}
-
-impl Requests {
-    pub(super) fn new() -> Self {
-        Self(PerMinute::new(super::seen::MAX_KEYS))
-    }
-
-    pub(super) fn observe(&mut self, analysed: &Analysed<'_>) {
-        for index in (0..analysed.trace.len()).filter(|index| analysed.trace.is_serving(*index)) {
-            let span = analysed.span(index as u32);
-            let key = (analysed.service(index as u32), span.operation);
-            let Some(stats) = self.0.at(minute_of(span.start), key) else { continue };
-            stats.count.count(span.weight);
-            stats.duration += i128::from(span.duration()) * i128::from(span.weight);
-        }
-    }
-
-    pub(super) fn per_minute(&self) -> &PerMinute<(ServiceId, Text), RequestStats> {
-        &self.0
-    }
-
-    pub(super) fn forget_before(&mut self, minute: i64) {
-        self.0.forget_before(minute);
-    }
 }

@@ -1,6 +1,6 @@
 //! `CHATTY`: requests of one service need very many calls of another, of several sorts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     calls::{bursts, calls, critical_time, critical_time_of, repeats},
@@ -12,9 +12,9 @@ use crate::{
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Value, magnitude,
-        shared::{Additive, Entries, PerMinute, Window, names, priority, sql, wilson},
+        shared::{Additive, PerMinute, Window, names, priority, sql, wilson},
     },
-    hops::HopKind,
+    hops::{Hop, HopKind},
     span::ServiceId,
     text::Text,
 };
@@ -32,7 +32,6 @@ const MIXED_SHARE: f64 = 0.5;
 /// Calls by caller and callee.
 #[derive(Debug)]
 pub(super) struct Chatty {
-    entries: Entries,
     edges: PerMinute<(ServiceId, NodeId), Talk>,
 }
 
@@ -72,15 +71,14 @@ impl Additive for Talk {
 #[derive(Debug, Default)]
 struct Conversation {
     calls: u64,
-    sorts: BTreeSet<Text>,
+    /// There are calls of more than one sort.
+    is_mixed: bool,
     critical: i64,
-    /// When the last call to a cache ends: commands sent before that are one round trip with it.
-    busy_until: Option<i64>,
 }
 
 impl Chatty {
     pub(super) fn new() -> Self {
-        Self { entries: Entries::default(), edges: PerMinute::new(MAX_KEYS) }
+        Self { edges: PerMinute::new(MAX_KEYS) }
     }
 
     fn count(&mut self, analysed: &Analysed<'_>, serving: u32, callee: NodeId, conversation: &Conversation) {
@@ -91,7 +89,7 @@ impl Chatty {
         talk.seen.see(request);
         talk.calls += u128::from(calls) * u128::from(weight);
         talk.squares += u128::from(calls).pow(2);
-        if conversation.sorts.len() >= 2 {
+        if conversation.is_mixed {
             talk.mixed += u128::from(calls) * u128::from(weight);
         }
         if calls >= TAIL {
@@ -105,7 +103,7 @@ impl Chatty {
 }
 
 /// The calls of each request to each callee, less those that are another finding: repeated ones and bursts.
-fn conversations(analysed: &Analysed<'_>) -> BTreeMap<(u32, NodeId), Conversation> {
+fn conversations(analysed: &Analysed<'_>) -> Vec<(u32, NodeId, Conversation)> {
     let mut excluded = vec![false; analysed.hops.hops.len()];
     let repeated = repeats(analysed).into_iter().map(|repeat| repeat.group);
     let bursting = bursts(analysed).into_iter().map(|burst| burst.group);
@@ -115,29 +113,43 @@ fn conversations(analysed: &Analysed<'_>) -> BTreeMap<(u32, NodeId), Conversatio
     // Critical time matters of those that talk much only, which need as many hops.
     let is_long = analysed.hops.hops.len() as f64 >= CLOSING * MEAN;
     let times = if is_long { critical_time(analysed) } else { Vec::new() };
-    let mut conversations: BTreeMap<(u32, NodeId), Conversation> = BTreeMap::new();
-    for (index, serving, hop) in calls(analysed) {
-        if excluded[index as usize] || is_probe(analysed.context, hop.operation) {
-            continue;
-        }
-        let conversation = conversations.entry((serving, hop.callee)).or_default();
-        let is_pipelined = hop.kind == HopKind::Cache && conversation.busy_until.is_some_and(|end| hop.start < end);
-        conversation.busy_until = conversation.busy_until.max(Some(hop.end));
-        conversation.calls += u64::from(!is_pipelined);
-        conversation.sorts.insert(hop.operation);
+    let mut calls: Vec<(u32, NodeId, u32)> = calls(analysed)
+        .filter(|(index, _, hop)| !excluded[*index as usize] && !is_probe(analysed.context, hop.operation))
+        .map(|(index, serving, hop)| (serving, hop.callee, index))
+        .collect();
+    calls.sort_unstable();
+    let of_one = calls.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
+    let conversation = |calls: &[(u32, NodeId, u32)]| {
+        let hops = || calls.iter().map(|(_, _, index)| &analysed.hops.hops[*index as usize]);
+        let mut conversation = Conversation::of(hops());
         if is_long {
-            conversation.critical += critical_time_of(analysed, &times, hop);
+            conversation.critical = hops().map(|hop| critical_time_of(analysed, &times, hop)).sum();
         }
+        (calls[0].0, calls[0].1, conversation)
+    };
+    of_one.map(conversation).collect()
+}
+
+impl Conversation {
+    fn of<'a>(hops: impl Iterator<Item = &'a Hop>) -> Self {
+        let mut conversation = Conversation::default();
+        let mut operation = None;
+        // When the last call to a cache ends: commands sent before that are one round trip with it.
+        let mut busy_until = None;
+        for hop in hops {
+            let is_pipelined = hop.kind == HopKind::Cache && busy_until.is_some_and(|end| hop.start < end);
+            busy_until = busy_until.max(Some(hop.end));
+            conversation.calls += u64::from(!is_pipelined);
+            conversation.is_mixed |= *operation.get_or_insert(hop.operation) != hop.operation;
+        }
+        conversation
     }
-    conversations
 }
 
 impl Detector for Chatty {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
-        let conversations = conversations(analysed);
-        for ((serving, callee), conversation) in &conversations {
-            self.count(analysed, *serving, *callee, conversation);
+        for (serving, callee, conversation) in conversations(analysed) {
+            self.count(analysed, serving, callee, &conversation);
         }
     }
 
@@ -152,7 +164,7 @@ impl Detector for Chatty {
             }
             let mut found = talk.candidate(evaluation, window, *caller, *callee);
             let environment = evaluation.context.service(*caller).environment;
-            let total = || self.entries.total(window, evaluation, environment).duration;
+            let total = || evaluation.demand.entries.total(window, evaluation, environment).duration;
             found.fires = fires;
             found.impact = talk.critical as f64 / (*durations.entry(environment).or_insert_with(total)).max(1) as f64;
             note_overflow(&mut found, self.edges.overflowed());
@@ -162,12 +174,11 @@ impl Detector for Chatty {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.edges.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.entries.size() + self.edges.size()
+        self.edges.size()
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     graph::Graph,
     reentrance::{Return, ways_round},
     roles::{is_gateway, is_infrastructure, is_probe},
-    seen::{CLOSING, LONG, MAX_KEYS, Presence, Seen, candidate, note_overflow, service_subject, sorted},
+    seen::{CLOSING, LONG, MAX_KEYS, Seen, candidate, note_overflow, service_subject, sorted},
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -36,7 +36,6 @@ const CRITICAL_SIZE: f64 = 6.0;
 /// Who calls whom, and who comes back.
 #[derive(Debug)]
 pub(super) struct Cycles {
-    presence: Presence,
     edges: PerMinute<EdgeKey, Edge>,
     returns: PerMinute<(Return, Vec<ServiceId>), Returns>,
 }
@@ -82,7 +81,7 @@ impl Additive for Returns {
 
 impl Cycles {
     pub(super) fn new() -> Self {
-        Self { presence: Presence::new(), edges: PerMinute::new(MAX_KEYS), returns: PerMinute::new(MAX_KEYS / 8) }
+        Self { edges: PerMinute::new(MAX_KEYS), returns: PerMinute::new(MAX_KEYS / 8) }
     }
 
     fn count_calls(&mut self, analysed: &Analysed<'_>) {
@@ -124,7 +123,6 @@ impl Cycles {
 
 impl Detector for Cycles {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.presence.observe(analysed);
         self.count_calls(analysed);
         self.count_returns(analysed);
     }
@@ -143,13 +141,12 @@ impl Detector for Cycles {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.presence.forget_before(minute);
         self.edges.forget_before(minute);
         self.returns.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.presence.size() + self.edges.size() + self.returns.size()
+        self.edges.size() + self.returns.size()
     }
 }
 
@@ -220,7 +217,7 @@ impl Cycles {
                 let members = canonical(evaluation, cycle.into_iter().map(|(_, service)| service).collect());
                 let class = if of_operations.contains(&members) { Class::Operation } else { Class::Static };
                 let seen = round_seen(&members, &services);
-                let impact = TOUCHING * self.presence.impact(window, &component);
+                let impact = TOUCHING * evaluation.demand.presence.impact(window, &component);
                 let cycle =
                     Cycle { class, services: members.clone(), component: component.clone(), seen, impact, fires: true };
                 cycles.insert(members, cycle);
@@ -239,7 +236,7 @@ impl Cycles {
         min_calls: u64,
         cycles: &mut BTreeMap<Vec<ServiceId>, Cycle>,
     ) {
-        let all = self.presence.all(window);
+        let all = evaluation.demand.presence.all(window);
         for ((how, services), returns) in self.returns.sums(window) {
             if returns.seen.count.records < min_calls || !returns.seen.is_repeated() {
                 continue;

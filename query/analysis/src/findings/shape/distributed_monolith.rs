@@ -6,15 +6,13 @@ use super::{
     calls::calls,
     graph::Graph,
     roles::{is_front, is_gateway, is_infrastructure, is_probe},
-    seen::{
-        CLOSING, MAX_KEYS, Seen, candidate, note_overflow, over_both_horizons, service_subject, services_of_entries,
-    },
+    seen::{CLOSING, MAX_KEYS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
 };
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Subject, Value, magnitude,
-        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, sql},
+        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, services_of_entries, sql},
     },
     hops::HopKind,
     paths::Waiting,
@@ -100,18 +98,14 @@ impl Detector for DistributedMonolith {
                 calls.count(hop.weight);
             }
         }
-        let mut sets: BTreeMap<u32, Vec<ServiceId>> = BTreeMap::new();
-        for (entry, service) in services_of_entries(analysed) {
-            sets.entry(entry).or_default().push(service);
-        }
-        for (index, services) in sets {
-            let entry = &analysed.entries[index as usize];
+        for services in services_of_entries(analysed).chunk_by(|one, other| one.0 == other.0) {
+            let entry = &analysed.entries[services[0].0 as usize];
             let span = analysed.span(entry.span);
             if services.len() > MAX_SET_SIZE {
                 self.too_large += 1;
             } else if !is_probe(analysed.context, entry.operation)
                 && let Some(requests) = {
-                    let key = (EntryKey::of(entry), services.clone().into_boxed_slice());
+                    let key = (EntryKey::of(entry), services.iter().map(|(_, service)| *service).collect());
                     self.sets.at(minute_of(span.start), key)
                 }
             {

@@ -2,7 +2,7 @@
 //! many.
 
 use super::{
-    calls::{Burst, MIN_BURST, Requests, bursts, critical_time, critical_time_of},
+    calls::{Burst, MIN_BURST, bursts, critical_time, critical_time_of},
     seen::{CLOSING, MAX_KEYS, RECENT, Seen, candidate, note_overflow, operation_subject, sorted},
 };
 use crate::{
@@ -24,7 +24,6 @@ const CRITICAL_CALLS: f64 = 200.0;
 /// Requests by operation, and those of them that call in bursts.
 #[derive(Debug)]
 pub(super) struct FanoutBurst {
-    requests: Requests,
     bursts: PerMinute<(ServiceId, Text, NodeId), Bursts>,
 }
 
@@ -55,7 +54,7 @@ impl Additive for Bursts {
 
 impl FanoutBurst {
     pub(super) fn new() -> Self {
-        Self { requests: Requests::new(), bursts: PerMinute::new(MAX_KEYS) }
+        Self { bursts: PerMinute::new(MAX_KEYS) }
     }
 
     fn count(&mut self, analysed: &Analysed<'_>, burst: &Burst, times: &[i64]) {
@@ -78,7 +77,6 @@ impl FanoutBurst {
 
 impl Detector for FanoutBurst {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.requests.observe(analysed);
         let found = bursts(analysed);
         if !found.is_empty() {
             let times = critical_time(analysed);
@@ -92,7 +90,7 @@ impl Detector for FanoutBurst {
         let window = Window::of(evaluation, RECENT);
         let mut candidates = Vec::new();
         for (key, bursts) in self.bursts.sums(window) {
-            let requests = self.requests.per_minute().sum(window, &(key.0, key.1));
+            let requests = evaluation.demand.served.sum(window, &(key.0, key.1));
             let share = bursts.seen.share_of(&requests.count);
             if share.interval.0 < CLOSING * THRESHOLD || !bursts.seen.is_repeated() {
                 continue;
@@ -102,19 +100,18 @@ impl Detector for FanoutBurst {
             found.impact = bursts.critical as f64 / requests.duration.max(1) as f64;
             found.evidence.samples = requests.count.effective().round() as u64;
             found.evidence.details.push(("share_of_requests", Value::Number(share.value)));
-            note_overflow(&mut found, self.bursts.overflowed() + self.requests.per_minute().overflowed());
+            note_overflow(&mut found, self.bursts.overflowed() + evaluation.demand.served.overflowed());
             candidates.push(found);
         }
         sorted(candidates)
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.requests.forget_before(minute);
         self.bursts.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.requests.per_minute().size() + self.bursts.size()
+        self.bursts.size()
     }
 }
 

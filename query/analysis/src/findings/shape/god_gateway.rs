@@ -144,13 +144,13 @@ impl GodGateway {
 
 impl Detector for GodGateway {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        let mut made: BTreeMap<u32, Made> = BTreeMap::new();
-        for index in 0..analysed.trace.len() {
-            let made = made.entry(analysed.trace.serving(index) as u32).or_default();
-            made.own += analysed.paths.exclusive.get(index).copied().unwrap_or_default();
+        // By the span that serves.
+        let mut made = vec![Made::default(); analysed.trace.len()];
+        for (index, exclusive) in analysed.paths.exclusive.iter().enumerate() {
+            made[analysed.trace.serving(index)].own += exclusive;
         }
         for (_, serving, hop) in calls(analysed) {
-            let made = made.entry(serving).or_default();
+            let made = &mut made[serving as usize];
             let callee = analysed.context.node_service(hop.callee);
             made.has_data |= hop.kind == HopKind::Database;
             made.calls += u64::from(hop.kind == HopKind::Request);
@@ -162,8 +162,8 @@ impl Detector for GodGateway {
                 calls.count(hop.weight);
             }
         }
-        for (serving, made) in &made {
-            self.count_request(analysed, *serving, made);
+        for (serving, made) in made.iter().enumerate().filter(|(index, _)| analysed.trace.is_serving(*index)) {
+            self.count_request(analysed, serving as u32, made);
         }
         for entry in crate::findings::shared::requests(analysed) {
             let span = analysed.span(entry.span);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::seen::{CLOSING, MAX_KEYS, Presence, Seen, candidate, note_overflow, sorted};
+use super::seen::{CLOSING, MAX_KEYS, Seen, candidate, note_overflow, sorted};
 use crate::{
     analysed::{Analysed, Entry, minute_of},
     context::NodeId,
@@ -32,7 +32,6 @@ const TOLERANCE: i64 = 50_000_000;
 /// What is there of each node, and what should be.
 #[derive(Debug)]
 pub(super) struct InstrumentationGap {
-    presence: Presence,
     nodes: PerMinute<NodeId, Signs>,
 }
 
@@ -98,7 +97,7 @@ impl Additive for Signs {
 
 impl InstrumentationGap {
     pub(super) fn new() -> Self {
-        Self { presence: Presence::new(), nodes: PerMinute::new(MAX_KEYS) }
+        Self { nodes: PerMinute::new(MAX_KEYS) }
     }
 
     fn count_spans(&mut self, analysed: &Analysed<'_>) {
@@ -183,7 +182,6 @@ fn has_wrong_kind(analysed: &Analysed<'_>, hop: &Hop) -> bool {
 
 impl Detector for InstrumentationGap {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.presence.observe(analysed);
         self.count_spans(analysed);
         for hop in &analysed.hops.hops {
             self.count_hop(analysed, hop);
@@ -220,12 +218,11 @@ impl Detector for InstrumentationGap {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.presence.forget_before(minute);
         self.nodes.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.presence.size() + self.nodes.size()
+        self.nodes.size()
     }
 }
 
@@ -304,8 +301,8 @@ impl InstrumentationGap {
         found.fires = gap.holds(1.0);
         found.at_most = gap.at_most;
         found.impact = match evaluation.context.node_service(node) {
-            Some(service) => self.presence.impact(window, &[service]),
-            None => self.presence.all(window).share(gap.seen.weight()),
+            Some(service) => evaluation.demand.presence.impact(window, &[service]),
+            None => evaluation.demand.presence.all(window).share(gap.seen.weight()),
         };
         found.magnitude = gap.magnitude();
         found.evidence.measure = gap.share();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    calls::{MIN_REPEATS, Parameters, Repeat, RequestStats, Requests, critical_time, critical_time_of, repeats},
+    calls::{MIN_REPEATS, Parameters, Repeat, critical_time, critical_time_of, repeats},
     seen::{CLOSING, MAX_KEYS, RECENT, Seen, Share, candidate, note_overflow, operation_subject, sorted},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Severity, Value, magnitude,
-        shared::{Additive, PerMinute, Window, names, priority, sql},
+        shared::{Additive, PerMinute, Served, Window, names, priority, sql},
     },
     span::ServiceId,
     text::Text,
@@ -25,11 +25,10 @@ const CRITICAL_CALLS: f64 = 50.0;
 /// Requests by operation, and those of them in which a call is repeated.
 #[derive(Debug)]
 pub(super) struct NPlusOne {
-    requests: Requests,
     repeated: PerMinute<Key, Repeated>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     service: ServiceId,
     operation: Text,
@@ -66,7 +65,7 @@ impl Additive for Repeated {
 
 impl NPlusOne {
     pub(super) fn new() -> Self {
-        Self { requests: Requests::new(), repeated: PerMinute::new(MAX_KEYS) }
+        Self { repeated: PerMinute::new(MAX_KEYS) }
     }
 
     /// The repeats of one call within one request, which may have been made under several spans.
@@ -94,7 +93,6 @@ impl NPlusOne {
 
 impl Detector for NPlusOne {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.requests.observe(analysed);
         let found = repeats(analysed);
         if found.is_empty() {
             return;
@@ -113,7 +111,7 @@ impl Detector for NPlusOne {
         let window = Window::of(evaluation, RECENT);
         let mut found: BTreeMap<(ServiceId, Text, NodeId), Found> = BTreeMap::new();
         for (key, repeated) in self.repeated.sums(window) {
-            let requests = self.requests.per_minute().sum(window, &(key.service, key.operation));
+            let requests = evaluation.demand.served.sum(window, &(key.service, key.operation));
             let share = repeated.seen.share_of(&requests.count);
             if !share.passes(CLOSING * THRESHOLD) || !repeated.seen.is_repeated() {
                 continue;
@@ -127,17 +125,16 @@ impl Detector for NPlusOne {
                 }
             }
         }
-        let overflowed = self.repeated.overflowed() + self.requests.per_minute().overflowed();
+        let overflowed = self.repeated.overflowed() + evaluation.demand.served.overflowed();
         sorted(found.iter().map(|(key, found)| found.candidate(evaluation, window, *key, overflowed)).collect())
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.requests.forget_before(minute);
         self.repeated.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.requests.per_minute().size() + self.repeated.size()
+        self.repeated.size()
     }
 }
 
@@ -145,7 +142,7 @@ impl Detector for NPlusOne {
 struct Found {
     call: String,
     repeated: Repeated,
-    requests: RequestStats,
+    requests: Served,
     share: Share,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     analysed::{Analysed, minute_of},
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Severity, Value, magnitude,
-        shared::{Additive, Entries, PerMinute, Weighted, Window, names, priority, sql},
+        shared::{Additive, PerMinute, Weighted, Window, names, priority, sql},
     },
     hops::{Hop, HopKind},
     span::ServiceId,
@@ -34,9 +34,7 @@ const SIDECAR: f64 = 0.9;
 /// What services do and what it costs to call them.
 #[derive(Debug)]
 pub(super) struct Nanoservice {
-    entries: Entries,
     requests: PerMinute<ServiceId, Weighted>,
-    operations: PerMinute<(ServiceId, Text), Weighted>,
     /// Services that anything but a service calls, or that keep data.
     others: PerMinute<ServiceId, Weighted>,
     edges: PerMinute<(ServiceId, ServiceId), Calls>,
@@ -109,22 +107,13 @@ impl Calls {
 
 impl Nanoservice {
     pub(super) fn new() -> Self {
-        Self {
-            entries: Entries::default(),
-            requests: PerMinute::new(MAX_KEYS),
-            operations: PerMinute::new(MAX_KEYS),
-            others: PerMinute::new(MAX_KEYS),
-            edges: PerMinute::new(MAX_KEYS),
-        }
+        Self { requests: PerMinute::new(MAX_KEYS), others: PerMinute::new(MAX_KEYS), edges: PerMinute::new(MAX_KEYS) }
     }
 
     fn count_requests(&mut self, analysed: &Analysed<'_>) {
         for index in (0..analysed.trace.len()).filter(|index| analysed.trace.is_serving(*index)) {
             let (span, service) = (analysed.span(index as u32), analysed.service(index as u32));
             if let Some(requests) = self.requests.at(minute_of(span.start), service) {
-                requests.count(span.weight);
-            }
-            if let Some(requests) = self.operations.at(minute_of(span.start), (service, span.operation)) {
                 requests.count(span.weight);
             }
         }
@@ -179,7 +168,7 @@ impl Nanoservice {
     fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<Candidate> {
         let (requests, others) = (self.requests.sums(window), self.others.sums(window));
         let mut operations: BTreeMap<ServiceId, usize> = BTreeMap::new();
-        for (service, _) in self.operations.sums(window).into_keys() {
+        for (service, _) in evaluation.demand.served.sums(window).into_keys() {
             *operations.entry(service).or_default() += 1;
         }
         let mut callers: BTreeMap<ServiceId, Vec<(ServiceId, Calls)>> = BTreeMap::new();
@@ -209,7 +198,6 @@ impl Nanoservice {
 
 impl Detector for Nanoservice {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
         self.count_requests(analysed);
         for hop in &analysed.hops.hops {
             self.count_others(analysed, hop);
@@ -227,16 +215,13 @@ impl Detector for Nanoservice {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.requests.forget_before(minute);
-        self.operations.forget_before(minute);
         self.others.forget_before(minute);
         self.edges.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        let counts = self.requests.size() + self.operations.size() + self.others.size();
-        self.entries.size() + counts + self.edges.size()
+        self.requests.size() + self.others.size() + self.edges.size()
     }
 }
 
@@ -260,7 +245,7 @@ impl Nanoservice {
         fires: bool,
     ) -> Candidate {
         let environment = evaluation.context.service(service).environment;
-        let entries = self.entries.total(window, evaluation, environment);
+        let entries = evaluation.demand.entries.total(window, evaluation, environment);
         let subject = edge_subject(evaluation, service, evaluation.context.service_node(caller));
         let subject = crate::findings::Subject { text: subject.service.clone(), ..subject };
         let mut found = candidate(FindingKind::Nanoservice, subject, window, &calls.seen);
@@ -275,7 +260,10 @@ impl Nanoservice {
             ("caller", Value::Text(names::service(evaluation, caller))),
             ("share_below_2_ms", Value::Number(calls.seen.count.share(calls.small))),
         ];
-        note_overflow(&mut found, self.edges.overflowed() + self.others.overflowed() + self.operations.overflowed());
+        note_overflow(
+            &mut found,
+            self.edges.overflowed() + self.others.overflowed() + evaluation.demand.served.overflowed(),
+        );
         let target = found.subject.service.clone();
         found.sql = sql::select(
             "time, source, target, operation, requests, paired, duration_sum_ns, network_sum_ns",

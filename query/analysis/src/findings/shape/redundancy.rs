@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     analysed::{Analysed, minute_of},
+    context::Context,
     findings::shared::{Additive, Extent, PerMinute, Window},
-    span::ServiceId,
+    span::{Resource, ResourceId, ServiceId},
     text::Text,
 };
 
-/// Instances that are seen a minute.
+/// Processes that are seen a minute.
 const MAX_INSTANCES: usize = 16_384;
 /// Spans of a service before its instances can be told.
 const MIN_SPANS: u64 = 30;
@@ -17,9 +18,9 @@ const MIN_SPANS: u64 = 30;
 /// may be any number at a time.
 const MAX_RESTARTS: usize = 3;
 
-/// When each instance was seen.
+/// When each process was seen.
 #[derive(Debug)]
-pub(super) struct Instances(PerMinute<(ServiceId, Instance), Live>);
+pub(super) struct Instances(PerMinute<ResourceId, Live>);
 
 /// From when to when a process was seen, and how many spans it sent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,9 +80,7 @@ impl Instances {
 
     pub(super) fn observe(&mut self, analysed: &Analysed<'_>) {
         for span in &analysed.trace.spans {
-            let resource = analysed.context.resource(span.resource);
-            let instance = Instance { name: resource.instance, host: resource.host, zone: resource.zone };
-            if let Some(live) = self.0.at(minute_of(span.start), (resource.service, instance)) {
+            if let Some(live) = self.0.at(minute_of(span.start), span.resource) {
                 live.extent.see(span.start, span.end);
                 live.spans += 1;
             }
@@ -89,13 +88,14 @@ impl Instances {
     }
 
     /// Of each service, by the instances seen in the window. Where instances did not fit, nothing can be told.
-    pub(super) fn redundancy(&self, window: Window) -> BTreeMap<ServiceId, Redundancy> {
+    pub(super) fn redundancy(&self, context: &Context, window: Window) -> BTreeMap<ServiceId, Redundancy> {
         if self.0.overflowed() > 0 {
             return BTreeMap::new();
         }
         let mut of_service: BTreeMap<ServiceId, BTreeMap<Instance, Live>> = BTreeMap::new();
-        for ((service, instance), live) in self.0.sums(window) {
-            of_service.entry(service).or_default().insert(instance, live);
+        for (resource, live) in self.0.sums(window) {
+            let Resource { service, instance: name, host, zone, .. } = *context.resource(resource);
+            of_service.entry(service).or_default().entry(Instance { name, host, zone }).or_default().add(&live);
         }
         let all = || of_service.values().flat_map(BTreeMap::keys);
         let hosts = all().map(|instance| instance.host).collect::<BTreeSet<_>>().len();

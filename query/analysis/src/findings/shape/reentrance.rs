@@ -15,7 +15,7 @@ const MAX_LENGTH: usize = 16;
 const LOOP_ROUNDS: u32 = 4;
 
 /// How a request comes back to a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Return {
     /// The service waits for itself.
     Waiting,

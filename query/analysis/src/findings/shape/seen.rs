@@ -1,11 +1,10 @@
 //! How often something was seen, when, and in which traces; and candidates that begin with that.
 
 use crate::{
-    analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
         Candidate, Evaluation, Evidence, FindingKind, Method, Severity, Subject,
-        shared::{Additive, Exemplars, Extent, PerMinute, Weighted, Window, names, priority, requests},
+        shared::{Additive, Exemplars, Extent, Weighted, Window, names},
     },
     span::{ServiceId, Span},
     text::Text,
@@ -90,86 +89,6 @@ impl Share {
     pub(super) fn passes(&self, threshold: f64) -> bool {
         self.observations >= MIN_OBSERVATIONS && self.interval.0 >= threshold
     }
-}
-
-/// Requests from outside in all, and those that touch a service.
-#[derive(Debug)]
-pub(super) struct Presence {
-    all: PerMinute<(), Weighted>,
-    by_service: PerMinute<ServiceId, Touching>,
-}
-
-/// Requests that touch a service: how many, and their weight by priority.
-#[derive(Debug, Clone, Default)]
-struct Touching {
-    requests: Weighted,
-    priority: u64,
-}
-
-impl Additive for Touching {
-    fn add(&mut self, other: &Self) {
-        self.requests.add(&other.requests);
-        self.priority = self.priority.saturating_add(other.priority);
-    }
-}
-
-impl Presence {
-    pub(super) fn new() -> Self {
-        Self { all: PerMinute::new(1), by_service: PerMinute::new(MAX_KEYS) }
-    }
-
-    pub(super) fn observe(&mut self, analysed: &Analysed<'_>) {
-        for entry in requests(analysed) {
-            let span = analysed.span(entry.span);
-            if let Some(all) = self.all.at(minute_of(span.start), ()) {
-                all.count(span.weight);
-            }
-        }
-        for (entry, service) in services_of_entries(analysed) {
-            let entry = &analysed.entries[entry as usize];
-            let span = analysed.span(entry.span);
-            if let Some(touching) = self.by_service.at(minute_of(span.start), service) {
-                touching.requests.count(span.weight);
-                touching.priority = touching.priority.saturating_add(priority(analysed, entry));
-            }
-        }
-    }
-
-    /// All requests.
-    pub(super) fn all(&self, window: Window) -> Weighted {
-        self.all.sum(window, &())
-    }
-
-    /// Share of the requests, by their priority, that touch one of `services`: of the one that most of them touch, so
-    /// at least this much.
-    pub(super) fn impact<'a>(&self, window: Window, services: impl IntoIterator<Item = &'a ServiceId>) -> f64 {
-        let all = self.all(window);
-        let touching = services.into_iter().map(|service| self.by_service.sum(window, service));
-        touching.map(|touching| all.share(touching.priority)).fold(0.0, f64::max)
-    }
-
-    pub(super) fn forget_before(&mut self, minute: i64) {
-        self.all.forget_before(minute);
-        self.by_service.forget_before(minute);
-    }
-
-    pub(super) fn size(&self) -> usize {
-        self.all.size() + self.by_service.size()
-    }
-}
-
-/// Index of each entry that is a request from outside, with each service that has a span in it.
-pub(super) fn services_of_entries(analysed: &Analysed<'_>) -> Vec<(u32, ServiceId)> {
-    let spans = 0..analysed.trace.len() as u32;
-    let all = spans.map(|span| (analysed.entry_of[span as usize], analysed.service(span)));
-    let is_request = |entry: u32| {
-        let entry = &analysed.entries[entry as usize];
-        !entry.is_fragment && !entry.is_message
-    };
-    let mut found: Vec<(u32, ServiceId)> = all.filter(|(entry, _)| is_request(*entry)).collect();
-    found.sort_unstable();
-    found.dedup();
-    found
 }
 
 /// A candidate of which nothing is known but what was seen; the caller fills in the rest.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     roles::{is_maintenance, is_meant_for_sharing},
-    seen::{CLOSING, LONG, MAX_KEYS, Presence, Seen, candidate, note_overflow, sorted},
+    seen::{CLOSING, LONG, MAX_KEYS, Seen, candidate, note_overflow, sorted},
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -28,12 +28,11 @@ const UNKNOWN_ACCESS: f64 = 0.7;
 /// Who reads and who writes what.
 #[derive(Debug)]
 pub(super) struct SharedDb {
-    presence: Presence,
     accesses: PerMinute<(Data, ServiceId), Accesses>,
 }
 
 /// A collection; without a name, all of a namespace of which no collections are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Data {
     database: NodeId,
     schema: Text,
@@ -61,7 +60,7 @@ impl Additive for Accesses {
 
 impl SharedDb {
     pub(super) fn new() -> Self {
-        Self { presence: Presence::new(), accesses: PerMinute::new(MAX_KEYS) }
+        Self { accesses: PerMinute::new(MAX_KEYS) }
     }
 
     fn count(&mut self, analysed: &Analysed<'_>, hop: &Hop) {
@@ -88,7 +87,6 @@ impl SharedDb {
 
 impl Detector for SharedDb {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.presence.observe(analysed);
         for hop in &analysed.hops.hops {
             // Where the address is not known, the node is the caller's own and says nothing of others.
             if hop.kind == HopKind::Database && !hop.flags.contains(HopFlags::ADDRESS_UNKNOWN) {
@@ -125,12 +123,11 @@ impl Detector for SharedDb {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.presence.forget_before(minute);
         self.accesses.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.presence.size() + self.accesses.size()
+        self.accesses.size()
     }
 }
 
@@ -197,7 +194,7 @@ impl SharedDb {
         // Without the collection's name it is only likely that all mean the same data.
         found.method = if data.collection.is_none() { Method::Inferred } else { Method::Measured };
         found.at_most = if is_strong && !data.collection.is_none() { Severity::Critical } else { Severity::Medium };
-        found.impact = self.presence.impact(window, &all);
+        found.impact = evaluation.demand.presence.impact(window, &all);
         found.magnitude = magnitude(owners.writers.len().max(1) as f64, 2.0, CRITICAL_WRITERS);
         found.completeness = names::completeness(evaluation, window, &all);
         if unknown > 0 {

@@ -1,6 +1,6 @@
 //! `SPOF`: a service that most requests need and of which there is only one instance.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     graph::Graph,
@@ -9,11 +9,11 @@ use super::{
     seen::{CLOSING, LONG, MAX_KEYS, Seen, Share, candidate, note_overflow, service_subject, sorted},
 };
 use crate::{
-    analysed::{Analysed, minute_of},
+    analysed::{Analysed, Entry, minute_of},
     context::Context,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Method, Severity, Value,
-        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, requests, sql},
+        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, sql},
     },
     hops::Hop,
     paths::Waiting,
@@ -132,7 +132,7 @@ fn is_fatal(analysed: &Analysed<'_>, serving: u32) -> bool {
 type Needed = (u32, ServiceId);
 
 impl Spof {
-    fn count_needs(&mut self, analysed: &Analysed<'_>, needed: &BTreeSet<Needed>) {
+    fn count_needs(&mut self, analysed: &Analysed<'_>, needed: &[Needed]) {
         for (index, service) in needed {
             let entry = &analysed.entries[*index as usize];
             let span = analysed.span(entry.span);
@@ -149,31 +149,34 @@ impl Detector for Spof {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         self.instances.observe(analysed);
         // What runs by itself (jobs, loops that poll) has nobody who waits.
-        let entries: BTreeSet<u32> = requests(analysed)
-            .filter(|entry| analysed.trace.kind(entry.span as usize).serves())
-            .map(|entry| analysed.entry_of[entry.span as usize])
-            .collect();
+        let is_asked = |entry: &Entry| {
+            !entry.is_fragment && !entry.is_message && analysed.trace.kind(entry.span as usize).serves()
+        };
+        let is_asked: Vec<bool> = analysed.entries.iter().map(is_asked).collect();
         let is_waited_for = waited_for(analysed);
         let spans = 0..analysed.trace.len() as u32;
         let waited = spans.filter(|span| is_waited_for[*span as usize]);
-        let mut needed: BTreeSet<Needed> = waited
+        let mut needed: Vec<Needed> = waited
             .map(|span| (analysed.entry_of[span as usize], analysed.service(span)))
-            .filter(|(entry, _)| entries.contains(entry))
+            .filter(|(entry, _)| is_asked[*entry as usize])
             .collect();
+        needed.sort_unstable();
+        needed.dedup();
         for hop in &analysed.hops.hops {
             let (Some(serving), Some(callee)) = (hop.parent, analysed.context.node_service(hop.callee)) else {
                 continue;
             };
             let entry = analysed.entry_of[serving as usize];
-            if !is_waited_for[serving as usize] || !entries.contains(&entry) {
+            if !is_waited_for[serving as usize] || !is_asked[entry as usize] {
                 continue;
             }
             let has_failed = has_failed_itself(analysed, hop);
-            if has_failed {
-                needed.insert((entry, callee));
+            let place = needed.binary_search(&(entry, callee));
+            if let (true, Err(place)) = (has_failed, place) {
+                needed.insert(place, (entry, callee));
             }
             let caller = analysed.service(serving);
-            if caller != callee && needed.contains(&(entry, callee)) {
+            if caller != callee && (has_failed || place.is_ok()) {
                 let entry = &analysed.entries[entry as usize];
                 let minute = minute_of(analysed.span(entry.span).start);
                 if let Some(site) = self.edges.at(minute, (EntryKey::of(entry), caller, callee)) {
@@ -188,7 +191,7 @@ impl Detector for Spof {
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let window = Window::of(evaluation, LONG);
         let overview = Overview::new(self, evaluation.context, window);
-        let redundancy = self.instances.redundancy(Window::of(evaluation, LIVE));
+        let redundancy = self.instances.redundancy(evaluation.context, Window::of(evaluation, LIVE));
         let mut candidates = Vec::new();
         for (service, needs) in &overview.by_service {
             let Some(lack) = redundancy.get(service).filter(|redundancy| redundancy.is_lacking()) else { continue };

@@ -2,7 +2,7 @@
 
 use crate::{
     analysed::{Analysis, minute_of},
-    findings::{Candidate, Detector, Evaluation},
+    findings::{Candidate, Detector, Evaluation, shared::Demand},
     peers::PeerMap,
     rollup::{Minutes, Sign, observe},
     skew::Skew,
@@ -43,16 +43,18 @@ impl Traffic {
     /// What `detector` concludes at the end of the minute of the last trace. The traces come in the order of `order`.
     fn evaluate(&self, mut detector: impl Detector, order: impl Iterator<Item = usize>) -> (Vec<Candidate>, usize) {
         let mut context = self.fixture.context.clone();
-        let (mut minutes, mut last) = (Minutes::new(), i64::MIN);
+        let (mut minutes, mut demand, mut last) = (Minutes::new(), Demand::default(), i64::MIN);
         let (mut peers, skew) = (PeerMap::default(), Skew::default());
         for index in order {
             let analysis = Analysis::of(self.traces[index].clone(), &mut context, &mut peers, &skew);
             let analysed = analysis.analysed(&context);
+            demand.observe(&analysed);
             detector.observe(&analysed);
             observe(&mut minutes, &analysed, Sign::Add);
             last = last.max(minute_of(analysed.trace.spans[0].start));
         }
-        let candidates = detector.evaluate(&Evaluation { context: &context, minutes: &minutes, minute: last });
+        let evaluation = Evaluation { context: &context, minutes: &minutes, demand: &demand, minute: last };
+        let candidates = detector.evaluate(&evaluation);
         let size = detector.size();
         detector.forget_before(i64::MAX);
         assert!(detector.size() <= size && detector.size() < 64, "everything was forgotten");

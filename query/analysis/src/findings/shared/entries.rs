@@ -43,7 +43,7 @@ impl Additive for EntryStats {
     }
 }
 
-/// Requests from outside by operation: what shares of requests are shares of.
+/// Requests from outside by operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Entries(PerMinute<EntryKey, EntryStats>);
 
@@ -82,7 +82,7 @@ impl Entries {
     /// All requests in a window to the services of an environment, given as the environment of one of them.
     pub(crate) fn total(&self, window: Window, evaluation: &Evaluation<'_>, environment: Text) -> EntryStats {
         let mut total = EntryStats::default();
-        for (key, stats) in self.0.window(window).flat_map(|(_, values)| values) {
+        for (_, key, stats) in self.0.each(window) {
             if evaluation.context.service(key.service).environment == environment {
                 total.add(stats);
             }

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`PerMinute`] | values by key for each minute, of bounded size, forgotten minute by minute |
 //! | [`Weighted`], [`wilson`] | weighted counts, and the range that a share lies in |
-//! | [`Entries`], [`requests`], [`priority`] | requests from outside per minute, and how much each matters |
+//! | [`Demand`], [`Entries`] | requests per minute, counted once for all detectors |
+//! | [`requests`], [`priority`] | requests from outside, and how much each matters |
 //! | [`Baseline`] | what a measure usually is |
 //! | [`Exemplars`], [`Extent`] | traces to look at; from when to when something was seen |
 //! | [`Window`] | the minutes an evaluation looks at |
@@ -12,6 +13,7 @@
 //! | [`names`] | texts of services, nodes and environments; completeness of data |
 
 mod baseline;
+mod demand;
 mod entries;
 mod exemplars;
 pub(crate) mod names;
@@ -21,6 +23,7 @@ mod weighted;
 mod window;
 
 pub(crate) use baseline::Baseline;
+pub(crate) use demand::{Demand, Served, services_of_entries};
 pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
 pub(crate) use exemplars::{Exemplars, Extent};
 pub(crate) use per_minute::{Additive, PerMinute};

@@ -42,6 +42,7 @@ mod tests {
     use super::*;
     use crate::{
         context::Context,
+        findings::shared::Demand,
         rollup::{CoverageStats, Minute, Minutes},
     };
 
@@ -53,7 +54,8 @@ mod tests {
         minute.coverage.insert(ServiceId(1), coverage);
         let minutes = Minutes::from([(0, minute)]);
         let context = Context::new();
-        let evaluation = Evaluation { context: &context, minutes: &minutes, minute: 0 };
+        let demand = Demand::default();
+        let evaluation = Evaluation { context: &context, minutes: &minutes, demand: &demand, minute: 0 };
         let window = Window::of(&evaluation, 1);
         assert!((completeness(&evaluation, window, &[ServiceId(1)]) - 0.9 * 0.75).abs() < 1e-12);
         assert_eq!(completeness(&evaluation, window, &[ServiceId(2)]), 1.0);

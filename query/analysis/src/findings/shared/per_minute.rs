@@ -1,8 +1,9 @@
 //! Values by key for each minute, of bounded size.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, hash::Hash};
 
 use super::Window;
+use crate::hash::{FastMap, table_size};
 
 /// Something of which two parts make a whole, in any order.
 pub(crate) trait Additive {
@@ -16,18 +17,15 @@ pub(crate) trait Additive {
 
 /// The most minutes that are kept: more than any horizon, so that only times far apart from all others are refused.
 const MAX_MINUTES: usize = 256;
-/// Share of a map's node that an entry has, bytes.
-const NODE_SHARE: usize = 24;
-
 /// Values by key and minute. There are at most so many keys a minute; what comes beyond is counted and left out.
 #[derive(Debug, Clone)]
 pub(crate) struct PerMinute<K, V> {
-    minutes: BTreeMap<i64, BTreeMap<K, V>>,
+    minutes: BTreeMap<i64, FastMap<K, V>>,
     max_keys: usize,
     overflowed: u64,
 }
 
-impl<K: Ord, V: Default> PerMinute<K, V> {
+impl<K: Ord + Hash, V: Default> PerMinute<K, V> {
     pub(crate) fn new(max_keys: usize) -> Self {
         Self { minutes: BTreeMap::new(), max_keys, overflowed: 0 }
     }
@@ -50,14 +48,21 @@ impl<K: Ord, V: Default> PerMinute<K, V> {
         self.minutes.get(&minute)?.get(key)
     }
 
-    /// What was counted in one minute.
+    /// What was counted in one minute, in order of the keys.
     pub(crate) fn minute(&self, minute: i64) -> impl Iterator<Item = (&K, &V)> {
-        self.minutes.get(&minute).into_iter().flatten()
+        self.minutes.get(&minute).into_iter().flat_map(in_order)
     }
 
-    /// Minutes of a window that have values, in order of time.
-    pub(crate) fn window(&self, window: Window) -> impl DoubleEndedIterator<Item = (i64, &BTreeMap<K, V>)> {
-        self.minutes.range(window.from..window.to).map(|(minute, values)| (*minute, values))
+    /// What was counted in the minutes of a window, in order of time and of the keys.
+    pub(crate) fn each(&self, window: Window) -> impl Iterator<Item = (i64, &K, &V)> {
+        let minutes = self.minutes.range(window.from..window.to);
+        minutes.flat_map(|(minute, values)| in_order(values).map(move |(key, value)| (*minute, key, value)))
+    }
+
+    /// What was counted of one key in the minutes of a window, in order of time.
+    pub(crate) fn of_key<'a>(&'a self, window: Window, key: &'a K) -> impl Iterator<Item = (i64, &'a V)> {
+        let minutes = self.minutes.range(window.from..window.to);
+        minutes.filter_map(move |(minute, values)| Some((*minute, values.get(key)?)))
     }
 
     pub(crate) fn forget_before(&mut self, minute: i64) {
@@ -70,11 +75,18 @@ impl<K: Ord, V: Default> PerMinute<K, V> {
     }
 }
 
-impl<K: Ord + Clone, V: Default + Additive> PerMinute<K, V> {
+/// Tables have no order, but what is concluded from them must have one.
+fn in_order<K: Ord, V>(values: &FastMap<K, V>) -> impl Iterator<Item = (&K, &V)> {
+    let mut values: Vec<(&K, &V)> = values.iter().collect();
+    values.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    values.into_iter()
+}
+
+impl<K: Ord + Hash + Clone, V: Default + Additive> PerMinute<K, V> {
     /// Sums over a window.
     pub(crate) fn sums(&self, window: Window) -> BTreeMap<K, V> {
         let mut sums: BTreeMap<K, V> = BTreeMap::new();
-        for (key, value) in self.window(window).flat_map(|(_, values)| values) {
+        for (key, value) in self.minutes.range(window.from..window.to).flat_map(|(_, values)| values) {
             match sums.get_mut(key) {
                 Some(sum) => sum.add(value),
                 None => sums.entry(key.clone()).or_default().add(value),
@@ -86,16 +98,16 @@ impl<K: Ord + Clone, V: Default + Additive> PerMinute<K, V> {
     /// The sum of one key over a window.
     pub(crate) fn sum(&self, window: Window, key: &K) -> V {
         let mut sum = V::default();
-        for value in self.window(window).filter_map(|(_, values)| values.get(key)) {
-            sum.add(value);
-        }
+        self.of_key(window, key).for_each(|(_, value)| sum.add(value));
         sum
     }
 
     /// Bytes of memory held, roughly.
     pub(crate) fn size(&self) -> usize {
-        let of_entry = |value: &V| size_of::<K>() + size_of::<V>() + NODE_SHARE + value.extra_size();
-        self.minutes.values().flat_map(BTreeMap::values).map(of_entry).sum()
+        let of_minute = |values: &FastMap<K, V>| {
+            table_size::<(K, V)>(values.capacity()) + values.values().map(Additive::extra_size).sum::<usize>()
+        };
+        self.minutes.values().map(of_minute).sum()
     }
 }
 

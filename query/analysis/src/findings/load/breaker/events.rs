@@ -182,7 +182,7 @@ impl EventLog {
         let mut open = self.open_before.get(key).map(|(since, _)| *since);
         let mut last = open.unwrap_or(i64::MIN);
         let minutes = Window { from: i64::MIN, to: window.to };
-        for events in self.events.window(minutes).filter_map(|(_, breakers)| breakers.get(key)) {
+        for (_, events) in self.events.of_key(minutes, key) {
             for (time, is_open) in &events.changes {
                 match (is_open, open) {
                     (true, None) => open = Some(*time),
@@ -207,8 +207,7 @@ impl EventLog {
 
     pub(super) fn forget_before(&mut self, minute: i64) {
         let forgotten = Window { from: i64::MIN, to: minute };
-        for events in self.events.window(forgotten).flat_map(|(_, breakers)| breakers) {
-            let (key, events) = events;
+        for (_, key, events) in self.events.each(forgotten) {
             for (time, is_open) in &events.changes {
                 if !is_open {
                     self.open_before.remove(key);

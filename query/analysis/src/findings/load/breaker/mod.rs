@@ -22,7 +22,7 @@ use crate::{
     context::{Context, NodeId},
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
-        shared::{Additive, Entries, Exemplars, MIN_TRACES, PerMinute, Window, names, priority, sql},
+        shared::{Additive, Exemplars, MIN_TRACES, PerMinute, Window, names, priority, sql},
     },
     hops::HopKind,
     text::Text,
@@ -47,7 +47,7 @@ const MAX_PAUSE: i64 = 3 * MINUTE;
 const ABSORBED_TENTHS: u64 = 3;
 
 /// One process of a caller, and whom it calls: breakers belong to processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct CallerKey {
     caller: NodeId,
     callee: NodeId,
@@ -56,14 +56,13 @@ struct CallerKey {
 
 #[derive(Debug)]
 pub(super) struct Breaker {
-    entries: Entries,
     calls: PerMinute<CallerKey, Calls>,
     log: EventLog,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { entries: Entries::default(), calls: PerMinute::new(MAX_KEYS), log: EventLog::default() }
+        Self { calls: PerMinute::new(MAX_KEYS), log: EventLog::default() }
     }
 }
 
@@ -88,7 +87,6 @@ type Ends = (String, String, Option<String>);
 
 impl Detector for Breaker {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
         let mut affected = BTreeSet::new();
         for hop in &analysed.hops.hops {
             let is_call = !matches!(hop.kind, HopKind::Entry | HopKind::Publish | HopKind::Deliver);
@@ -123,13 +121,12 @@ impl Detector for Breaker {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.calls.forget_before(minute);
         self.log.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.entries.size() + self.calls.size() + self.log.size()
+        self.calls.size() + self.log.size()
     }
 }
 
@@ -158,7 +155,7 @@ impl Breaker {
     fn judge_calls(&self, evaluation: &Evaluation<'_>, guards: &mut BTreeMap<Ends, Guard>) {
         let (horizon, recent) = (Window::of(evaluation, HORIZON), Window::of(evaluation, RECENT));
         let mut refused: BTreeMap<(NodeId, NodeId), u64> = BTreeMap::new();
-        for (key, calls) in self.calls.window(recent).flat_map(|(_, keys)| keys) {
+        for (_, key, calls) in self.calls.each(recent) {
             *refused.entry((key.caller, key.callee)).or_default() += calls.refused;
         }
         let suspects = self.calls.minute(evaluation.minute).filter(|(_, calls)| calls.is_suspect());
@@ -167,13 +164,13 @@ impl Breaker {
             let has_said_so = refused.get(&(key.caller, key.callee)).is_some_and(|count| *count >= MIN_REFUSED);
             let mut open = Vec::new();
             if has_said_so {
-                let minutes = self.calls.window(recent).filter_map(|(_, keys)| keys.get(key));
-                let refusals = minutes.map(|calls| calls.refusals).filter(|refusals| !refusals.is_empty());
+                let minutes = self.calls.of_key(recent, key);
+                let refusals = minutes.map(|(_, calls)| calls.refusals).filter(|refusals| !refusals.is_empty());
                 open.extend(refusals.map(|refusals| (refusals.first, refusals.last)));
             }
-            let minutes = || self.calls.window(horizon).filter_map(|(minute, keys)| Some((minute, keys.get(key)?)));
             if let Some(fast) = self.calls.sum(horizon, key).fast_bin() {
-                open.extend(inferred::open_intervals(&Timeline::of(horizon, fast, minutes())));
+                let minutes = self.calls.of_key(horizon, key);
+                open.extend(inferred::open_intervals(&Timeline::of(horizon, fast, minutes)));
             }
             if !open.iter().any(|open| is_within(*open, evaluation.minute)) {
                 continue;
@@ -192,13 +189,9 @@ impl Breaker {
     fn stopped(&self, evaluation: &Evaluation<'_>, ends: (NodeId, NodeId), open: &[(i64, i64)]) -> bool {
         let Some(first) = open.iter().map(|(from, _)| *from).min() else { return false };
         let horizon = Window::of(evaluation, HORIZON);
-        let minutes = || {
-            let keys = self.calls.window(horizon);
-            keys.flat_map(|(minute, keys)| keys.iter().map(move |(key, calls)| (minute, key, calls)))
-                .filter(|(_, key, _)| (key.caller, key.callee) == ends)
-                .map(|(minute, _, calls)| (minute, calls))
-        };
-        calls::stopped(&Timeline::of(horizon, 0, minutes()), first, open)
+        let between = self.calls.each(horizon).filter(|(_, key, _)| (key.caller, key.callee) == ends);
+        let minutes = between.map(|(minute, _, calls)| (minute, calls));
+        calls::stopped(&Timeline::of(horizon, 0, minutes), first, open)
     }
 
     fn candidate(&self, evaluation: &Evaluation<'_>, ends: &Ends, guard: &Guard) -> Option<Candidate> {
@@ -213,7 +206,7 @@ impl Breaker {
             open.iter().map(|open| overlap(*open, recent)).sum::<i64>() as f64 / (recent.to - recent.from) as f64;
         let (since, until) = run(&open, evaluation.minute)?;
         let named = evaluation.context.texts.find(environment.as_deref().unwrap_or_default()).unwrap_or_default();
-        let requests = self.entries.total(recent, evaluation, named).requests;
+        let requests = evaluation.demand.entries.total(recent, evaluation, named).requests;
         let mut examples = guard.exemplars.traces();
         examples.extend(guard.traces.iter().filter(|trace| !guard.exemplars.traces().contains(trace)));
         let evidence = Evidence {

@@ -240,13 +240,19 @@ fn a_breaker_without_a_telling_name_stands_where_calls_stopped() {
 
 #[test]
 fn what_is_forgotten_still_counts_as_open() {
-    use crate::findings::{Detector, Evaluation};
+    use crate::findings::{Detector, Evaluation, shared::Demand};
     let mut detector = Breaker::default();
     let mut context = crate::context::Context::new();
     detector.observe_breakers(&rows(&[(1000, "gobreaker", "stock", "cart", "trip", "explicit")]), &mut context);
     detector.forget_before(MINUTE_MS * MS);
     let minutes = crate::rollup::Minutes::new();
-    let at = |minute: i64| Evaluation { context: &context, minutes: &minutes, minute: minute * MINUTE_MS * MS };
+    let demand = Demand::default();
+    let at = |minute: i64| Evaluation {
+        context: &context,
+        minutes: &minutes,
+        demand: &demand,
+        minute: minute * MINUTE_MS * MS,
+    };
     let found = detector.evaluate(&at(5));
     assert_eq!((found[0].since, found[0].until), (1000 * MS, 6 * MINUTE_MS * MS));
     assert_eq!(detector.evaluate(&at(40)), [], "silent for too long");

@@ -22,8 +22,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, Entries, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted,
-            Window, names, priority, run_start, sql,
+            Additive, Baseline, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
+            priority, run_start, sql,
         },
     },
     sketch::Sketch,
@@ -91,24 +91,18 @@ impl Additive for ServiceWork {
 
 #[derive(Debug)]
 pub(super) struct HotService {
-    entries: Entries,
     services: PerMinute<ServiceId, ServiceWork>,
     processes: PerMinute<(ServiceId, Text), Process>,
 }
 
 impl Default for HotService {
     fn default() -> Self {
-        Self {
-            entries: Entries::default(),
-            services: PerMinute::new(MAX_SERVICES),
-            processes: PerMinute::new(MAX_PROCESSES),
-        }
+        Self { services: PerMinute::new(MAX_SERVICES), processes: PerMinute::new(MAX_PROCESSES) }
     }
 }
 
 impl Detector for HotService {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        self.entries.observe(analysed);
         let local = local_times(analysed);
         let mut seen = BTreeSet::new();
         for (index, span) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| span.kind == Kind::Server) {
@@ -140,7 +134,13 @@ impl Detector for HotService {
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let window = (1..=MAX_WINDOW).map(|minutes| Window::of(evaluation, minutes)).find(|window| {
-            self.entries.by_operation(*window).values().map(|stats| stats.requests.effective()).sum::<f64>()
+            evaluation
+                .demand
+                .entries
+                .by_operation(*window)
+                .values()
+                .map(|stats| stats.requests.effective())
+                .sum::<f64>()
                 >= MIN_SAMPLES
         });
         let Some(window) = window else { return Vec::new() };
@@ -153,13 +153,12 @@ impl Detector for HotService {
     }
 
     fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
         self.services.forget_before(minute);
         self.processes.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.entries.size() + self.services.size() + self.processes.size()
+        self.services.size() + self.processes.size()
     }
 }
 
@@ -231,7 +230,7 @@ impl HotService {
         }
         let fires = stress.fires && prominence.holds(service, 1.0);
         let environment = evaluation.context.service(service).environment;
-        let entries = self.entries.total(window, evaluation, environment).requests;
+        let entries = evaluation.demand.entries.total(window, evaluation, environment).requests;
         let criticality = work.priority as f64 / work.entries.max(1) as f64;
         let share = prominence.time_share(service);
         let mut details = vec![
@@ -302,7 +301,7 @@ impl HotService {
         let (horizon, recent) = (Window::of(evaluation, HORIZON), Window::of(evaluation, MAX_WINDOW));
         let processes = self.processes.minute(evaluation.minute).map(|(key, _)| *key);
         for key in processes.filter(|(owner, _)| *owner == service) {
-            let all = self.processes.window(horizon).filter_map(|(_, processes)| processes.get(&key));
+            let all = self.processes.of_key(horizon, &key).map(|(_, process)| process);
             let Some(knee) = knee(all) else { continue };
             let at = |minute: i64| self.processes.get(minute, &key).map(Process::concurrency);
             let (minutes, used) = utilisation(recent, knee, BUSY, at);
@@ -375,7 +374,7 @@ impl HotService {
         let process = evaluation.context.texts.get(hottest);
         let subject = format!("{}/{process}", names::service(evaluation, service));
         let environment = evaluation.context.service(service).environment;
-        let entries = self.entries.total(window, evaluation, environment).requests;
+        let entries = evaluation.demand.entries.total(window, evaluation, environment).requests;
         Some(Candidate {
             subkind: Some("hot_instance"),
             impact: entries.share(work.priority) * 0.5,

@@ -1,6 +1,6 @@
 //! How long callers wait: what they say, and how long the calls took that they gave up.
 
-use std::collections::BTreeSet;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use super::gave_up;
 use crate::{
@@ -30,6 +30,9 @@ impl Sample {
     }
 
     fn keep(&mut self, one: (u64, i64)) {
+        if self.0.len() >= SAMPLES && self.0.last().is_some_and(|last| *last < one) {
+            return;
+        }
         self.0.insert(one);
         if self.0.len() > SAMPLES {
             self.0.pop_last();
@@ -160,11 +163,7 @@ impl Additive for Pair {
     fn add(&mut self, other: &Self) {
         self.calls.add(&other.calls);
         self.offsets.add(&other.offsets);
-        if other.attempts > self.attempts {
-            (self.attempts, self.pauses) = (other.attempts, other.pauses);
-        } else if other.attempts == self.attempts {
-            self.pauses = (self.pauses.0 + other.pauses.0, self.pauses.1 + other.pauses.1);
-        }
+        self.add_pauses(other.attempts, other.pauses);
         self.extent.add(&other.extent);
         self.exemplars.add(&other.exemplars);
     }
@@ -181,12 +180,19 @@ impl Pair {
         let offset = adjusted[inner_client as usize].0 - adjusted[outer_client as usize].0;
         let tries = analysed.hops.attempts(inner);
         let pauses = tries.windows(2).map(|pair| i128::from((pair[1].start - pair[0].end).max(0))).sum();
-        let mut seen = Pair { attempts: tries.len() as u32, pauses: (1, pauses), ..Pair::default() };
-        seen.calls.count(inner.weight);
-        seen.offsets.see(analysed.trace.id, analysed.span(inner_client).span_id, offset.max(0));
-        seen.extent.see(outer.start, outer.end);
-        seen.exemplars.see(analysed.trace.id, outer.duration(), outer.outcome.is_failure());
-        self.add(&seen);
+        self.calls.count(inner.weight);
+        self.add_pauses(tries.len() as u32, (1, pauses));
+        self.offsets.see(analysed.trace.id, analysed.span(inner_client).span_id, offset.max(0));
+        self.extent.see(outer.start, outer.end);
+        self.exemplars.see(analysed.trace.id, outer.duration(), outer.outcome.is_failure());
+    }
+
+    fn add_pauses(&mut self, attempts: u32, pauses: (u64, i128)) {
+        match attempts.cmp(&self.attempts) {
+            Ordering::Less => {}
+            Ordering::Equal => self.pauses = (self.pauses.0 + pauses.0, self.pauses.1 + pauses.1),
+            Ordering::Greater => (self.attempts, self.pauses) = (attempts, pauses),
+        }
     }
 
     pub(super) fn median_offset(&self) -> Option<i64> {

@@ -42,7 +42,7 @@ const HORIZON: i64 = 10;
 const MAX_KEYS: usize = 8192;
 
 /// Calls of one operation over one edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct CallKey {
     caller: NodeId,
     callee: NodeId,
