@@ -176,6 +176,14 @@ impl Engine {
         }
     }
 
+    /// The store, unless the engine is over one snapshot of it.
+    pub(crate) fn store(&self) -> Option<&Arc<Store>> {
+        match &self.source {
+            Source::Live(store) => Some(store),
+            Source::Fixed(_) => None,
+        }
+    }
+
     pub fn limits(&self) -> &Limits {
         &self.limits
     }

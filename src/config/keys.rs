@@ -63,6 +63,7 @@ pub(super) const QUERY_TOTAL_MEMORY: &str = "query.total_memory_bytes";
 pub(super) const QUERY_RUNNING: &str = "query.running";
 pub(super) const QUERY_WAITING: &str = "query.waiting";
 pub(super) const ANALYSIS_ENABLED: &str = "analysis.enabled";
+pub(super) const DASHBOARDS_PATH: &str = "dashboards.path";
 pub(super) const LOG_FORMAT: &str = "log.format";
 pub(super) const LOG_FILTER: &str = "log.filter";
 pub(super) const SELF_TELEMETRY: &str = "self_telemetry";
@@ -158,6 +159,12 @@ pub(super) const KEYS: &[Key] = &[
         "true",
         "Keep rollups and look for findings as spans come in; see [analysis](analysis.md). Without it graphs of long \
          ranges are empty, and findings are only there where a range is evaluated.",
+    ),
+    key(
+        DASHBOARDS_PATH,
+        "path or empty",
+        "",
+        "Directory of dashboards beside those that come with the server; see [dashboards](dashboards.md).",
     ),
     key(LOG_FORMAT, "text or json", "text", "Form of the process's own log, on standard error."),
     key(LOG_FILTER, "filter", "info", "What is logged, as in `info,spandrel_store=debug`."),

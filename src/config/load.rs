@@ -191,6 +191,7 @@ impl Settings {
             enrich: self.enrich(),
             query: self.query(),
             analysis: self.value(keys::ANALYSIS_ENABLED, true, values::boolean),
+            dashboards: self.path(keys::DASHBOARDS_PATH),
             log: LogConfig {
                 format: self.value(keys::LOG_FORMAT, super::LogFormat::Text, values::log_format),
                 filter: self.value(keys::LOG_FILTER, String::new(), values::log_filter),

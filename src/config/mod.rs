@@ -31,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) enrich: EnrichConfig,
     pub(crate) query: Limits,
     pub(crate) analysis: bool,
+    pub(crate) dashboards: Option<PathBuf>,
     pub(crate) log: LogConfig,
     pub(crate) self_telemetry: bool,
 }

@@ -1,6 +1,7 @@
 //! The running server: the parts wired together, from start to a clean stop.
 
 mod addresses;
+mod compression;
 mod drain;
 mod exposition;
 mod listener;

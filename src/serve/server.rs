@@ -13,7 +13,7 @@ use spandrel_normalize::{
     registry,
 };
 use spandrel_proto::model::{Clock, SystemClock};
-use spandrel_query::{Analyst, Engine};
+use spandrel_query::{Analyst, Engine, api::ApiConfig};
 use spandrel_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use tonic_health::{
 };
 
 use super::{
-    addresses,
+    addresses, compression,
     listener::Listener,
     metrics::Sources,
     self_telemetry::{self, SelfTelemetry},
@@ -120,7 +120,13 @@ impl Server {
         let mut listeners = JoinSet::new();
         listeners.spawn(grpc.serve(grpc_router(Arc::clone(&receiver), health)?, stop.clone()));
         listeners.spawn(http.serve(http_router(receiver), stop.clone()));
-        let api_router = api_router(engine, status.clone(), own.clone(), lines_router(http_lines));
+        let api_config = ApiConfig { stop: stop.clone(), dashboards: config.dashboards };
+        let api_router = api_router(
+            spandrel_query::api::router(engine, api_config),
+            status.clone(),
+            own.clone(),
+            lines_router(http_lines),
+        );
         listeners.spawn(api.serve(api_router, stop.clone()));
         let mut telemetry = JoinSet::new();
         if let Some(own) = own {
@@ -175,8 +181,8 @@ fn join(errors: &[EnrichError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn api_router(engine: Arc<Engine>, status: Status, own: Option<Arc<SelfTelemetry>>, lines: Router) -> Router {
-    let mut api = spandrel_query::api::router(engine).merge(lines);
+fn api_router(api: Router, status: Status, own: Option<Arc<SelfTelemetry>>, lines: Router) -> Router {
+    let mut api = api.merge(lines).layer(middleware::from_fn(compression::compress));
     if let Some(own) = own {
         api = api.layer(middleware::from_fn_with_state(own, self_telemetry::trace_request));
     }

@@ -13,6 +13,7 @@ mod bad_records;
 mod bad_sql;
 mod commands;
 mod configuration;
+mod dashboards;
 mod flows;
 mod harness;
 mod imports;

@@ -190,6 +190,25 @@ async fn the_api_defines_itself_and_the_page_is_there() {
 }
 
 #[tokio::test]
+async fn answers_are_compressed_for_those_who_take_it() {
+    let server = Server::start(&[]).await;
+    let request = || server.client().get(server.url("/api/v1/openapi.json"));
+    let plain = request().send().await.unwrap();
+    assert_eq!(
+        (plain.headers().get("content-encoding"), &plain.headers()["vary"]),
+        (None, &"accept-encoding".parse().unwrap())
+    );
+    let plain = plain.bytes().await.unwrap();
+    let compressed = request().header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(compressed.headers()["content-encoding"], "gzip");
+    let compressed = compressed.bytes().await.unwrap();
+    assert!(compressed.len() < plain.len() / 4, "{} of {}", compressed.len(), plain.len());
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&compressed[..]), &mut read).unwrap();
+    assert!(read == plain);
+}
+
+#[tokio::test]
 async fn services_and_traces_over_the_api() {
     let server = Server::start(&[]).await;
     server.send_spans(spans_request("shop", vec![span(1, 0), span(1, 1), span(2, 0)])).await;

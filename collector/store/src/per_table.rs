@@ -70,6 +70,7 @@ fn slot(table: Table) -> usize {
         Table::OperationsHourly => 10,
         Table::EdgesHourly => 11,
         Table::Findings => 12,
+        Table::Acknowledgements => 13,
     }
 }
 

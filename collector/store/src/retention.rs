@@ -1,4 +1,4 @@
-//! Drops whole hours that are older than the retention time, and deletes files that no query reads any more.
+//! Drops whole hours that are older than the retention time, but for tables that are kept, and deletes files that no query reads any more.
 //!
 //! Small files are not merged: a table keeps the files that its seals wrote.
 
@@ -31,7 +31,7 @@ pub(crate) struct RetentionPolicy {
 /// One run over one table. Blocks.
 pub(crate) fn run(context: &SealContext, table: Table, policy: RetentionPolicy) -> Result<(), SealError> {
     let now = context.clock.now_unix_nano();
-    if let Some(retention) = policy.retention {
+    if let Some(retention) = policy.retention.filter(|_| !table.is_kept()) {
         drop_expired(context, table, now.saturating_sub(nanos(retention)), now)?;
     }
     delete_removed(context, table, now.saturating_sub(nanos(policy.grace)))

@@ -82,7 +82,8 @@ pub(crate) fn row(table: Table, id: u64, time: i64) -> Value {
         | Table::Coverage
         | Table::OperationsHourly
         | Table::EdgesHourly
-        | Table::Findings => computed(table, id, time),
+        | Table::Findings
+        | Table::Acknowledgements => computed(table, id, time),
     };
     if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
         row.extend(more);

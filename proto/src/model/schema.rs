@@ -92,6 +92,7 @@ pub(super) fn stored(table: Table) -> SchemaRef {
     static CRITICAL_PATHS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(critical_paths())));
     static COVERAGE: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(coverage())));
     static FINDINGS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(findings())));
+    static ACKNOWLEDGEMENTS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(acknowledgements())));
     match table {
         Table::Spans => SPANS.clone(),
         Table::Logs => LOGS.clone(),
@@ -104,6 +105,7 @@ pub(super) fn stored(table: Table) -> SchemaRef {
         Table::CriticalPaths => CRITICAL_PATHS.clone(),
         Table::Coverage => COVERAGE.clone(),
         Table::Findings => FINDINGS.clone(),
+        Table::Acknowledgements => ACKNOWLEDGEMENTS.clone(),
     }
 }
 
@@ -433,6 +435,18 @@ fn findings() -> Vec<Field> {
         list("examples", scalar_item(DataType::Utf8)),
         required(text("sql")),
         required(text("remedy")),
+    ]
+}
+
+fn acknowledgements() -> Vec<Field> {
+    vec![
+        required(time("time")),
+        required(text("finding_id")),
+        required(time("opened")),
+        required(text("state")),
+        text("reason"),
+        text("acknowledged_by"),
+        time("until"),
     ]
 }
 

@@ -22,11 +22,12 @@ pub enum Table {
     OperationsHourly,
     EdgesHourly,
     Findings,
+    Acknowledgements,
 }
 
 impl Table {
     /// Every table, in the order of their codes.
-    pub const ALL: [Table; 13] = [
+    pub const ALL: [Table; 14] = [
         Table::Spans,
         Table::Logs,
         Table::Metrics,
@@ -40,6 +41,7 @@ impl Table {
         Table::OperationsHourly,
         Table::EdgesHourly,
         Table::Findings,
+        Table::Acknowledgements,
     ];
 
     /// The tables that are computed from others, a time bucket at a time. Each bucket is written whole, again and again
@@ -69,6 +71,7 @@ impl Table {
             Table::OperationsHourly => "operations_hourly",
             Table::EdgesHourly => "edges_hourly",
             Table::Findings => "findings",
+            Table::Acknowledgements => "acknowledgements",
         }
     }
 
@@ -88,12 +91,18 @@ impl Table {
             Table::OperationsHourly => 11,
             Table::EdgesHourly => 12,
             Table::Findings => 13,
+            Table::Acknowledgements => 14,
         }
     }
 
     /// The table that `code` stands for.
     pub fn from_code(code: u8) -> Option<Table> {
         Table::ALL.into_iter().find(|table| table.code() == code)
+    }
+
+    /// Whether rows stay however old they are: what people decided, which is little.
+    pub fn is_kept(self) -> bool {
+        self == Table::Acknowledgements
     }
 
     /// Its stored schema. Times are `Int64` nanoseconds and ids are `Binary`; see [`super::column_type`].
@@ -115,7 +124,8 @@ impl Table {
             | Table::Coverage
             | Table::OperationsHourly
             | Table::EdgesHourly
-            | Table::Findings => "time",
+            | Table::Findings
+            | Table::Acknowledgements => "time",
         }
     }
 
@@ -132,6 +142,7 @@ impl Table {
             Table::Edges | Table::EdgesHourly => &["source", "target", "time"],
             Table::CriticalPaths => &["entry_service", "entry_operation", "time"],
             Table::Findings => &["kind", "time"],
+            Table::Acknowledgements => &["finding_id", "time"],
         }
     }
 }

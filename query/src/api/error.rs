@@ -9,8 +9,9 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use spandrel_store::AppendError;
 
-use crate::{error::QueryError, time::TimeError};
+use crate::{error::QueryError, suggest::Suggestion, time::TimeError};
 
 /// What is wrong with a request, or with answering it.
 #[derive(Debug, Clone)]
@@ -64,6 +65,41 @@ impl ApiError {
 
     pub(super) fn unknown_flow(message: String, searched: &Value) -> Self {
         Self::new(StatusCode::NOT_FOUND, "unknown_flow", message).with_details(json!({ "searched": searched }))
+    }
+
+    pub(super) fn unknown_finding(id: &str) -> Self {
+        let message = format!(
+            "there is no finding {id}: none with that id was stored as it happened. `GET /api/v1/findings` lists those \
+             that were; ranges that are evaluated anew store none"
+        );
+        Self::new(StatusCode::NOT_FOUND, "unknown_finding", message)
+    }
+
+    pub(super) fn unknown_record(index: u32, records: u64) -> Self {
+        let message = format!("there is no record {index}: the flow has {records}, counted from 0");
+        Self::new(StatusCode::NOT_FOUND, "unknown_record", message).with_details(json!({ "records": records }))
+    }
+
+    pub(super) fn unknown_dashboard(name: &str, names: &[String]) -> Self {
+        let suggestion = Suggestion::nearest(name, names.iter().map(String::as_str));
+        let message = format!("there is no dashboard '{name}'{suggestion}; see /api/v1/dashboards");
+        Self::new(StatusCode::NOT_FOUND, "unknown_dashboard", message)
+    }
+
+    pub(super) fn wrong_dashboard(message: &str, problem: impl Serialize) -> Self {
+        let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_dashboard", message.to_owned());
+        error.with_details(serde_json::to_value(problem).unwrap_or_default())
+    }
+
+    pub(super) fn too_many_tails(limit: usize) -> Self {
+        let message = format!("{limit} readers follow the log records already; close one of them, or try again later");
+        let retry_after = Some(Duration::from_secs(5));
+        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_busy", message) }
+    }
+
+    pub(super) fn read_only() -> Self {
+        let message = "this server reads a data directory that it does not write: ask the one that stores";
+        Self::new(StatusCode::CONFLICT, "read_only", message)
     }
 
     pub(super) fn not_acceptable(wanted: &str) -> Self {
@@ -134,6 +170,17 @@ impl From<QueryError> for ApiError {
             _ => None,
         };
         Self { retry_after, ..Self::new(status, code, error.to_string()).with_details(details) }
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        let retry_after = error.retry_after();
+        let (status, code) = match retry_after {
+            Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "cannot_store"),
+            None => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        };
+        Self { retry_after, ..Self::new(status, code, format!("it cannot be stored: {error}")) }
     }
 }
 

@@ -1,10 +1,10 @@
-//! `GET /flows/{id}`.
+//! `GET /flows/{id}` and `GET /flows/{id}/records/{record}`.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -12,10 +12,13 @@ use spandrel_analysis::flow::{FlowId, RecordType, Summary, Tier};
 
 use super::{
     error::{ApiError, ErrorBody},
-    parameters::quote,
+    parameters::{Parameters, quote},
     rows::{internal, rows_of},
 };
 use crate::{engine::Engine, error::QueryError, time::format_time};
+
+const COLUMNS: &str = "type, time, duration_ns, service_name, name, kind, trace_id, span_id, parent_span_id, \
+                       correlation_id, parent, depth, join_tier, confidence, gap, outcome, body, source, attempts";
 
 /// Everything that is stored of one request.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -76,7 +79,7 @@ struct LinkedFlow {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Record {
+pub(super) struct Record {
     /// `span`, `request`, `log` or `breaker`.
     r#type: String,
     #[schema(format = DateTime)]
@@ -106,7 +109,9 @@ struct Record {
     source: Option<String>,
     /// Tries of a gateway at upstreams.
     attempts: Vec<Attempt>,
-    attributes: Map<String, Value>,
+    /// Not there with `attributes=false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<Map<String, Value>>,
 }
 
 /// By what a record was joined to the one above it, or to the flow where it stands on top.
@@ -145,37 +150,96 @@ struct RecordRow {
     body: Option<String>,
     source: Option<String>,
     attempts: Option<Vec<Attempt>>,
+    /// Not asked for where the field is missing.
+    #[serde(default, deserialize_with = "asked_for")]
     attributes: Option<Map<String, Value>>,
 }
 
 /// One flow, by trace id or any correlation id
+///
+/// A flow of very many records comes quicker without their attributes; those of one record are told by
+/// `GET /flows/{id}/records/{record}`.
 #[utoipa::path(
     get,
     path = "/api/v1/flows/{id}",
     operation_id = "flow",
-    params(("id" = String, Path, description = "A trace id, a request id or any other correlation id of at least 8 characters")),
+    params(
+        ("id" = String, Path, description = "A trace id, a request id or any other correlation id of at least 8 characters"),
+        ("attributes" = Option<bool>, Query, description = "`false`: records come without attributes"),
+    ),
     responses(
         (status = 200, description = "The flow", body = Flow),
         (status = 400, description = "The id identifies nothing", body = ErrorBody),
         (status = 404, description = "No record has the id", body = ErrorBody),
     )
 )]
-pub(super) async fn flow(State(engine): State<Arc<Engine>>, Path(id): Path<String>) -> Result<Json<Flow>, ApiError> {
+pub(super) async fn flow(
+    State(engine): State<Arc<Engine>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Flow>, ApiError> {
     let flow_id = FlowId::parse(&id).map_err(|error| ApiError::parameter("id", error.to_string()))?;
-    if let Some(flow) = read(&engine, &id).await? {
+    let mut parameters = Parameters::new(query.as_deref());
+    let attributes = parameters.parsed("attributes", "true or false")?.unwrap_or(true);
+    parameters.finish()?;
+    if let Some(flow) = read(&engine, &id, attributes).await? {
         return Ok(Json(flow));
     }
+    Err(unknown(&flow_id))
+}
+
+/// One record of a flow, with its attributes
+#[utoipa::path(
+    get,
+    path = "/api/v1/flows/{id}/records/{record}",
+    operation_id = "flowRecord",
+    params(
+        ("id" = String, Path, description = "A trace id, a request id or any other correlation id of at least 8 characters"),
+        ("record" = u32, Path, description = "Its index in `records`. It may be another one's after more of the flow has been stored: `time`, `type` and `span_id` tell"),
+    ),
+    responses(
+        (status = 200, description = "The record", body = Record),
+        (status = 400, description = "The id identifies nothing, or the index is no number", body = ErrorBody),
+        (status = 404, description = "No record has the id, or the flow has fewer records", body = ErrorBody),
+    )
+)]
+pub(super) async fn record(
+    State(engine): State<Arc<Engine>>,
+    Path((id, record)): Path<(String, String)>,
+) -> Result<Json<Record>, ApiError> {
+    let flow_id = FlowId::parse(&id).map_err(|error| ApiError::parameter("id", error.to_string()))?;
+    let index: u32 = record
+        .parse()
+        .map_err(|_| ApiError::parameter("record", format!("record: '{record}' is not the index of a record")))?;
+    let sql = format!("SELECT {COLUMNS}, attributes FROM flow({}) WHERE position = {index}", quote(&id));
+    let mut stream = engine.sql(&sql).await?;
+    let rows: Vec<RecordRow> = rows_of(&engine, &mut stream).await?;
+    let summary = stream.flow().ok_or_else(|| internal("the flow has no summary"))?;
+    let records: u64 = summary.records.values().sum();
+    match rows.into_iter().next() {
+        Some(mut row) => {
+            if index == 0 {
+                row.gap = row.gap.take().and_then(|gap| own_gap(&gap, summary));
+            }
+            Ok(Json(Record::from(row)))
+        }
+        None if records == 0 => Err(unknown(&flow_id)),
+        None => Err(ApiError::unknown_record(index, records)),
+    }
+}
+
+fn unknown(flow_id: &FlowId) -> ApiError {
     let searched = json!({
         "trace_id": flow_id.trace_id.map(|trace| format!("{trace:032x}")),
         "correlation_id": flow_id.correlation_id,
         "tables": ["spans", "requests", "logs", "breakers"],
     });
-    Err(ApiError::unknown_flow(not_found(&flow_id), &searched))
+    ApiError::unknown_flow(not_found(flow_id), &searched)
 }
 
 /// The answer of `GET /flows/{id}`; `None` where no record has the id.
 pub async fn flow_document(engine: &Engine, id: &str) -> Result<Option<Value>, QueryError> {
-    let flow = read(engine, id).await?;
+    let flow = read(engine, id, true).await?;
     flow.map(|flow| serde_json::to_value(flow).map_err(internal)).transpose()
 }
 
@@ -189,13 +253,9 @@ fn not_found(id: &FlowId) -> String {
     )
 }
 
-async fn read(engine: &Engine, id: &str) -> Result<Option<Flow>, QueryError> {
-    let sql = format!(
-        "SELECT type, time, duration_ns, service_name, name, kind, trace_id, span_id, parent_span_id, correlation_id, \
-         parent, depth, join_tier, confidence, gap, outcome, body, source, attempts, attributes \
-         FROM flow({}) ORDER BY position",
-        quote(id)
-    );
+async fn read(engine: &Engine, id: &str, attributes: bool) -> Result<Option<Flow>, QueryError> {
+    let attributes = if attributes { ", attributes" } else { "" };
+    let sql = format!("SELECT {COLUMNS}{attributes} FROM flow({}) ORDER BY position", quote(id));
     let mut stream = engine.sql(&sql).await?;
     let rows: Vec<RecordRow> = rows_of(engine, &mut stream).await?;
     let summary = stream.flow().ok_or_else(|| internal("the flow has no summary"))?;
@@ -265,7 +325,12 @@ impl From<RecordRow> for Record {
             body: row.body,
             source: row.source,
             attempts: row.attempts.unwrap_or_default(),
-            attributes: row.attributes.unwrap_or_default(),
+            attributes: row.attributes,
         }
     }
+}
+
+/// Null is a record without attributes.
+fn asked_for<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Map<String, Value>>, D::Error> {
+    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::{http::header::CONTENT_TYPE, response::IntoResponse};
 use utoipa::OpenApi;
 
-use super::{findings, flow, graph, services, sql, trace, traces};
+use super::{dashboards, differences, findings, flow, graph, services, sql, tail, trace, traces};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,10 +21,19 @@ use super::{findings, flow, graph, services, sql, trace, traces};
         services::operations,
         traces::traces,
         trace::trace,
+        differences::differences,
         flow::flow,
+        flow::record,
         graph::graph,
-        findings::findings
-    )
+        findings::findings,
+        findings::history::finding,
+        findings::acknowledgement::acknowledge,
+        findings::acknowledgement::withdraw,
+        tail::tail,
+        dashboards::dashboards,
+        dashboards::dashboard
+    ),
+    components(schemas(tail::Missed))
 )]
 struct Definition;
 

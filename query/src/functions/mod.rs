@@ -22,6 +22,7 @@ mod aggregate;
 mod analysis;
 mod arguments;
 mod correlations;
+mod finding_history;
 mod flow;
 mod hdr;
 mod operation;
@@ -40,7 +41,7 @@ use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
 use self::analysis::{Analysis, AnalysisFunction};
-use crate::table::{ScanCounters, SnapshotTable, WantedIds, latest_findings, latest_revision};
+use crate::table::{ScanCounters, SnapshotTable, WantedIds, latest_revision, latest_state};
 
 /// The scalar functions.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -74,12 +75,18 @@ impl Tables {
 
     /// The table as users see it: without rows that later ones replaced.
     pub(crate) fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>> {
-        let all = Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()));
+        let all = self.every_row(table);
         match table {
-            Table::Findings => latest_findings(all),
+            Table::Findings => latest_state(all, &["id", "opened"]),
+            Table::Acknowledgements => latest_state(all, &["finding_id"]),
             rollup if Table::ROLLUPS.contains(&rollup) => latest_revision(all),
             _ => Ok(all),
         }
+    }
+
+    /// The table with every row that was written.
+    fn every_row(&self, table: Table) -> Arc<dyn TableProvider> {
+        Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()))
     }
 
     /// The table as the analysis reads it.
@@ -103,6 +110,7 @@ pub(crate) fn table_functions(tables: &Tables, now_ns: i64) -> Result<Vec<(&'sta
         ("trace", Arc::new(trace::TraceFunction::new(tables.provider(Table::Spans)?))),
         ("red", Arc::new(red::RedFunction::new(tables.provider(Table::Spans)?, now_ns))),
         ("flow", Arc::new(flow::FlowFunction::new(tables.clone()))),
+        ("finding_history", Arc::new(finding_history::FindingHistoryFunction::new(tables.every_row(Table::Findings)))),
         ("correlations", Arc::new(correlations::CorrelationsFunction::new(tables.clone(), now_ns))),
     ];
     for analysis in Analysis::ALL {

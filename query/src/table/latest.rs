@@ -1,7 +1,8 @@
 //! The rows that count of tables in which later rows replace earlier ones.
 //!
 //! A bucket of a rollup is written whole, and again when late spans change it. Of the rows of a bucket only those of its
-//! greatest revision are what is known of it. A finding has a row for each of its states, of which the last one counts.
+//! greatest revision are what is known of it. A finding or an acknowledgement has a row for each of its states, of which the
+//! last one counts.
 
 use std::sync::Arc;
 
@@ -15,17 +16,17 @@ use datafusion::{
 };
 
 const LATEST: &str = "latest";
-const STATE: &str = "state of a finding";
+const STATE: &str = "number of the state";
 
-/// `findings` with the last row of each finding only.
-pub(crate) fn latest_findings(findings: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
-    let columns: Vec<Expr> = findings.schema().fields().iter().map(|field| col(field.name())).collect();
+/// `table` with the last row of each `key` only.
+pub(crate) fn latest_state(table: Arc<dyn TableProvider>, key: &[&str]) -> Result<Arc<dyn TableProvider>> {
+    let columns: Vec<Expr> = table.schema().fields().iter().map(|field| col(field.name())).collect();
     let state = row_number()
-        .partition_by(vec![col("id"), col("opened")])
+        .partition_by(key.iter().map(|column| col(*column)).collect())
         .order_by(vec![col("time").sort(false, false)])
         .build()?
         .alias(STATE);
-    let plan = LogicalPlanBuilder::scan("findings", provider_as_source(findings), None)?
+    let plan = LogicalPlanBuilder::scan("states", provider_as_source(table), None)?
         .window(vec![state])?
         .filter(Expr::Column(Column::from_name(STATE)).eq(lit(1_u64)))?
         .project(columns)?

@@ -1,11 +1,12 @@
 //! A store in a temporary directory, and batches of a few columns with nulls for the others.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use arrow::{
     array::{
-        ArrayRef, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array, ListBuilder, MapBuilder,
-        MapFieldNames, StringArray, StringBuilder, StructBuilder, new_null_array,
+        ArrayBuilder, ArrayRef, BinaryArray, BinaryBuilder, BooleanArray, Float64Array, Int32Array, Int64Array,
+        Int64Builder, ListBuilder, MapBuilder, MapFieldNames, StringArray, StringBuilder, StructBuilder, make_builder,
+        new_null_array,
     },
     datatypes::{DataType, Field},
     record_batch::RecordBatch,
@@ -49,6 +50,10 @@ pub(crate) struct Span {
     pub(crate) route: Option<&'static str>,
     pub(crate) attributes: Vec<(&'static str, &'static str)>,
     pub(crate) correlation: Option<&'static str>,
+    /// `service_peer_name`.
+    pub(crate) peer: Option<&'static str>,
+    /// Trace and span that it links to.
+    pub(crate) link: Option<(u128, u64)>,
 }
 
 impl Default for Span {
@@ -67,6 +72,8 @@ impl Default for Span {
             route: None,
             attributes: Vec::new(),
             correlation: None,
+            peer: None,
+            link: None,
         }
     }
 }
@@ -100,7 +107,9 @@ pub(crate) fn span_batch(spans: &[Span]) -> RecordBatch {
     columns.insert("weight", Arc::new(Float64Array::from_iter_values(spans.iter().map(|span| span.weight))));
     columns.insert("correlation_id", texts(&|span| span.correlation));
     columns.insert("attributes", attributes(spans));
+    columns.insert("service_peer_name", texts(&|span| span.peer));
     columns.insert("events", events(spans));
+    columns.insert("links", links(spans));
     columns.insert("source", texts(&|_| Some("otlp")));
     batch(Table::Spans, columns, spans.len())
 }
@@ -202,11 +211,58 @@ fn events(spans: &[Span]) -> ArrayRef {
     Arc::new(list.finish())
 }
 
+fn links(spans: &[Span]) -> ArrayRef {
+    let item = spandrel_proto::model::links_item();
+    let DataType::Struct(fields) = item.data_type() else { unreachable!() };
+    let builders = fields.iter().map(|field| -> Box<dyn ArrayBuilder> {
+        match field.data_type() {
+            DataType::Map(_, _) => Box::new(map_builder()),
+            other => make_builder(other, 1),
+        }
+    });
+    let mut list = ListBuilder::new(StructBuilder::new(fields.clone(), builders.collect())).with_field(item.clone());
+    for span in spans {
+        if let Some((trace, id)) = span.link {
+            let link = list.values();
+            link.field_builder::<BinaryBuilder>(0).unwrap().append_value(trace.to_be_bytes());
+            link.field_builder::<BinaryBuilder>(1).unwrap().append_value(id.to_be_bytes());
+            for field in 2..fields.len() {
+                match fields[field].data_type() {
+                    DataType::Map(_, _) => {
+                        link.field_builder::<MapBuilder<StringBuilder, StringBuilder>>(field)
+                            .unwrap()
+                            .append(false)
+                            .unwrap();
+                    }
+                    DataType::Int64 => link.field_builder::<Int64Builder>(field).unwrap().append_value(0),
+                    _ => link.field_builder::<StringBuilder>(field).unwrap().append_null(),
+                }
+            }
+            link.append(true);
+        }
+        list.append(true);
+    }
+    Arc::new(list.finish())
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy_files(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// A store, and an engine over it.
 pub(crate) struct Fixture {
     pub(crate) store: Arc<Store>,
     pub(crate) engine: Arc<Engine>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Fixture {
@@ -215,12 +271,22 @@ impl Fixture {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Fixture {
-        let directory = tempfile::tempdir().unwrap();
+        Fixture::over(tempfile::tempdir().unwrap(), limits).await
+    }
+
+    /// The same directory with another store, which replays the log of this one.
+    pub(crate) async fn reopened(self) -> Fixture {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(self.directory.path(), copy.path());
+        Fixture::over(copy, self.engine.limits().clone()).await
+    }
+
+    async fn over(directory: TempDir, limits: Limits) -> Fixture {
         let config =
             StoreConfig { data_dir: directory.path().to_owned(), min_free_disk_bytes: 0, ..StoreConfig::default() };
         let store = Store::open(config, Arc::new(Eleven)).await.unwrap();
         let engine = Engine::new(store.clone(), limits, Arc::new(Eleven)).unwrap();
-        Fixture { store, engine, _directory: directory }
+        Fixture { store, engine, directory }
     }
 
     pub(crate) async fn append(&self, spans: &[Span]) {

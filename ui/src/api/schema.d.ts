@@ -4,6 +4,65 @@
  */
 
 export interface paths {
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The dashboards there are
+         * @description Those that come with the server, and the files of `dashboards.path`, read on request.
+         */
+        get: operations["dashboards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard, with its statements for a range */
+        get: operations["dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs between a selection of spans and the rest
+         * @description Of the spans of a service (and operation) in `[from, to)`, those that meet the conditions of the selection are
+         *     compared with all others. Attributes are ranked by the difference of shares of their values, counted with what is
+         *     certain of it: the bound of Newcombe's 95 % interval that is nearer to 0. At most the newest 5000 spans of each side are compared.
+         */
+        get: operations["differences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings": {
         parameters: {
             query?: never;
@@ -25,6 +84,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One finding with its history */
+        get: operations["finding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/acknowledgement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Acknowledge a finding
+         * @description Answers when it is durable. One that there is already is replaced.
+         */
+        put: operations["acknowledge"];
+        post?: never;
+        /**
+         * Take back the acknowledgement of a finding
+         * @description Answers when that is durable. Nothing changes if there is none.
+         */
+        delete: operations["withdrawAcknowledgement"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows/{id}": {
         parameters: {
             query?: never;
@@ -32,8 +132,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One flow, by trace id or any correlation id */
+        /**
+         * One flow, by trace id or any correlation id
+         * @description A flow of very many records comes quicker without their attributes; those of one record are told by
+         *     `GET /flows/{id}/records/{record}`.
+         */
         get: operations["flow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{id}/records/{record}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One record of a flow, with its attributes */
+        get: operations["flowRecord"];
         put?: never;
         post?: never;
         delete?: never;
@@ -51,6 +172,27 @@ export interface paths {
         };
         /** The service graph of a range */
         get: operations["graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs/tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Log records as they become durable
+         * @description Server-sent events. `log`: a record as JSON, with the columns of `logs`. `missed`: the reader was too slow, and so many
+         *     records were left out. A comment every 15 seconds while there is nothing to tell.
+         */
+        get: operations["tailLogs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -126,8 +268,10 @@ export interface paths {
         };
         /**
          * Traces that match
-         * @description All conditions must hold of one span of a trace. With `order=recent` the traces with the latest such spans are
-         *     found, with `order=slowest` those with the longest.
+         * @description All conditions must hold of one span of a trace. With `calls` that span, or one below it in the same service, must
+         *     also call what `calls` names. With `order=recent` the traces with the latest such spans come first, with
+         *     `order=slowest` those with the longest, with `order=errors` those with one that failed, the latest first. Ties are
+         *     broken by trace id.
          */
         get: operations["traces"];
         put?: never;
@@ -159,6 +303,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Somebody knows of a finding. */
+        Acknowledgement: {
+            by?: string | null;
+            reason: string;
+            /** Format: date-time */
+            time: string;
+            /** Format: date-time */
+            until?: string | null;
+        };
+        AcknowledgementRequest: {
+            /** @description Who says so. At most 200 bytes. */
+            by?: string | null;
+            /** @description Why nothing is done about it for the time being. At most 2000 bytes. */
+            reason: string;
+            /** @description RFC 3339, or relative like `now+7d`. Until then it is also of later occurrences. Without it, it is of this one. */
+            until?: string | null;
+        };
         Attempt: {
             address?: string | null;
             /** Format: int64 */
@@ -180,6 +341,108 @@ export interface components {
             requests: number;
             /** Format: int64 */
             spans: number;
+        };
+        DashboardPanel: {
+            description?: string | null;
+            kind: components["schemas"]["PanelKind"];
+            /** @description As in the file, with `$from`, `$to`, `$bucket`, `$bucket_seconds` and `$range_seconds`. */
+            sql: string;
+            /** @description With literals for the range in their place, for `POST /api/v1/sql`. */
+            statement: string;
+            title: string;
+            unit?: string | null;
+            /**
+             * Format: int32
+             * @description Of 12 columns.
+             */
+            width: number;
+        };
+        /** @description A file that is no dashboard. */
+        DashboardProblem: {
+            file: string;
+            /**
+             * Format: int64
+             * @description From 1; none where it is not about one line.
+             */
+            line?: number | null;
+            /** @description What is wrong, and what to do. */
+            message: string;
+            /** @description The name that the dashboard would have. */
+            name: string;
+        };
+        DashboardSummary: {
+            description?: string | null;
+            /** @description None for those that come with the server. */
+            file?: string | null;
+            name: string;
+            /** Format: int64 */
+            panels: number;
+            title: string;
+        };
+        /** @description A dashboard for a range. */
+        DashboardWithPanels: {
+            /** Format: double */
+            bucket_seconds: number;
+            description?: string | null;
+            /** @description None for those that come with the server. */
+            file?: string | null;
+            /** Format: date-time */
+            from: string;
+            name: string;
+            panels: components["schemas"]["DashboardPanel"][];
+            title: string;
+            /** Format: date-time */
+            to: string;
+        };
+        /** @description All dashboards. */
+        Dashboards: {
+            /** @description By name. */
+            dashboards: components["schemas"]["DashboardSummary"][];
+            /** @description Files of `dashboards.path` that are not among them. */
+            problems: components["schemas"]["DashboardProblem"][];
+        };
+        /** @description How the attributes of a selection of spans differ from those of the rest. */
+        Differences: {
+            /** @description The most different first; those that may be alike are not there. */
+            attributes: components["schemas"]["DifferentAttribute"][];
+            /** @description Attributes with nearly as many values as spans: ids, times, texts. */
+            left_out: components["schemas"]["LeftOut"][];
+            rest: components["schemas"]["SideSize"];
+            selection: components["schemas"]["SideSize"];
+        };
+        DifferentAttribute: {
+            /**
+             * Format: int64
+             * @description How many values it has, "absent" included.
+             */
+            distinct: number;
+            name: string;
+            /** @description `span`, `resource`, or `gateway`: of the access record of the trace at the edge. */
+            origin: string;
+            /**
+             * Format: double
+             * @description The greatest difference of shares of one value that is certain with 95 %: 0 to 1.
+             */
+            score: number;
+            /** @description A statement that counts all spans of both sides by the values of this attribute. */
+            sql: string;
+            /** @description The most different first, at most ten. */
+            values: components["schemas"]["DifferentValue"][];
+        };
+        DifferentValue: {
+            /**
+             * Format: double
+             * @description Share in the selection less that in the rest, and the range it lies in with 95 %.
+             */
+            difference: number;
+            /** Format: double */
+            difference_high: number;
+            /** Format: double */
+            difference_low: number;
+            rest: components["schemas"]["Share"];
+            selection: components["schemas"]["Share"];
+            /** @description None for spans without the attribute. Cut after 256 bytes. */
+            value?: string | null;
         };
         Edge: components["schemas"]["Red"] & {
             /** Format: double */
@@ -250,6 +513,7 @@ export interface components {
         };
         /** @description Something that is wrong with the shape of the system. */
         Finding: {
+            acknowledgement?: components["schemas"]["Acknowledgement"] | null;
             /**
              * Format: date-time
              * @description None while it is open.
@@ -284,6 +548,23 @@ export interface components {
             subject: string;
             subkind?: string | null;
             target?: string | null;
+        };
+        /** @description What was told of a finding at one time. */
+        FindingState: {
+            /** Format: int32 */
+            score: number;
+            severity: string;
+            /** @description `opened`, `updated` or `closed`. */
+            state: string;
+            /** Format: date-time */
+            time: string;
+        };
+        /** @description A finding and what became of it. */
+        FindingWithHistory: components["schemas"]["Finding"] & {
+            /** @description There are more states than are told. */
+            is_cut: boolean;
+            /** @description The latest first. */
+            occurrences: components["schemas"]["Occurrence"][];
         };
         /** @description Everything that is stored of one request. */
         Flow: {
@@ -352,6 +633,15 @@ export interface components {
             /** Format: int64 */
             T2: number;
         };
+        LeftOut: {
+            /**
+             * Format: int64
+             * @description Different values seen.
+             */
+            distinct: number;
+            name: string;
+            origin: string;
+        };
         Link: {
             attributes: {
                 [key: string]: unknown;
@@ -368,6 +658,25 @@ export interface components {
             record: number;
             span_id: string;
             trace_id: string;
+        };
+        /** @description The span by which a trace was found. */
+        MatchedSpan: {
+            /** Format: double */
+            duration_ms: number;
+            operation: string;
+            outcome: string;
+            service: string;
+            span_id: string;
+            /** Format: date-time */
+            start_time: string;
+        };
+        /** @description What a reader who was too slow is told. */
+        Missed: {
+            /**
+             * Format: int64
+             * @description Records that came faster than they were read, whether they match or not. They are in the table `logs`.
+             */
+            missed: number;
         };
         Node: components["schemas"]["Red"] & {
             /**
@@ -391,6 +700,15 @@ export interface components {
             namespace?: string | null;
             /** @description Whose view its numbers are: `server`, or else `client` or `gateway`. None for those that nobody calls. */
             view?: string | null;
+        };
+        /** @description From when a finding opened until it closed. */
+        Occurrence: {
+            /** Format: date-time */
+            closed?: string | null;
+            /** Format: date-time */
+            opened: string;
+            /** @description In order of time. */
+            states: components["schemas"]["FindingState"][];
         };
         /** @description An operation of a service. */
         Operation: {
@@ -417,6 +735,11 @@ export interface components {
             requests: number;
             service: string;
         };
+        /**
+         * @description How a panel shows its rows.
+         * @enum {string}
+         */
+        PanelKind: "line" | "bar" | "table" | "stat";
         /** @description What a query did. */
         QueryStats: {
             /**
@@ -443,9 +766,10 @@ export interface components {
         Record: {
             /** @description Tries of a gateway at upstreams. */
             attempts: components["schemas"]["Attempt"][];
-            attributes: {
+            /** @description Not there with `attributes=false`. */
+            attributes?: {
                 [key: string]: unknown;
-            };
+            } | null;
             /** @description The text of a log; what a span failed with; status, flags and upstream of a request; what told of the breaker. */
             body?: string | null;
             correlation_id?: string | null;
@@ -542,6 +866,27 @@ export interface components {
             requests: number;
             service: string;
         };
+        Share: {
+            /**
+             * Format: double
+             * @description Of the spans of that side that were compared.
+             */
+            share: number;
+            /** Format: int64 */
+            spans: number;
+        };
+        SideSize: {
+            /**
+             * Format: int64
+             * @description The newest of them, whose attributes were compared.
+             */
+            compared: number;
+            /**
+             * Format: int64
+             * @description Spans that there are.
+             */
+            spans: number;
+        };
         Span: {
             /** @description Under their OpenTelemetry names, those with a column of their own included. */
             attributes: {
@@ -602,6 +947,8 @@ export interface components {
         };
         /** @description A trace in a list. */
         TraceSummary: {
+            /** @description What `after` takes, to go on behind this trace. */
+            cursor: string;
             /**
              * Format: double
              * @description From the start of the first span to the end of the last.
@@ -612,6 +959,8 @@ export interface components {
              * @description Spans that failed.
              */
             errors: number;
+            /** @description The span by which the trace was found: the first of those that match, in the order asked for. */
+            matched: components["schemas"]["MatchedSpan"];
             root_operation?: string | null;
             /** @description The service of the span without a parent, or of the first span where that is missing. */
             root_service?: string | null;
@@ -644,6 +993,135 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    dashboards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboards"];
+                };
+            };
+        };
+    };
+    dashboard: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339, or relative like `now-1h` (the default) */
+                from?: string;
+                /** @description RFC 3339, or relative like `now` (the default); exclusive */
+                to?: string;
+                /** @description Length of a bucket, like `30s`; by default one of which the range has at most 120 */
+                bucket?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The `name` of a dashboard */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dashboard */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardWithPanels"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such dashboard */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The file of that name is wrong; `details` says where */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    differences: {
+        parameters: {
+            query: {
+                /** @description Name of the spans' service */
+                service: string;
+                /** @description Name or operation of the spans; without it, the service's `SERVER` and `CONSUMER` spans */
+                operation?: string;
+                /** @description RFC 3339, or relative like `now-1h` (the default) */
+                from?: string;
+                /** @description RFC 3339, or relative like `now` (the default); exclusive */
+                to?: string;
+                /** @description Selected are spans that start at this time or later */
+                selection_from?: string;
+                /** @description Selected are spans that start before this time */
+                selection_to?: string;
+                /** @description Selected are spans that take at least so long, like `250ms` */
+                min_duration?: string;
+                /** @description Selected are spans that take at most so long */
+                max_duration?: string;
+                /** @description `true`: selected are spans that failed; `false`: that did not */
+                error?: boolean;
+                /** @description `key=value`: selected are spans with this attribute; may be repeated */
+                attribute?: string[];
+                /** @description At most so many attributes: 20 by default, at most 100 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The most different attributes first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Differences"];
+                };
+            };
+            /** @description A parameter is wrong, or nothing is selected by any */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     findings: {
         parameters: {
             query?: {
@@ -657,6 +1135,8 @@ export interface operations {
                 kind?: string;
                 /** @description Only findings about this service */
                 service?: string;
+                /** @description Only findings that are acknowledged, or only those that are not */
+                acknowledged?: boolean;
             };
             header?: never;
             path?: never;
@@ -684,9 +1164,155 @@ export interface operations {
             };
         };
     };
-    flow: {
+    finding: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of a finding that was found as spans came in */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The finding as it was told last, and all its occurrences */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingWithHistory"];
+                };
+            };
+            /** @description There is no such finding */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    acknowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of a finding */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgementRequest"];
+            };
+        };
+        responses: {
+            /** @description As it was stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acknowledgement"];
+                };
+            };
+            /** @description The acknowledgement is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such finding */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description This server does not store anything */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be stored at present; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdrawAcknowledgement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of a finding */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The finding is not acknowledged */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such finding */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description This server does not store anything */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be stored at present; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    flow: {
+        parameters: {
+            query?: {
+                /** @description `false`: records come without attributes */
+                attributes?: boolean;
+            };
             header?: never;
             path: {
                 /** @description A trace id, a request id or any other correlation id of at least 8 characters */
@@ -725,6 +1351,49 @@ export interface operations {
             };
         };
     };
+    flowRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A trace id, a request id or any other correlation id of at least 8 characters */
+                id: string;
+                /** @description Its index in `records`. It may be another one's after more of the flow has been stored: `time`, `type` and `span_id` tell */
+                record: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Record"];
+                };
+            };
+            /** @description The id identifies nothing, or the index is no number */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No record has the id, or the flow has fewer records */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     graph: {
         parameters: {
             query?: {
@@ -750,6 +1419,60 @@ export interface operations {
             };
             /** @description A parameter is wrong */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    tailLogs: {
+        parameters: {
+            query?: {
+                /** @description Only records of this service */
+                service?: string;
+                /** @description Only records at least so severe: `trace`, `debug`, `info`, `warn`, `error`, `fatal`, or a number from 1 to 24 */
+                severity?: string;
+                /** @description Only records whose body has this text, in upper or lower case */
+                contains?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events until the reader goes or the server stops */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description This server does not store anything */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Eight tails are being read; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -926,6 +1649,10 @@ export interface operations {
                 service?: string;
                 /** @description Name of the span or its operation */
                 operation?: string;
+                /** @description Name of what the span calls, as in the graph: a service that has a child of it or a consumer linked to it, or a database, topic or other peer that a client span names */
+                calls?: string;
+                /** @description Name or operation of the span that is called; with `calls` */
+                calls_operation?: string;
                 /** @description RFC 3339, or relative like `now-1h` (the default) */
                 from?: string;
                 /** @description RFC 3339, or relative like `now` (the default); exclusive */
@@ -941,7 +1668,9 @@ export interface operations {
                 /** @description At most so many traces: 20 by default, at most 200 */
                 limit?: number;
                 /** @description `recent` by default */
-                order?: "recent" | "slowest";
+                order?: "recent" | "slowest" | "errors";
+                /** @description The `cursor` of the last trace of a page: goes on behind it, in the same order and with the same conditions */
+                after?: string;
             };
             header?: never;
             path?: never;
@@ -949,7 +1678,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Latest or slowest first */
+            /** @description In the order that was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;

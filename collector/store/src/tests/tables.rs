@@ -153,6 +153,12 @@ async fn hours_past_retention_are_dropped_and_their_files_deleted_later() {
     clock.0.store(NOW + 61_000_000_000, Ordering::Relaxed);
     retention::run(&store.context(), Table::Logs, policy).unwrap();
     assert!(!removed.exists());
+
+    let acknowledged = batch_of(Table::Acknowledgements, &[row(Table::Acknowledgements, 7, NOW - 50 * HOUR)]);
+    store.append(Table::Acknowledgements, acknowledged).await.unwrap();
+    store.seal().await.unwrap();
+    retention::run(&store.context(), Table::Acknowledgements, policy).unwrap();
+    assert_eq!(ids(directory.path(), &store.snapshot(), Table::Acknowledgements), [7], "what people decided stays");
 }
 
 fn add(number: u64) -> Add {

@@ -43,7 +43,10 @@ async fn traces_are_found_by_one_of_their_spans_and_shown_whole() {
     assert_eq!(
         all[2],
         json!({"trace_id": checkout, "root_service": "gateway", "root_operation": "GET /checkout",
-               "start_time": "2026-11-20T10:00:00.000000000Z", "duration_ms": 900.0, "spans": 3, "services": 2, "errors": 2})
+               "start_time": "2026-11-20T10:00:00.000000000Z", "duration_ms": 900.0, "spans": 3, "services": 2, "errors": 2,
+               "matched": {"span_id": "0000000000000003", "service": "payment", "operation": "charge",
+                           "start_time": "2026-11-20T10:00:00.200000000Z", "duration_ms": 100.0, "outcome": "ok"},
+               "cursor": format!("recent.ended.{}.{checkout}", TEN + SECOND / 5)})
     );
     for (query, expected) in [
         ("service=payment", vec![&checkout]),
@@ -55,6 +58,13 @@ async fn traces_are_found_by_one_of_their_spans_and_shown_whole() {
         ("min_duration=500ms", vec![&checkout]),
         ("max_duration=50ms", vec![&message, &ticker]),
         ("order=slowest&limit=1", vec![&checkout]),
+        ("order=errors", vec![&checkout, &message, &ticker]),
+        ("service=gateway&calls=payment", vec![&checkout]),
+        ("operation=GET%20/checkout&calls=payment&calls_operation=charge", vec![&checkout]),
+        ("operation=pay&calls=payment&error=true", vec![&checkout]),
+        ("service=gateway&calls=payment&calls_operation=refund", vec![]),
+        ("service=payment&calls=gateway", vec![]),
+        ("service=gateway&calls=gateway", vec![]),
         ("attribute=card=visa", vec![&checkout]),
         ("attribute=card=visa&attribute=note=it%27s", vec![&checkout]),
         ("attribute=card=visa&service=payment", vec![]),
@@ -113,7 +123,18 @@ async fn a_trace_has_its_spans_with_all_attributes() {
 async fn the_definition_is_served_and_checked_in() {
     let api = Api::new().await;
     let served = api.ok("/openapi.json").await;
-    for path in ["/sql", "/services", "/operations", "/traces", "/traces/{id}", "/flows/{id}"] {
+    for path in [
+        "/sql",
+        "/services",
+        "/operations",
+        "/traces",
+        "/traces/{id}",
+        "/flows/{id}",
+        "/differences",
+        "/logs/tail",
+        "/dashboards",
+        "/findings/{id}",
+    ] {
         let path = format!("/api/v1{path}");
         assert!(served["paths"][&path].is_object(), "{path}");
     }

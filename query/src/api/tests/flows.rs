@@ -61,3 +61,45 @@ async fn what_is_not_there_is_said_with_what_was_searched() {
         assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_parameter")), "{id}");
     }
 }
+
+#[tokio::test]
+async fn records_come_without_attributes_and_one_by_one() {
+    let api = shop().await;
+    let id = trace_hex(0xc0);
+    let whole = api.ok(&format!("/flows/{id}")).await;
+    let mut structure = api.ok(&format!("/flows/{id}?attributes=false")).await;
+    for (index, record) in structure["records"].as_array_mut().unwrap().iter_mut().enumerate() {
+        assert!(record.get("attributes").is_none(), "{record}");
+        let one = api.ok(&format!("/flows/{id}/records/{index}")).await;
+        assert_eq!(one, whole["records"][index]);
+        record["attributes"] = one["attributes"].clone();
+    }
+    assert_eq!(structure, whole);
+    for (path, status, code) in [
+        (format!("/flows/{id}/records/3"), StatusCode::NOT_FOUND, "unknown_record"),
+        (format!("/flows/{id}/records/-1"), StatusCode::BAD_REQUEST, "invalid_parameter"),
+        (format!("/flows/{id}?attributes=some"), StatusCode::BAD_REQUEST, "invalid_parameter"),
+        ("/flows/order-4712/records/0".to_owned(), StatusCode::NOT_FOUND, "unknown_flow"),
+    ] {
+        let (answered, body) = api.get(&path).await;
+        assert_eq!((answered, &body["error"]["code"]), (status, &json!(code)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_flow_of_many_spans_fits() {
+    let api = Api::new().await;
+    let span = |number: u64| Span {
+        span: number + 1,
+        parent: (number > 0).then_some(number / 10 + 1),
+        start: TEN + number as i64 * 1000,
+        attributes: vec![("http.request.header.user-agent", "a browser with a long name"), ("thread.name", "main")],
+        ..Span::default()
+    };
+    api.fixture.append(&(0..20_000).map(span).collect::<Vec<_>>()).await;
+    let flow = api.ok(&format!("/flows/{}?attributes=false", trace_hex(1))).await;
+    let records = flow["records"].as_array().unwrap();
+    assert_eq!((records.len(), &flow["completeness"]), (20_000, &json!(1.0)));
+    let last = api.ok(&format!("/flows/{}/records/19999", trace_hex(1))).await;
+    assert_eq!(last["span_id"], records[19_999]["span_id"]);
+}

@@ -1,12 +1,18 @@
 //! Requests to the router over a real store.
 
 mod answers;
+mod dashboards;
+mod differences;
+mod findings;
 mod flows;
 mod refusals;
 mod sql;
+mod tail;
+mod traces;
 
 use std::sync::Arc;
 
+use arrow::{array::BinaryArray, record_batch::RecordBatch};
 use axum::{
     Router,
     body::Body,
@@ -14,14 +20,15 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use spandrel_proto::model::Table;
 use tower::ServiceExt;
 
 use crate::{
     Limits,
-    api::{definition, router},
+    api::{ApiConfig, definition, router},
     tests::{
         limits::ENDLESS,
-        support::{Fixture, SECOND, Span, TEN, trace_hex},
+        support::{Eleven, Fixture, SECOND, Span, TEN, trace_hex},
     },
 };
 
@@ -37,7 +44,14 @@ impl Api {
 
     async fn with_limits(limits: Limits) -> Api {
         let fixture = Fixture::with_limits(limits).await;
-        let router = router(Arc::clone(&fixture.engine));
+        let router = router(Arc::clone(&fixture.engine), ApiConfig::default());
+        Api { fixture, router }
+    }
+
+    /// After a crash: the store is opened again, with what was durable.
+    async fn reopened(self) -> Api {
+        let fixture = self.fixture.reopened().await;
+        let router = router(Arc::clone(&fixture.engine), ApiConfig::default());
         Api { fixture, router }
     }
 

@@ -19,8 +19,8 @@ pub(super) const COLUMNS: [&str; 7] =
 
 /// A trace in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
-pub(super) struct TraceSummary {
-    pub(super) trace_id: String,
+pub(in crate::api) struct TraceSummary {
+    trace_id: String,
     /// The service of the span without a parent, or of the first span where that is missing.
     root_service: Option<String>,
     root_operation: Option<String>,
@@ -28,14 +28,28 @@ pub(super) struct TraceSummary {
     #[schema(format = DateTime)]
     start_time: String,
     /// From the start of the first span to the end of the last.
-    pub(super) duration_ms: f64,
+    duration_ms: f64,
     spans: u64,
     /// Different services with a span.
     services: u64,
     /// Spans that failed.
     errors: u64,
-    #[serde(skip)]
-    pub(super) start_ns: i64,
+    /// The span by which the trace was found: the first of those that match, in the order asked for.
+    matched: MatchedSpan,
+    /// What `after` takes, to go on behind this trace.
+    cursor: String,
+}
+
+/// The span by which a trace was found.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub(in crate::api) struct MatchedSpan {
+    pub(super) span_id: String,
+    pub(super) service: String,
+    pub(super) operation: String,
+    #[schema(format = DateTime)]
+    pub(super) start_time: String,
+    pub(super) duration_ms: f64,
+    pub(super) outcome: String,
 }
 
 /// Traces of which spans have been seen.
@@ -87,8 +101,10 @@ impl Summaries {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Vec<TraceSummary> {
-        self.traces.into_iter().map(|(trace_id, seen)| seen.summary(trace_id)).collect()
+    /// The trace `trace_id` with how it was found; `None` if no span of it was seen.
+    pub(super) fn take(&mut self, trace_id: &str, matched: MatchedSpan, cursor: String) -> Option<TraceSummary> {
+        let (trace_id, seen) = self.traces.remove_entry(trace_id)?;
+        Some(seen.summary(trace_id, matched, cursor))
     }
 }
 
@@ -131,7 +147,7 @@ impl Seen {
         }
     }
 
-    fn summary(self, trace_id: String) -> TraceSummary {
+    fn summary(self, trace_id: String, matched: MatchedSpan, cursor: String) -> TraceSummary {
         TraceSummary {
             trace_id,
             root_service: Some(self.root_service),
@@ -141,7 +157,8 @@ impl Seen {
             spans: self.spans,
             services: self.services.len() as u64,
             errors: self.errors,
-            start_ns: self.start_ns,
+            matched,
+            cursor,
         }
     }
 }

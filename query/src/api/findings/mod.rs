@@ -1,4 +1,7 @@
-//! `GET /findings`.
+//! `GET /findings`, and one finding with its history and its acknowledgement.
+
+pub(super) mod acknowledgement;
+pub(super) mod history;
 
 use std::sync::Arc;
 
@@ -9,6 +12,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::acknowledgement::{Acknowledgement, AcknowledgementRow};
 use super::{
     error::{ApiError, ErrorBody},
     parameters::{Parameters, quote},
@@ -20,7 +24,7 @@ use crate::{engine::Engine, time::format_time};
 const MAX_ROWS: usize = 10_000;
 const COLUMNS: &str = "id, kind, subkind, severity, score, method, subject, service_name, operation, target, \
                        deployment_environment_name, CAST(opened AS BIGINT) AS opened_ns, \
-                       CAST(closed AS BIGINT) AS closed_ns, evidence, examples, sql, remedy";
+                       CAST(closed AS BIGINT) AS closed_ns, evidence, examples, sql, remedy, acknowledgement";
 
 /// Something that is wrong with the shape of the system.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -54,6 +58,8 @@ pub(super) struct Finding {
     /// A statement that shows the rows behind it.
     sql: String,
     remedy: String,
+    /// None where nobody acknowledged it, or that is over.
+    acknowledgement: Option<Acknowledgement>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +81,7 @@ struct Row {
     examples: Option<Vec<String>>,
     sql: String,
     remedy: String,
+    acknowledgement: Option<AcknowledgementRow>,
 }
 
 /// What is wrong
@@ -91,6 +98,7 @@ struct Row {
         ("recent" = Option<String>, Query, description = "Findings that closed so lately are told too, as in `1h` (the default)"),
         ("kind" = Option<String>, Query, description = "Only findings of this kind"),
         ("service" = Option<String>, Query, description = "Only findings about this service"),
+        ("acknowledged" = Option<bool>, Query, description = "Only findings that are acknowledged, or only those that are not"),
     ),
     responses(
         (status = 200, description = "Open ones first, then by score", body = Vec<Finding>),
@@ -106,6 +114,7 @@ pub(super) async fn findings(
     let (from, to) = (parameters.text("from"), parameters.text("to"));
     let recent = parameters.duration("recent")?.unwrap_or(3_600_000_000_000);
     let (kind, service) = (parameters.text("kind"), parameters.text("service"));
+    let acknowledged: Option<bool> = parameters.parsed("acknowledged", "true or false")?;
     parameters.finish()?;
     let mut conditions = Vec::new();
     let source = match (from, to) {
@@ -119,10 +128,12 @@ pub(super) async fn findings(
     };
     conditions.extend(kind.map(|kind| format!("kind = {}", quote(&kind.to_uppercase()))));
     conditions.extend(service.map(|service| format!("(service_name = {0} OR target = {0})", quote(&service))));
+    conditions.extend(acknowledged.map(|is| format!("acknowledgement IS {}NULL", if is { "NOT " } else { "" })));
     let condition = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     let sql = format!(
-        "SELECT {COLUMNS} FROM {source}{condition} \
-         ORDER BY closed IS NOT NULL, score DESC, opened, subject LIMIT {MAX_ROWS}"
+        "SELECT {COLUMNS} FROM ({}){condition} \
+         ORDER BY closed IS NOT NULL, score DESC, opened, subject LIMIT {MAX_ROWS}",
+        acknowledgement::with_acknowledgements(&source, now_ns)
     );
     let found = rows::<Row>(&engine, &sql).await?;
     Ok(Json(found.into_iter().map(Finding::from).collect()))
@@ -148,6 +159,7 @@ impl From<Row> for Finding {
             examples: row.examples.unwrap_or_default(),
             sql: row.sql,
             remedy: row.remedy,
+            acknowledgement: row.acknowledgement.map(Acknowledgement::from),
         }
     }
 }
