@@ -41,7 +41,7 @@ export function chartOptions(library: typeof uPlot, setup: ChartSetup): uPlot.Op
       y: { range: (_chart, _low, high) => [0, (high ?? 0) > 0 ? high * 1.06 : 1] },
     },
     axes: [
-      { ...axis, space: 70, values: (_chart, splits, _axis, _space, step) => splits.map((ms) => timeLabel(ms, step)) },
+      { ...axis, size: 28, gap: 6, space: 70, values: (_chart, splits, _axis, _space, step) => splits.map((ms) => timeLabel(ms, step)) },
       { ...axis, size: 64, gap: 6, space: 28, values: (_chart, splits) => splits.map((value) => tickLabel(value, setup.unit)) },
     ],
     series: [{}, ...setup.series.map((item) => seriesOptions(library, item))],
