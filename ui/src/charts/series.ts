@@ -41,5 +41,7 @@ export function alignRows<Row>(
     const index = Math.round(((parseInstant(time(row))?.epochMs ?? Number.NaN) - first) / widthMs);
     if (index >= 0 && index < count) values[index] = value(row) ?? null;
   }
-  return { times, series: [...byKey].map(([name, values]) => ({ key: name, values })) };
+  // In the order of their names, so that colours stay with them from one answer to the next.
+  const names = [...byKey.keys()].sort();
+  return { times, series: names.map((name) => ({ key: name, values: byKey.get(name)! })) };
 }
