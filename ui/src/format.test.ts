@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
+  describeChange,
+  formatBytes,
+  formatCompact,
+  formatInterval,
+  formatValue,
   formatAge,
   formatClock,
   formatCount,
@@ -94,5 +99,27 @@ describe('counts', () => {
     expect(plural(1, 'span')).toBe('1 span');
     expect(plural(2000, 'span')).toBe('2,000 spans');
     expect(plural(2, 'query', 'queries')).toBe('2 queries');
+  });
+});
+
+describe('values with units', () => {
+  it('reads short', () => {
+    expect([0.5, 9999, 12_345, 4_560_000, null].map(formatCompact)).toEqual(['0.50', '9,999', '12.3 k', '4.56 M', '–']);
+    expect([0, 1023, 1536, 5 * 1024 ** 3].map(formatBytes)).toEqual(['0 B', '1,023 B', '1.50 KiB', '5.00 GiB']);
+    expect(formatInterval(0.012, 0.009, 0.016)).toBe('1.20 % (0.90 % – 1.60 %)');
+    expect([formatValue(3, 'rate'), formatValue(1.5, 'ms'), formatValue(0.5, 'share')]).toEqual(['3.00/s', '1.50 ms', '50.0 %']);
+  });
+});
+
+describe('describeChange', () => {
+  it.each([
+    [3, 1, 'ratio', 'up', '3.00×'],
+    [0.9, 1, 'ratio', 'down', '10 %'],
+    [1.02, 1, 'ratio', 'same', '+2 %'],
+    [1, 0, 'ratio', 'up', 'from 0'],
+    [0.12, 0.1, 'share', 'up', '2.00 pp'],
+    [null, 1, 'ratio', 'unknown', '–'],
+  ] as const)('%d against %d (%s)', (value, baseline, unit, direction, text) => {
+    expect(describeChange(value, baseline, unit)).toMatchObject({ direction, text });
   });
 });

@@ -69,6 +69,101 @@ export function formatAge(epochMs: number, nowMs: number): string {
   return `${Math.floor(seconds / 86_400)} days ago`;
 }
 
+/** A count in few characters: `1,234`, `12.3 k`, `4.56 M`. */
+export function formatCompact(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+  if (value < 0) return `−${formatCompact(-value)}`;
+  if (value < 9999.5) return value < 10 && value % 1 !== 0 ? threeDigits(value) : formatCount(value);
+  const [scale, unit] = value < 999.5e3 ? [1e3, 'k'] : value < 999.5e6 ? [1e6, 'M'] : [1e9, 'G'];
+  return `${threeDigits(value / scale)} ${unit}`;
+}
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+export function formatBytes(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined || !Number.isFinite(bytes)) return NONE;
+  const step = bytes < 1024 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), BYTE_UNITS.length - 1);
+  return step === 0 ? `${formatCount(bytes)} B` : `${threeDigits(bytes / 1024 ** step)} ${BYTE_UNITS[step]}`;
+}
+
+/** A share with the interval in which it lies with 95 %: `1.20 % (0.90 % – 1.60 %)`. */
+export function formatInterval(share: number | null | undefined, low: number, high: number): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return NONE;
+  return `${formatShare(share)} (${formatShare(low)} – ${formatShare(high)})`;
+}
+
+/** Date and time in the zone of the browser, with seconds. */
+export function formatDateTime(epochMs: number): string {
+  const date = new Date(epochMs);
+  if (Number.isNaN(date.getTime())) return NONE;
+  return `${formatDate(date)} ${date.toLocaleTimeString('en-GB', CLOCK)}`;
+}
+
+/** What the values of a chart or a table are. Durations are in the unit that is named. */
+export type Unit = 'count' | 'rate' | 'share' | 'ns' | 'ms' | 's' | 'bytes' | 'number';
+
+export function formatValue(value: number | null | undefined, unit: Unit): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+  switch (unit) {
+    case 'rate':
+      return `${formatRate(value)}/s`;
+    case 'share':
+      return formatShare(value);
+    case 'ns':
+      return formatDuration(value);
+    case 'ms':
+      return formatDuration(value * 1e6);
+    case 's':
+      return formatDuration(value * 1e9);
+    case 'bytes':
+      return formatBytes(value);
+    default:
+      return formatCompact(value);
+  }
+}
+
+export type ChangeUnit = 'ratio' | 'share';
+
+export interface ChangeText {
+  direction: 'up' | 'down' | 'same' | 'unknown';
+  /** Short, beside an arrow: `12 %`, `3.4×`, `1.2 pp`. */
+  text: string;
+  /** To go before “than before”. */
+  words: string;
+}
+
+/** Less than this is no change that is worth an arrow. */
+const SAME_RATIO = 0.05;
+const SAME_POINTS = 0.0005;
+
+/** How a value differs from its baseline: shares by percentage points, all else by a factor. */
+export function describeChange(
+  value: number | null | undefined,
+  baseline: number | null | undefined,
+  unit: ChangeUnit = 'ratio',
+): ChangeText {
+  if (value === null || value === undefined || baseline === null || baseline === undefined) {
+    return { direction: 'unknown', text: NONE, words: 'not known to be other' };
+  }
+  if (unit === 'share') return changeOfShare(value - baseline);
+  if (value === baseline) return { direction: 'same', text: '±0 %', words: 'no other' };
+  if (baseline === 0) return { direction: value > 0 ? 'up' : 'down', text: 'from 0', words: 'more (from nothing)' };
+  const change = value / baseline - 1;
+  const direction = Math.abs(change) < SAME_RATIO ? 'same' : change > 0 ? 'up' : 'down';
+  const amount = change >= 1 ? `${threeDigits(value / baseline)}×` : `${Math.round(Math.abs(change) * 100)} %`;
+  const sign = direction === 'same' ? (change > 0 ? '+' : '−') : '';
+  const words = change >= 1 ? `${threeDigits(value / baseline)} times as much` : `${amount} ${change > 0 ? 'more' : 'less'}`;
+  return { direction, text: `${sign}${amount}`, words: change >= 1 ? `more (${words})` : words };
+}
+
+function changeOfShare(difference: number): ChangeText {
+  const points = `${threeDigits(Math.abs(difference) * 100)} pp`;
+  if (Math.abs(difference) < SAME_POINTS) return { direction: 'same', text: '±0 pp', words: 'no other' };
+  const isMore = difference > 0;
+  const words = `${points.replace('pp', 'percentage points')} ${isMore ? 'more' : 'less'}`;
+  return { direction: isMore ? 'up' : 'down', text: points, words };
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }

@@ -1,25 +1,38 @@
 import { describe, expect, it } from 'vitest';
 import { durationMillis, parseDurationInput } from './duration-input';
-import { href, matchRoute, traceHref } from './routes';
+import { findPlace, PAGES } from './pages';
+import { href, matchPath } from './routes';
 import { sortBy } from './sort';
 
-describe('matchRoute', () => {
+describe('matchPath', () => {
   it.each([
-    ['/', { page: 'services' }],
-    ['/services', { page: 'services' }],
-    ['/traces/', { page: 'traces' }],
-    ['/trace/4bf9', { page: 'trace', traceId: '4bf9' }],
-    ['/trace', { page: 'missing' }],
-    ['/trace/a/b', { page: 'missing' }],
-    ['/trace/%', { page: 'trace', traceId: '%' }],
-    ['/graph', { page: 'missing' }],
-  ])('%s', (path, route) => expect(matchRoute(path)).toEqual(route));
+    ['/', '/', {}],
+    ['/traces', '/traces/', {}],
+    ['/flow/:id', '/flow/4bf9', { id: '4bf9' }],
+    ['/flow/:id', '/flow/order%2F4711', { id: 'order/4711' }],
+    ['/flow/:id', '/flow/%', { id: '%' }],
+    ['/flow/:id', '/flow', undefined],
+    ['/flow/:id', '/flow/a/b', undefined],
+    ['/traces', '/graph', undefined],
+  ])('%s matches %s', (pattern, path, values) => expect(matchPath(pattern, path)).toEqual(values));
+});
+
+describe('findPlace', () => {
+  it('knows the pages and their aliases', () => {
+    expect(findPlace('/services')?.page.file).toBe('Overview');
+    expect(findPlace('/trace/4bf9')).toMatchObject({ page: { file: 'Flow' }, values: { id: '4bf9' } });
+    expect(findPlace('/nowhere')).toBeUndefined();
+  });
+
+  it('gives each page a key of its own', () => {
+    const keys = PAGES.flatMap((page) => page.key ?? []);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
 });
 
 describe('href', () => {
   it('leaves out what is not set and escapes the rest', () => {
     expect(href('/traces', { service: 'a&b', from: null, to: undefined, order: '' })).toBe('/traces?service=a%26b');
-    expect(traceHref('a/b')).toBe('/trace/a%2Fb');
   });
 });
 

@@ -1,20 +1,20 @@
-/** The paths of the page. The server (`serve.rs`) knows their first segments. */
-
-export type Route =
-  | { page: 'services' }
-  | { page: 'traces' }
-  | { page: 'trace'; traceId: string }
-  | { page: 'missing' };
+/** The paths of the page. The server (`serve.rs`) knows their first segments. `pages.ts` says what stands at each. */
 
 export type QueryValues = Record<string, string | null | undefined>;
 
-export function matchRoute(path: string): Route {
-  const segments = path.split('/').filter((segment) => segment !== '');
-  if (segments.length === 0) return { page: 'services' };
-  if (segments.length === 1 && segments[0] === 'services') return { page: 'services' };
-  if (segments.length === 1 && segments[0] === 'traces') return { page: 'traces' };
-  if (segments.length === 2 && segments[0] === 'trace') return { page: 'trace', traceId: decode(segments[1]!) };
-  return { page: 'missing' };
+/** Values of the named segments of a path. */
+export type PathValues = Record<string, string>;
+
+/** The values of `pattern` (`/flow/:id`) in a path; undefined when the path is another. */
+export function matchPath(pattern: string, path: string): PathValues | undefined {
+  const [expected, given] = [segmentsOf(pattern), segmentsOf(path)];
+  if (expected.length !== given.length) return undefined;
+  const values: PathValues = {};
+  for (const [index, segment] of expected.entries()) {
+    if (segment.startsWith(':')) values[segment.slice(1)] = decode(given[index]!);
+    else if (segment !== given[index]) return undefined;
+  }
+  return values;
 }
 
 /** A link to a path with the values that are set. */
@@ -27,8 +27,8 @@ export function href(path: string, values: QueryValues = {}): string {
   return text === '' ? path : `${path}?${text}`;
 }
 
-export function traceHref(traceId: string, values: QueryValues = {}): string {
-  return href(`/trace/${encodeURIComponent(traceId)}`, values);
+function segmentsOf(path: string): string[] {
+  return path.split('/').filter((segment) => segment !== '');
 }
 
 function decode(segment: string): string {

@@ -23,10 +23,25 @@ use crate::assets::{self, Asset};
 /// What the page may load and do: itself and its own origin, no inline script or style, no frame around it.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+     require-trusted-types-for 'script'; trusted-types svelte-trusted-html spandrel-worker";
 
-/// First segments of the paths that `index.html` answers. The client routes (`routes.ts`) name the same ones.
-const PAGES: [&str; 4] = ["", "services", "traces", "trace"];
+/// First segments of the paths that `index.html` answers. The client routes (`pages.ts`) name the same ones.
+const PAGES: [&str; 14] = [
+    "",
+    "services",
+    "map",
+    "service",
+    "traces",
+    "trace",
+    "flow",
+    "compare",
+    "findings",
+    "breakers",
+    "logs",
+    "sql",
+    "dashboards",
+    "coverage",
+];
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const REVALIDATE: &str = "no-cache";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -40,7 +40,25 @@ async fn body(response: Response) -> Bytes {
 
 #[tokio::test]
 async fn page_paths_get_the_index_and_revalidate_it() {
-    for path in ["/", "/services", "/traces", "/trace/4bf92f3577b34da6a3ce929d0e0e4736"] {
+    let pages = [
+        "/",
+        "/services",
+        "/map",
+        "/service/checkout",
+        "/traces",
+        "/trace/4bf92f3577b34da6a3ce929d0e0e4736",
+        "/flow/order-4711",
+        "/compare",
+        "/findings",
+        "/findings/0123456789abcdef",
+        "/breakers",
+        "/logs",
+        "/sql",
+        "/dashboards",
+        "/dashboards/red",
+        "/coverage",
+    ];
+    for path in pages {
         let response = get(path, &[]);
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(header(&response, CACHE_CONTROL), "no-cache");

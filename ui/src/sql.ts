@@ -1,11 +1,13 @@
 /** SQL that answers what a panel shows. */
 import type { TraceFilter } from './api/client';
 import { durationMillis } from './duration-input';
-import { parseTimePoint, type RangeText } from './time/range';
+import { quote, within } from './sql-text';
+import type { RangeText } from './time/range';
 
 export const COUNT_SPANS = 'SELECT count(*) AS spans, max(start_time) AS newest FROM spans';
 
-const IS_FAILED = "outcome IN ('rejected', 'server_fault', 'timeout', 'unreachable')";
+/** Of spans, logs of gateways and whatever has an `outcome`. */
+export const IS_FAILED = "outcome IN ('rejected', 'server_fault', 'timeout', 'unreachable')";
 
 /** Services that serve no request are listed too, with null statistics. */
 export function servicesSql(range: RangeText): string {
@@ -42,32 +44,4 @@ export function tracesSql(filter: TraceFilter): string {
 
 export function traceSql(traceId: string): string {
   return `SELECT * FROM trace(${quote(traceId)}) ORDER BY start_time`;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-function within(range: RangeText): string {
-  return `start_time >= ${timeSql(range.from)} AND start_time < ${timeSql(range.to)}`;
-}
-
-function timeSql(text: string): string {
-  const point = parseTimePoint(text);
-  if (point?.kind === 'absolute') return `TIMESTAMP ${quote(text)}`;
-  if (point === undefined || point.ageMs === 0) return 'now()';
-  return `now() - INTERVAL '${spelledOut(point.ageMs)}'`;
-}
-
-/** In the largest unit that divides it. */
-function spelledOut(ms: number): string {
-  const units: [string, number][] = [
-    ['day', 86_400_000],
-    ['hour', 3_600_000],
-    ['minute', 60_000],
-    ['second', 1000],
-  ];
-  const [name, length] = units.find(([, unitMs]) => ms % unitMs === 0) ?? ['millisecond', 1];
-  const count = ms / length;
-  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }

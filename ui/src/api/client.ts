@@ -1,5 +1,8 @@
 /** The one module that talks to the server. */
-import type { Service, SqlResult, Trace, TraceOrder, TraceSummary } from './types';
+import { quote } from '../sql-text';
+import type { Finding, Flow, Graph, Operation, Service, SqlResult, Trace, TraceOrder, TraceSummary } from './types';
+
+const SQL_URL = '/api/v1/sql';
 
 export interface TimeRange {
   /** RFC 3339, or relative to the clock of the server: `now-1h`. */
@@ -33,8 +36,45 @@ export class ApiError extends Error {
   }
 }
 
+/** What a panel shows: where it is asked for, so that it can be loaded, copied and shown. */
+export interface Source<Data> {
+  url: string;
+  /** Of a POST. */
+  body?: string;
+  /** A statement that answers the same. */
+  sql?: string | undefined;
+  fetch: (signal: AbortSignal) => Promise<Data>;
+}
+
+/** A result of SQL with one object a row. Times are text (RFC 3339), binary values hexadecimal text. */
+export interface Rows<Row> {
+  rows: Row[];
+  columns: SqlResult['columns'];
+  stats: SqlResult['stats'];
+}
+
+export type Parameters = Record<string, string | undefined>;
+
+export function getSource<Data>(path: string, parameters: Parameters = {}, sql?: string): Source<Data> {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== '') query.set(name, value);
+  }
+  const text = query.toString();
+  const url = text === '' ? path : `${path}?${text}`;
+  return { url, sql, fetch: (signal) => request(url, { signal }) };
+}
+
+export function sqlSource<Row>(sql: string): Source<Rows<Row>> {
+  return { url: SQL_URL, body: JSON.stringify({ sql }), sql, fetch: (signal) => runSql<Row>(sql, signal) };
+}
+
 export function fetchServices(range: TimeRange, signal: AbortSignal): Promise<Service[]> {
-  return getJson('/api/v1/services', { from: range.from, to: range.to }, signal);
+  return getSource<Service[]>('/api/v1/services', { from: range.from, to: range.to }).fetch(signal);
+}
+
+export function fetchOperations(range: TimeRange, service: string | undefined, signal: AbortSignal): Promise<Operation[]> {
+  return getSource<Operation[]>('/api/v1/operations', { service, from: range.from, to: range.to }).fetch(signal);
 }
 
 export function fetchTraces(filter: TraceFilter, signal: AbortSignal): Promise<TraceSummary[]> {
@@ -47,25 +87,55 @@ export function fetchTraces(filter: TraceFilter, signal: AbortSignal): Promise<T
     order: filter.order,
     limit: filter.limit?.toString(),
   };
-  return getJson('/api/v1/traces', query, signal);
+  return getSource<TraceSummary[]>('/api/v1/traces', query).fetch(signal);
 }
 
 export function fetchTrace(traceId: string, signal: AbortSignal): Promise<Trace> {
-  return getJson(`/api/v1/traces/${encodeURIComponent(traceId)}`, {}, signal);
+  return getSource<Trace>(`/api/v1/traces/${encodeURIComponent(traceId)}`).fetch(signal);
 }
 
-export function runSql(sql: string, signal: AbortSignal): Promise<SqlResult> {
+/** By trace id or any correlation id. */
+export function fetchFlow(id: string, signal: AbortSignal): Promise<Flow> {
+  return flowSource(id).fetch(signal);
+}
+
+export function flowSource(id: string): Source<Flow> {
+  return getSource(`/api/v1/flows/${encodeURIComponent(id)}`, {}, `SELECT * FROM flow(${quote(id)})`);
+}
+
+export function fetchGraph(range: TimeRange, signal: AbortSignal): Promise<Graph> {
+  return graphSource(range).fetch(signal);
+}
+
+export function graphSource(range: TimeRange): Source<Graph> {
+  const sql = `SELECT * FROM service_graph(${quote(range.from)}, ${quote(range.to)})`;
+  return getSource('/api/v1/graph', { from: range.from, to: range.to }, sql);
+}
+
+/** Without a range: those that are open, and those that closed within `recent`. With one: evaluated from its spans. */
+export interface FindingsFilter {
+  range?: TimeRange | undefined;
+  /** As in `1h`, which is also the default. */
+  recent?: string | undefined;
+  kind?: string | undefined;
+  service?: string | undefined;
+}
+
+export function fetchFindings(filter: FindingsFilter, signal: AbortSignal): Promise<Finding[]> {
+  const { range, ...others } = filter;
+  return getSource<Finding[]>('/api/v1/findings', { from: range?.from, to: range?.to, ...others }).fetch(signal);
+}
+
+/** The result as the server sends it: rows as arrays, for statements whose columns are not known. */
+export function runStatement(sql: string, signal: AbortSignal): Promise<SqlResult> {
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
-  return request('/api/v1/sql', { ...init, signal });
+  return request(SQL_URL, { ...init, signal });
 }
 
-function getJson<Body>(path: string, query: Record<string, string | undefined>, signal: AbortSignal): Promise<Body> {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== '') parameters.set(name, value);
-  }
-  const text = parameters.toString();
-  return request(text === '' ? path : `${path}?${text}`, { signal });
+export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Rows<Row>> {
+  const { columns, rows, stats } = await runStatement(sql, signal);
+  const names = columns.map((column) => column.name);
+  return { rows: rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])) as Row), columns, stats };
 }
 
 async function request<Body>(url: string, init: RequestInit): Promise<Body> {
@@ -79,7 +149,14 @@ async function request<Body>(url: string, init: RequestInit): Promise<Body> {
     throw new ApiError(message, 0, 'unreachable', undefined, undefined);
   }
   if (!response.ok) throw await refusal(response);
-  return (await response.json()) as Body;
+  try {
+    return (await response.json()) as Body;
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    const requestId = response.headers.get('x-request-id') ?? undefined;
+    const message = `The answer broke off or is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new ApiError(message, response.status, 'unreadable_answer', requestId, undefined);
+  }
 }
 
 async function refusal(response: Response): Promise<ApiError> {

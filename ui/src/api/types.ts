@@ -11,6 +11,13 @@ export type Trace = Answer<paths['/api/v1/traces/{id}']['get']>;
 export type Span = Trace['spans'][number];
 export type SpanEvent = Span['events'][number];
 export type SpanLink = Span['links'][number];
+export type Operation = Answer<paths['/api/v1/operations']['get']>[number];
+export type Flow = Answer<paths['/api/v1/flows/{id}']['get']>;
+export type FlowRecord = Flow['records'][number];
+export type Graph = Answer<paths['/api/v1/graph']['get']>;
+export type GraphNode = Graph['nodes'][number];
+export type GraphEdge = Graph['edges'][number];
+export type Finding = Answer<paths['/api/v1/findings']['get']>[number];
 export type SqlResult = Answer<paths['/api/v1/sql']['post']>;
 
 export type TraceOrder = 'recent' | 'slowest';

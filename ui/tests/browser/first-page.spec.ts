@@ -35,7 +35,7 @@ test('a click on a service, then on a trace, leads to its waterfall and attribut
   await expect(page.getByRole('heading', { level: 1, name: 'Traces' })).toBeFocused();
 
   await page.getByRole('region', { name: 'Traces' }).locator('tbody a').first().click();
-  await expect(page).toHaveURL(/\/trace\/[0-9a-f]{32}/);
+  await expect(page).toHaveURL(/\/flow\/[0-9a-f]{32}/);
   const rows = page.getByRole('treeitem');
   await expect(rows.first()).toBeVisible();
   await rows.first().click();
@@ -73,16 +73,16 @@ test('a trace id in the search box opens the trace', async ({ page }) => {
   const link = await page.getByRole('region', { name: 'Traces' }).locator('tbody a').first().getAttribute('href');
   const traceId = /[0-9a-f]{32}/.exec(link ?? '')?.[0] ?? '';
   await page.keyboard.press('/');
-  const box = page.getByRole('textbox', { name: 'Trace id' });
+  const box = page.getByRole('textbox', { name: 'Id of a trace, request or session' });
   await expect(box).toBeFocused();
 
-  await box.fill('checkout');
+  await box.fill('4711');
   await box.press('Enter');
-  await expect(page.getByText('only the digits 0–9 and a–f')).toBeVisible();
+  await expect(page.getByText('at least 8 characters')).toBeVisible();
 
   await box.fill(traceId.toUpperCase());
   await box.press('Enter');
-  await expect(page).toHaveURL(new RegExp(`/trace/${traceId}`));
+  await expect(page).toHaveURL(new RegExp(`/flow/${traceId}`));
   await expect(page.getByRole('treeitem').first()).toBeVisible();
 });
 

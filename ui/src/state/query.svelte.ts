@@ -1,0 +1,39 @@
+/** What a panel is bound to: a source that follows the state of the page, and what came of it. */
+import { untrack } from 'svelte';
+import type { Source } from '../api/client';
+import { Resource } from './resource.svelte';
+import { timeRange } from './time.svelte';
+
+/**
+ * To make while a component is set up: `const rows = new Query(() => sqlSource<Row>(errorsSql(timeRange.range)))`.
+ * Loads whenever what the function reads changes, and with every refresh; the data that is there stays until then.
+ * While the function gives undefined nothing is asked for.
+ */
+export class Query<Data> extends Resource<Data> {
+  source = $state.raw<Source<Data>>();
+  #asked = '';
+
+  constructor(source: () => Source<Data> | undefined) {
+    super();
+    $effect(() => {
+      void timeRange.tick;
+      const next = source();
+      untrack(() => this.#follow(next));
+    });
+    $effect(() => () => this.cancel());
+  }
+
+  reload(): void {
+    if (this.source) void this.load(this.source.fetch);
+  }
+
+  #follow(next: Source<Data> | undefined): void {
+    this.source = next;
+    const asked = next === undefined ? '' : `${next.url} ${next.body ?? ''}`;
+    // The answer to another question must not stand under this one.
+    if (asked !== this.#asked) this.isStale = this.data !== undefined;
+    this.#asked = asked;
+    if (next === undefined) this.reset();
+    else void this.load(next.fetch);
+  }
+}
