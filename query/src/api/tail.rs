@@ -122,7 +122,7 @@ impl Tail {
                     followed = self.follower.next() => followed?,
                 };
                 self.batches.extend(followed.batches.into_iter().map(|(_, batch)| batch));
-                self.missed = followed.missed;
+                self.missed = followed.missed.map_or(0, |missed| missed.rows);
             }
         }
     }

@@ -28,7 +28,7 @@ use self::{
     stored::Stored,
 };
 use crate::{
-    analysed::Analysis,
+    analysed::{Analysis, minute_of},
     context::Context,
     findings::{Candidate, Detector, Evaluation, shared::Demand},
     input::{InputError, SpanReader},
