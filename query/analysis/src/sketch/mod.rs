@@ -1,6 +1,6 @@
 //! Latency percentiles that merge exactly.
 //!
-//! Up to [`EXACT_VALUES`] values a sketch is the values themselves; beyond, it is an HdrHistogram of microseconds with
+//! Up to [`EXACT_VALUES`] values a sketch is the values themselves; beyond, it is an HdrHistogram of nanoseconds with
 //! two significant digits, whose buckets are at most 0.8 % wide. Which of the two it is depends only on how many values
 //! went in, so merging is associative and commutative: the same values give the same bytes in whatever order and
 //! however split.
@@ -24,9 +24,8 @@ pub const EXACT_VALUES: usize = 128;
 const KEPT_VALUES: usize = 2 * EXACT_VALUES;
 
 const SIGNIFICANT_DIGITS: u8 = 2;
-const NANOS_PER_MICRO: u64 = 1000;
-/// Enough for every duration that fits in an `i64` of nanoseconds.
-const MAX_MICROS: u64 = 1 << 54;
+/// Nanoseconds.
+const MAX_DURATION: u64 = i64::MAX as u64;
 /// Bytes of a map entry with its share of the node.
 const ENTRY_SIZE: usize = 40;
 
@@ -40,7 +39,7 @@ pub struct Sketch {
 enum State {
     /// (nanoseconds, count), in order of arrival.
     Exact(Vec<(u64, u64)>),
-    /// Lowest value of the bucket in microseconds -> count.
+    /// Lowest value of the bucket -> count.
     Buckets(BTreeMap<u64, u64>),
 }
 
@@ -140,7 +139,7 @@ impl Sketch {
                 at_rank(sorted.iter().map(|(duration_ns, count)| (*duration_ns, *count)), rank)
             }
             State::Buckets(buckets) => at_rank(buckets.iter().map(|(lowest, count)| (*lowest, *count)), rank)
-                .map(|lowest| REFERENCE.highest_equivalent(lowest).saturating_mul(NANOS_PER_MICRO)),
+                .map(|lowest| REFERENCE.highest_equivalent(lowest)),
         }
     }
 
@@ -150,7 +149,7 @@ impl Sketch {
             State::Exact(values) => {
                 total(values.iter().filter(|(duration_ns, _)| *duration_ns <= limit_ns).map(|(_, count)| count))
             }
-            State::Buckets(buckets) => total(buckets.range(..=micros(limit_ns)).map(|(_, count)| count)),
+            State::Buckets(buckets) => total(buckets.range(..=limit_ns).map(|(_, count)| count)),
         }
     }
 
@@ -184,7 +183,8 @@ impl Sketch {
 
 /// Only its bucket boundaries are used; it holds no counts.
 static REFERENCE: LazyLock<Histogram<u64>> = LazyLock::new(|| {
-    Histogram::new_with_max(MAX_MICROS, SIGNIFICANT_DIGITS).expect("two digits and a maximum above 2 are valid bounds")
+    Histogram::new_with_max(MAX_DURATION, SIGNIFICANT_DIGITS)
+        .expect("two digits and a maximum above 2 are valid bounds")
 });
 
 fn buckets_of(values: &[(u64, u64)]) -> BTreeMap<u64, u64> {
@@ -200,15 +200,9 @@ fn add(buckets: &mut BTreeMap<u64, u64>, duration_ns: u64, count: u64) {
     *sum = sum.saturating_add(count);
 }
 
-/// Lowest value in microseconds of the bucket of a duration.
+/// Lowest value of the bucket of a duration.
 fn bucket_of(duration_ns: u64) -> u64 {
-    REFERENCE.lowest_equivalent(micros(duration_ns))
-}
-
-/// Rounded to the nearest.
-fn micros(duration_ns: u64) -> u64 {
-    let half = u64::from(duration_ns % NANOS_PER_MICRO >= NANOS_PER_MICRO / 2);
-    (duration_ns / NANOS_PER_MICRO + half).min(MAX_MICROS)
+    REFERENCE.lowest_equivalent(duration_ns.min(MAX_DURATION))
 }
 
 fn total<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    calls::{bursts, calls, critical_time, critical_time_of, repeats},
+    calls::{bursts, calls, critical_time, critical_time_of, is_cut_off, repeats},
     roles::is_probe,
     seen::{CLOSING, MAX_KEYS, RECENT, Seen, candidate, edge_subject, note_overflow, sorted},
 };
@@ -117,7 +117,8 @@ fn conversations(analysed: &Analysed<'_>) -> BTreeMap<(u32, NodeId), Conversatio
     let times = if is_long { critical_time(analysed) } else { Vec::new() };
     let mut conversations: BTreeMap<(u32, NodeId), Conversation> = BTreeMap::new();
     for (index, serving, hop) in calls(analysed) {
-        if excluded[index as usize] || is_probe(analysed.context, hop.operation) {
+        let is_left_out = excluded[index as usize] || is_cut_off(analysed, serving);
+        if is_left_out || is_probe(analysed.context, hop.operation) {
             continue;
         }
         let conversation = conversations.entry((serving, hop.callee)).or_default();
@@ -142,7 +143,30 @@ impl Detector for Chatty {
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
-        let window = Window::of(evaluation, RECENT);
+        let mut found: BTreeMap<(ServiceId, NodeId), Candidate> = BTreeMap::new();
+        // Of several windows that show it the shortest tells best since when.
+        for minutes in (1..=RECENT).rev() {
+            for (edge, candidate) in self.find(evaluation, Window::of(evaluation, minutes)) {
+                if candidate.fires || !found.contains_key(&edge) {
+                    found.insert(edge, candidate);
+                }
+            }
+        }
+        sorted(found.into_values().collect())
+    }
+
+    fn forget_before(&mut self, minute: i64) {
+        self.entries.forget_before(minute);
+        self.edges.forget_before(minute);
+    }
+
+    fn size(&self) -> usize {
+        self.entries.size() + self.edges.size()
+    }
+}
+
+impl Chatty {
+    fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<((ServiceId, NodeId), Candidate)> {
         let sums = self.edges.sums(window);
         let mut durations: BTreeMap<Text, i128> = BTreeMap::new();
         let candidates = sums.iter().filter_map(|((caller, callee), talk)| {
@@ -156,18 +180,9 @@ impl Detector for Chatty {
             found.fires = fires;
             found.impact = talk.critical as f64 / (*durations.entry(environment).or_insert_with(total)).max(1) as f64;
             note_overflow(&mut found, self.edges.overflowed());
-            Some(found)
+            Some(((*caller, *callee), found))
         });
-        sorted(candidates.collect())
-    }
-
-    fn forget_before(&mut self, minute: i64) {
-        self.entries.forget_before(minute);
-        self.edges.forget_before(minute);
-    }
-
-    fn size(&self) -> usize {
-        self.entries.size() + self.edges.size()
+        candidates.collect()
     }
 }
 

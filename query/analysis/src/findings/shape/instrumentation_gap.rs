@@ -163,7 +163,10 @@ impl InstrumentationGap {
     /// Counts a fragment for who does not connect it: whoever is called around it, else the service itself.
     fn count_fragment(&mut self, analysed: &Analysed<'_>, fragment: &Entry, calls: &[&Hop]) {
         let span = analysed.span(fragment.span);
-        let is_around = |hop: &&&Hop| hop.start - TOLERANCE <= span.start && span.start <= hop.end + TOLERANCE;
+        // Somebody who passes trace ids on makes requests. Other spans without a parent have lost it in some other way.
+        let is_request = analysed.trace.kind(fragment.span as usize).serves();
+        let is_around =
+            |hop: &&&Hop| is_request && hop.start - TOLERANCE <= span.start && span.start <= hop.end + TOLERANCE;
         let own = analysed.context.service_node(fragment.service);
         let around = calls.iter().filter(is_around).filter(|hop| hop.callee != own);
         let around = around.min_by_key(|hop| (hop.duration(), hop.start));

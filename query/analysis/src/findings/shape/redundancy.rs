@@ -103,6 +103,18 @@ impl Instances {
         of_service.iter().map(|(service, instances)| (*service, redundancy(instances, hosts, zones))).collect()
     }
 
+    /// When an instance that is not there at the end of `window` was last seen in it; `live` is when those that are there
+    /// are seen.
+    pub(super) fn last_lost(&self, service: ServiceId, window: Window, live: Window) -> Option<i64> {
+        let of_service = |window: Window| {
+            let all = self.0.window(window).flat_map(|(_, instances)| instances);
+            all.filter(move |((owner, _), _)| *owner == service)
+                .map(|((_, instance), live)| (*instance, live.extent.last))
+        };
+        let there: BTreeSet<Instance> = of_service(live).map(|(instance, _)| instance).collect();
+        of_service(window).filter(|(instance, _)| !there.contains(instance)).map(|(_, last)| last).max()
+    }
+
     pub(super) fn forget_before(&mut self, minute: i64) {
         self.0.forget_before(minute);
     }

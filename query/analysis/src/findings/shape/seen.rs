@@ -1,7 +1,7 @@
 //! How often something was seen, when, and in which traces; and candidates that begin with that.
 
 use crate::{
-    analysed::{Analysed, minute_of},
+    analysed::{Analysed, Entry, minute_of},
     context::NodeId,
     findings::{
         Candidate, Evaluation, Evidence, FindingKind, Method, Severity, Subject,
@@ -158,15 +158,21 @@ impl Presence {
     }
 }
 
-/// Index of each entry that is a request from outside, with each service that has a span in it.
+/// Index of each entry that is a request from outside, with each service that has a span in it. Fragments are parts of the
+/// request if there is but one.
 pub(super) fn services_of_entries(analysed: &Analysed<'_>) -> Vec<(u32, ServiceId)> {
+    let is_request = |entry: &Entry| !entry.is_fragment && !entry.is_message;
+    let mut requests = (0_u32..).zip(analysed.entries).filter(|(_, entry)| is_request(entry)).map(|(index, _)| index);
+    let only = requests.next().filter(|_| requests.next().is_none());
     let spans = 0..analysed.trace.len() as u32;
-    let all = spans.map(|span| (analysed.entry_of[span as usize], analysed.service(span)));
-    let is_request = |entry: u32| {
-        let entry = &analysed.entries[entry as usize];
-        !entry.is_fragment && !entry.is_message
-    };
-    let mut found: Vec<(u32, ServiceId)> = all.filter(|(entry, _)| is_request(*entry)).collect();
+    let of_request = spans.filter_map(|span| {
+        let index = analysed.entry_of[span as usize];
+        let entry = &analysed.entries[index as usize];
+        let index =
+            if is_request(entry) { Some(index) } else { only.filter(|_| entry.is_fragment && !entry.is_message) };
+        Some((index?, analysed.service(span)))
+    });
+    let mut found: Vec<(u32, ServiceId)> = of_request.collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -204,13 +210,14 @@ pub(super) fn sorted(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 /// What is found over half an hour or over the last minutes: rare requests need long to tell, and what has just changed
-/// is not to be diluted by what was before.
+/// is not to be diluted by what was before. Of several windows that show something the shortest tells best since when.
 pub(super) fn over_both_horizons(
     evaluation: &Evaluation<'_>,
     find: impl Fn(Window) -> Vec<Candidate>,
 ) -> Vec<Candidate> {
     let mut found: std::collections::BTreeMap<Subject, Candidate> = std::collections::BTreeMap::new();
-    for candidate in [LONG, RECENT].into_iter().flat_map(|minutes| find(Window::of(evaluation, minutes))) {
+    let windows = std::iter::once(LONG).chain((1..=RECENT).rev());
+    for candidate in windows.flat_map(|minutes| find(Window::of(evaluation, minutes))) {
         if candidate.fires || !found.contains_key(&candidate.subject) {
             found.insert(candidate.subject.clone(), candidate);
         }

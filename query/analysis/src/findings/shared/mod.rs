@@ -20,7 +20,7 @@ pub(crate) mod sql;
 mod weighted;
 mod window;
 
-pub(crate) use baseline::Baseline;
+pub(crate) use baseline::{Baseline, median};
 pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
 pub(crate) use exemplars::{Exemplars, Extent};
 pub(crate) use per_minute::{Additive, PerMinute};
