@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use anyhow::Context;
 use spandrel_proto::model::{Clock, SystemClock};
 use spandrel_shop::{
-    FindingKind, MINUTE, Scenario, ShopConfig, in_turn,
+    FindingKind, FindingTruth, MINUTE, Scenario, ShopConfig, demonstration,
     live::{LiveConfig, LiveProgress, run_live},
 };
 use tokio::sync::watch;
@@ -20,11 +20,6 @@ use crate::{
 /// The question that the demo proposes.
 const STATEMENT: &str = "SELECT service_name, sum(requests) AS requests, sum(failures) AS failures, max(p99_ms) AS p99_ms \
                          FROM red('now-15m', 'now') GROUP BY 1 ORDER BY 2 DESC";
-
-/// How long each scenario has, nanoseconds.
-const SLOT: i64 = 6 * MINUTE;
-/// How far ahead scenarios are planned, nanoseconds.
-const AHEAD: i64 = 24 * 60 * MINUTE;
 
 pub(crate) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let scenarios = scenarios(args)?;
@@ -87,11 +82,8 @@ fn scenarios(args: &DemoArgs) -> anyhow::Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
-/// All scenarios take their turn in the history, if it is long enough, and from then on again and again.
 fn live_config(args: &DemoArgs, scenarios: &[Scenario], addresses: &Addresses) -> LiveConfig {
-    let history = i64::from(args.history) * MINUTE;
-    let first = (history - scenarios.len() as i64 * SLOT).max(MINUTE);
-    let scenarios = in_turn(scenarios, first, SLOT, history + AHEAD);
+    let scenarios = demonstration(scenarios, i64::from(args.history) * MINUTE);
     LiveConfig {
         shop: ShopConfig { seed: args.seed, rate: args.rate, scenarios, ..ShopConfig::default() },
         backfill: Duration::from_secs(60 * u64::from(args.history)),
@@ -100,8 +92,9 @@ fn live_config(args: &DemoArgs, scenarios: &[Scenario], addresses: &Addresses) -
     }
 }
 
-/// Says when to look for what: the latest turn of each scenario, or the first if it is still to come.
-fn say_where_to_look(shop: &ShopConfig, now: i64) -> anyhow::Result<()> {
+/// Says when to look for what: the latest turn of each scenario, or the first if it is still to come; and what came of it
+/// in the history besides.
+fn say_where_to_look(shop: &ShopConfig, now: i64, history: &[FindingTruth]) -> anyhow::Result<()> {
     let mut turns: BTreeMap<String, spandrel_shop::Plan> = BTreeMap::new();
     for plan in spandrel_shop::plans(shop) {
         if plan.during.start < now || !turns.contains_key(&plan.scenario) {
@@ -112,13 +105,26 @@ fn say_where_to_look(shop: &ShopConfig, now: i64) -> anyhow::Result<()> {
     turns.sort_by_key(|plan| plan.during.start);
     for plan in turns {
         let Some(finding) = plan.expected.first() else { continue };
-        let (from, to) = (clock_time(plan.during.start)?, clock_time(plan.during.end)?);
-        let target = finding.target.as_ref().map_or_else(String::new, |target| format!(" -> {target}"));
-        let operation = finding.operation.as_ref().map_or_else(String::new, |operation| format!(" {operation}"));
         let kind = if plan.near_miss { plan.scenario.as_str() } else { finding.kind.as_str() };
-        say(format_args!("{from}-{to} {kind:21} {}{target}{operation}", finding.service))?;
+        let about = subject(&finding.service, finding.target.as_deref(), finding.operation.as_deref());
+        say_condition((plan.during.start, plan.during.end), "", kind, &about)?;
+        for effect in spandrel_shop::effects(&plan, history) {
+            let about = subject(&effect.service, effect.target.as_deref(), effect.operation.as_deref());
+            say_condition((effect.from_unix_nano, effect.to_unix_nano), "also ", effect.kind.as_str(), &about)?;
+        }
     }
     Ok(())
+}
+
+fn subject(service: &str, target: Option<&str>, operation: Option<&str>) -> String {
+    let target = target.map_or_else(String::new, |target| format!(" -> {target}"));
+    let operation = operation.map_or_else(String::new, |operation| format!(" {operation}"));
+    format!("{service}{target}{operation}")
+}
+
+fn say_condition((from, to): (i64, i64), also: &str, kind: &str, about: &str) -> anyhow::Result<()> {
+    let (from, to) = (clock_time(from)?, clock_time(to)?);
+    say(format_args!("{from}-{to} {also}{kind:21} {about}"))
 }
 
 /// Hours and minutes in the zone of this machine.
@@ -150,10 +156,11 @@ async fn run_shop(config: LiveConfig, plan: Plan, cancel: CancellationToken) -> 
     let backfill = config.backfill;
     tokio::spawn(async move {
         let caught_up = watched.wait_for(|progress| progress.caught_up).await;
-        let Ok(opened_at) = caught_up.map(|progress| progress.opened_at) else { return };
+        let caught_up = caught_up.map(|progress| (progress.opened_at, progress.findings.clone()));
+        let Ok((opened_at, history)) = caught_up else { return };
         let now = opened_at.saturating_add(i64::try_from(backfill.as_nanos()).unwrap_or(i64::MAX));
         let shop = ShopConfig { start_time: opened_at, ..shop };
-        if say(format_args!("History    sent")).and_then(|()| say_where_to_look(&shop, now)).is_err() {
+        if say(format_args!("History    sent")).and_then(|()| say_where_to_look(&shop, now, &history)).is_err() {
             return;
         }
         if let Some(after) = stop_after {

@@ -10,7 +10,7 @@ use spandrel_analysis::{
     analyzer::{Analyzer, Options},
     context::{Context, NodeKind},
     findings::{
-        Candidate, Detector, Evaluation, load, shape,
+        Candidate, Detector, Evaluation, Evidence, Value, load, shape,
         track::{Change, State, Tracker},
     },
     hops::HopKind,
@@ -140,28 +140,30 @@ fn edge(key: &EdgeKey, context: &Context) -> Option<Edge> {
         HopKind::Deliver if context.node(key.source).kind == NodeKind::Service => EdgeKind::Async,
         HopKind::Deliver | HopKind::Publish | HopKind::Entry => return None,
     };
-    let name = |node| {
-        let name = context.node_name(node);
-        // Who sends no spans is known by address and port; the truth has no ports.
-        let host = name.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
-        host.map_or(name, |(host, _)| host).to_owned()
-    };
+    let name = |node| without_port(context.node_name(node)).to_owned();
     Some(Edge { source: name(key.source), target: name(key.target), kind })
 }
 
+/// Who sends no spans is known by address and port; the truth has no ports.
+fn without_port(name: &str) -> &str {
+    let host = name.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+    host.map_or(name, |(host, _)| host)
+}
+
 /// Adds findings from the changes of a tracker, which come in order of time. `end` is when the last minute is over.
-fn track(observed: &mut Observed, changes: &[Change], end: i64) {
+pub(crate) fn track(observed: &mut Observed, changes: &[Change], end: i64) {
     let mut open: BTreeMap<&str, FindingSeen> = BTreeMap::new();
     for Change { finding, state } in changes {
         let seen = open.entry(&finding.id).or_insert_with(|| FindingSeen {
             kind: finding.kind.as_str(),
-            service: finding.subject.service.clone(),
-            target: finding.subject.target.clone(),
+            service: without_port(&finding.subject.service).to_owned(),
+            target: finding.subject.target.as_deref().map(|target| without_port(target).to_owned()),
             operation: finding.subject.operation.clone(),
             text: finding.subject.text.clone(),
             since: finding.opened,
             until: end,
             score: 0,
+            evidence: told(&finding.evidence),
         });
         seen.score = seen.score.max(finding.score);
         seen.until = finding.closed.unwrap_or(end);
@@ -171,6 +173,19 @@ fn track(observed: &mut Observed, changes: &[Change], end: i64) {
     }
     observed.findings.extend(open.into_values());
     observed.findings.sort_by(|a, b| (a.since, a.kind, &a.text).cmp(&(b.since, b.kind, &b.text)));
+}
+
+/// Evidence in a line.
+fn told(evidence: &Evidence) -> String {
+    let Evidence { measure, threshold, samples, .. } = evidence;
+    let numbers = evidence.details.iter().filter_map(|(name, value)| match value {
+        Value::Number(number) => Some(format!("{name} {number:.3}")),
+        Value::Count(count) => Some(format!("{name} {count}")),
+        Value::Text(text) => Some(format!("{name} {text}")),
+        Value::Nanos(_) | Value::Time(_) | Value::Texts(_) | Value::Rows(_) => None,
+    });
+    let details: Vec<String> = numbers.collect();
+    format!("{measure:.3}, threshold {threshold:.3}, {samples} samples; {}", details.join(", "))
 }
 
 /// A detector that finds nothing: it takes down what is known of each entry.
@@ -216,7 +231,7 @@ impl Detector for Probe {
         for (entry, key) in analysed.entries.iter().zip(keys) {
             let Some(key) = key else { continue };
             if let Some(Some(origin)) = analysed.errors.origins.get(entry.span as usize) {
-                probed.origins.insert(key.clone(), context.node_name(origin.node).to_owned());
+                probed.origins.insert(key.clone(), without_port(context.node_name(origin.node)).to_owned());
             }
             probed.durations.insert(key, analysed.span(entry.span).duration());
         }

@@ -9,12 +9,14 @@
 //! | [`observed`] | what the analysis says, under comparable names |
 //! | [`compare`] | comparisons with the truth |
 //! | [`analyse`] | what arrived, through the analysis |
+//! | [`demo`] | what `spandrel demo` plays, minute by minute |
 //! | [`results`] | all scores of a system |
 //! | [`gates`], [`report`] | what they must be, and the page |
 
 pub mod analyse;
 pub mod cases;
 pub mod compare;
+pub mod demo;
 pub mod gates;
 pub mod observed;
 pub mod record;

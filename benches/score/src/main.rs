@@ -16,6 +16,7 @@ use clap::Parser;
 use spandrel_score::{
     analyse::{Pace, observe},
     cases::{Case, cases},
+    demo::{Demo, play},
     gates::Gate,
     report::{self, SetResults},
     results::Results,
@@ -35,6 +36,12 @@ struct Options {
     /// Only systems whose name has this in it.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
+    /// Instead, play what `spandrel demo` does, and fail if something is not found at its time, or something else is.
+    #[arg(long)]
+    demo: bool,
+    /// Seconds past the minute when the demo opens.
+    #[arg(long, value_name = "SECONDS", default_value_t = Demo::default().opens_at, requires = "demo")]
+    opens_at: i64,
     /// Print examples of what was wrong.
     #[arg(long)]
     examples: bool,
@@ -42,6 +49,11 @@ struct Options {
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
+    if options.demo {
+        let played = play(&Demo { opens_at: options.opens_at, ..Demo::default() })?;
+        write!(io::stdout(), "{played}")?;
+        return Ok(if played.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let mut sets = Vec::new();
     for set in Set::ALL {
         let of_set = systems().into_iter().filter(|system| system.set == set);

@@ -61,6 +61,8 @@ pub struct FindingSeen {
     pub until: i64,
     /// 0 to 100.
     pub score: u32,
+    /// What it was told from when it opened, for whoever mends it.
+    pub evidence: String,
 }
 
 /// Everything that is compared.

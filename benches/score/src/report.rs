@@ -41,7 +41,8 @@ const LEGEND: &str = "\
 precision / recall. *attempts*: edges and minutes with exactly the calls, attempts and failures that there were. *paths*:
 share of the time of all entries that is given to the right service. *partition*: entries whose time is shared out to the
 nanosecond. *origins*: failed entries whose failure is said to begin where it did. *findings*: all kinds, precision /
-recall; kinds that come and go must overlap the truth by half. *near misses*: conditions just below a threshold that were
+recall; kinds that come and go must overlap the truth by half. What another condition brings about may be found, for a part
+of its time too. *near misses*: conditions just below a threshold that were
 found nevertheless. A dash: nothing to measure.
 
 Not measured: how the order of the scores agrees with that of true impact. The simulation knows which conditions held, not

@@ -23,9 +23,9 @@ mod truth;
 pub use clock::WallClock;
 pub use outcome::{Fault, Outcome};
 pub use random::{Dice, Latency};
-pub use scenario::{Scenario, Scheduled, UnknownScenario, in_turn};
+pub use scenario::{Scenario, Scheduled, UnknownScenario, demonstration, in_turn};
 pub use shop::{ScheduledFault, Shop, ShopConfig, System, plans};
 pub use truth::{
     BreakerTruth, EdgeTruth, Expectation, FindingKind, FindingTruth, MINUTE, OperationTruth, OriginTruth, PathTruth,
-    Plan, Totals, Truth, TruthFile, WasteTruth, minute_of,
+    Plan, Totals, Truth, TruthFile, WasteTruth, effects, minute_of,
 };

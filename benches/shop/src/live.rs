@@ -14,7 +14,7 @@ use crate::{
     send::{Delivery, EndpointError, Exporter, Protocol, RetryPolicy},
     shop::{Shop, ShopConfig},
     telemetry::{Batch, Signal},
-    truth::TruthFile,
+    truth::{FindingTruth, TruthFile},
 };
 
 const TICK: Duration = Duration::from_millis(100);
@@ -90,6 +90,8 @@ pub struct LiveProgress {
     pub last_error: Option<String>,
     /// When the shop opened, nanoseconds since the Unix epoch; 0 until it has.
     pub opened_at: i64,
+    /// What was wrong in the history, once it is sent.
+    pub findings: Vec<FindingTruth>,
 }
 
 /// What a live shop leaves behind.
@@ -140,7 +142,11 @@ pub async fn run_live(
         if !caught_up && !cancel.is_cancelled() {
             caught_up = true;
             shop.set_export_interval(config.shop.export_interval);
-            sender.progress.send_modify(|progress| progress.caught_up = true);
+            let findings = shop.truth().findings();
+            sender.progress.send_modify(|progress| {
+                progress.findings = findings;
+                progress.caught_up = true;
+            });
         }
         if let Some(window) = config.truth_window {
             shop.forget_before(now.saturating_sub(nanos(window)));

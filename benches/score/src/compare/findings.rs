@@ -38,7 +38,7 @@ impl Score {
         let mut score = Self::default();
         let (near_misses, expected): (Vec<_>, Vec<_>) = expected.iter().partition(|expected| expected.is_near_miss);
         for finding in seen {
-            let right = expected.iter().any(|expected| matches(expected, finding));
+            let right = expected.iter().any(|expected| is_right(expected, finding));
             let of_kind = score.by_kind.entry(finding.kind.to_owned()).or_default();
             of_kind.precision.count(right, || describe("not there", finding));
         }
@@ -88,6 +88,13 @@ fn matches(expected: &Expected, finding: &FindingSeen) -> bool {
     is_about(expected, finding) && (!INTERVALS.contains(&finding.kind) || overlap(expected, finding) >= LEAST_OVERLAP)
 }
 
+/// The same of what may be found, of which a part is right too: most of the time of the finding must be.
+fn is_right(expected: &Expected, finding: &FindingSeen) -> bool {
+    let both = expected.until.min(finding.until).saturating_sub(expected.since.max(finding.since));
+    let most = (finding.until - finding.since) as f64 * LEAST_OVERLAP;
+    matches(expected, finding) || (expected.is_side_effect && is_about(expected, finding) && both as f64 >= most)
+}
+
 fn is_about(expected: &Expected, finding: &FindingSeen) -> bool {
     expected.kind == finding.kind
         && expected.service == finding.service
@@ -102,8 +109,8 @@ fn overlap(expected: &Expected, finding: &FindingSeen) -> f64 {
 }
 
 fn describe(what: &str, finding: &FindingSeen) -> String {
-    let FindingSeen { kind, text, since, until, score, .. } = finding;
-    format!("{what}: {kind} {text}, {} s from {since}, score {score}", (until - since) / 1_000_000_000)
+    let FindingSeen { kind, text, since, until, score, evidence, .. } = finding;
+    format!("{what}: {kind} {text}, {} s from {since}, score {score}: {evidence}", (until - since) / 1_000_000_000)
 }
 
 #[cfg(test)]
@@ -125,6 +132,7 @@ mod tests {
             since,
             until,
             score: 50,
+            evidence: String::new(),
         }
     }
 
@@ -156,6 +164,15 @@ mod tests {
         let effect = Expected { is_side_effect: true, ..expected("SPOF", "a", (0, 100)) };
         let score = Score::of(&[effect], &[seen("SPOF", "a", (0, 100))]);
         assert_eq!((score.total().precision.value(), score.total().recall.value()), (Some(1.0), None));
+    }
+
+    #[test]
+    fn side_effects_may_be_found_for_a_part_of_their_time() {
+        let effect = Expected { is_side_effect: true, ..expected("BREAKER", "a", (0, 100)) };
+        for (time, precision) in [((80, 100), 1.0), ((80, 119), 1.0), ((80, 121), 0.0), ((110, 120), 0.0)] {
+            let score = Score::of(std::slice::from_ref(&effect), &[seen("BREAKER", "a", time)]);
+            assert_eq!(score.total().precision.value(), Some(precision), "{time:?}");
+        }
     }
 
     #[test]

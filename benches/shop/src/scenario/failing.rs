@@ -80,6 +80,11 @@ impl Scene<'_> {
         let median = (seconds * 1e6 / 0.9) as i64;
         let hang = Step::work(median, median * 11 / 10);
         self.append_to_callee(&[Step::sometimes(HANGS_PER_MILLE, [hang])]);
+        if !self.scenario.near_miss {
+            // So much work is stress.
+            let kind = FindingKind::HotService;
+            self.side_effects.push(Expectation { kind, service: self.callee(), target: None, operation: None });
+        }
         self.about(self.callee())
     }
 

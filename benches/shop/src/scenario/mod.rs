@@ -13,7 +13,7 @@ pub use place::Place;
 
 use crate::{
     topology::{Builder, Topology},
-    truth::{Expectation, FindingKind, Plan},
+    truth::{Expectation, FindingKind, MINUTE, Plan},
 };
 
 const NEAR_MISS: &str = "_near_miss";
@@ -46,6 +46,18 @@ pub fn in_turn(scenarios: &[Scenario], from: i64, slot: i64, until: i64) -> Vec<
         .zip(starts)
         .map(|(scenario, start)| Scheduled { scenario: *scenario, during: start..start + slot / 6 * 5 })
         .collect()
+}
+
+/// How long each scenario of a demonstration has, nanoseconds.
+const DEMO_SLOT: i64 = 6 * MINUTE;
+/// How far ahead of its history a demonstration is planned, nanoseconds.
+const DEMO_AHEAD: i64 = 24 * 60 * MINUTE;
+
+/// The timeline of a demonstration with so many nanoseconds of history: all scenarios take their turn in the history, if
+/// it is long enough, and from then on again and again.
+pub fn demonstration(scenarios: &[Scenario], history: i64) -> Vec<Scheduled> {
+    let first = (history - scenarios.len() as i64 * DEMO_SLOT).max(MINUTE);
+    in_turn(scenarios, first, DEMO_SLOT, history + DEMO_AHEAD)
 }
 
 /// A name that no scenario has.

@@ -60,6 +60,22 @@ const OF_EVENTS: [FindingKind; 7] = [
     FindingKind::WastedWork,
 ];
 
+/// Of the conditions that a plan's scenario brought about besides what it is made for, those that surely are to be found: that
+/// followed from what happened, or from how the scenario is built. That much depends on a service is no condition by itself.
+pub fn effects<'a>(plan: &'a Plan, findings: &'a [FindingTruth]) -> impl Iterator<Item = &'a FindingTruth> {
+    let is_of_plan = |finding: &&FindingTruth| {
+        finding.side_effect
+            && finding.scenario == plan.scenario
+            && finding.from_unix_nano < plan.during.end
+            && finding.to_unix_nano > plan.during.start
+    };
+    let is_built = |finding: &FindingTruth| {
+        let is_same = |effect: &Expectation| effect.kind == finding.kind && effect.service == finding.service;
+        finding.kind == FindingKind::HotService && plan.side_effects.iter().any(is_same)
+    };
+    findings.iter().filter(is_of_plan).filter(move |finding| OF_EVENTS.contains(&finding.kind) || is_built(finding))
+}
+
 /// The longest time over which a condition that comes and goes is judged, minutes.
 const MAX_WINDOW: i64 = 5;
 
@@ -68,7 +84,7 @@ type Subject = (FindingKind, Arc<str>, Option<Arc<str>>, Option<Arc<str>>);
 
 impl Truth {
     /// All conditions, in order of their beginning.
-    pub(super) fn findings(&self) -> Vec<FindingTruth> {
+    pub fn findings(&self) -> Vec<FindingTruth> {
         let mut findings: Vec<FindingTruth> = self.plans.iter().flat_map(|plan| self.findings_of(plan)).collect();
         findings.sort();
         findings.sort_by_key(|finding| finding.from_unix_nano);
@@ -120,6 +136,8 @@ impl Truth {
             }
         }
         let built = plan.side_effects.iter().map(|effect| (effect.subject(), during.clone()));
+        let built: BTreeMap<Subject, Range<i64>> =
+            built.filter(|(subject, _)| !happened.contains_key(subject)).collect();
         for (subject, real) in happened.into_iter().chain(briefly).chain(built) {
             push(subject, real, false, true);
         }
@@ -143,17 +161,20 @@ impl Truth {
         happened
     }
 
-    /// What held for services and requests from outside in some of the minutes of a stretch of time, one to five in a row, and from the
-    /// first of these to the last: a breaker that opens, say, ends what it began with.
+    /// What held for services and requests from outside over some minutes, one to five in a row, the last of which is in a
+    /// stretch of time; and from the first of these to the last, as far as they are in it: a breaker that opens, say, ends
+    /// what it began with. Rules look back over minutes before the stretch too.
     fn happened_briefly(&self, during: &Range<i64>) -> BTreeMap<Subject, Range<i64>> {
-        let Range { start, end } = Window::within(during).0;
+        let Range { start, end } = Window::touching(during).0;
         let mut happened: BTreeMap<Subject, Range<i64>> = BTreeMap::new();
-        for from in (start..end).step_by(MINUTE as usize) {
-            for to in (1..=MAX_WINDOW).map(|minutes| from + minutes * MINUTE).take_while(|to| *to <= end) {
+        for to in (start..end).step_by(MINUTE as usize).map(|minute| minute + MINUTE) {
+            let starts = (1..=MAX_WINDOW).map(|minutes| to - minutes * MINUTE);
+            for from in starts.take_while(|from| *from >= start || self.is_quiet(*from)) {
                 let mut subjects = Vec::new();
                 self.entries_amiss(&Window(from..to), &mut subjects);
                 self.services_amiss(&Window(from..to), &mut subjects);
                 for subject in subjects {
+                    let (from, to) = (from.max(start), to.min(end));
                     let known = happened.entry(subject).or_insert(from..to);
                     *known = known.start.min(from)..known.end.max(to);
                 }
@@ -231,7 +252,7 @@ impl Truth {
     fn cascade_in(&self, entries: &[&EntryEnded], usual: f64) -> Option<Arc<str>> {
         let failed: Vec<&&EntryEnded> = entries.iter().filter(|entry| is_failure(entry)).collect();
         let share = wilson_lower(failed.len(), entries.len());
-        if entries.len() < 30 || failed.len() < 3 || share <= (3.0 * usual).max(0.01) {
+        if entries.len() < 30 || failed.len() < 5 || share <= (3.0 * usual).max(0.01) {
             return None;
         }
         let mut origins: BTreeMap<(crate::engine::Node, String, Outcome), Vec<u32>> = BTreeMap::new();
@@ -305,7 +326,12 @@ struct Window(Range<i64>);
 impl Window {
     fn within(during: &Range<i64>) -> Self {
         let (first, last) = (minute_of(during.start + MINUTE - 1), minute_of(during.end));
-        if first < last { Self(first..last) } else { Self(minute_of(during.start)..minute_of(during.end) + MINUTE) }
+        if first < last { Self(first..last) } else { Self::touching(during) }
+    }
+
+    /// All minutes that a stretch of time touches.
+    fn touching(during: &Range<i64>) -> Self {
+        Self(minute_of(during.start)..minute_of(during.end - 1) + MINUTE)
     }
 
     fn contains(&self, minute: i64) -> bool {
@@ -355,7 +381,7 @@ fn hides_errors(entries: &[&EntryEnded]) -> bool {
     let ok: Vec<&&EntryEnded> = entries.iter().filter(|entry| entry.fault.is_none()).collect();
     let hiding: Vec<&&EntryEnded> = ok.iter().copied().filter(|entry| entry.absorbed > 0).collect();
     let drag: i64 = hiding.iter().map(|entry| entry.drag).sum();
-    ok.len() >= 30
+    ok.len() >= 100
         && wilson_lower(hiding.len(), ok.len()) >= 0.05
         && drag * 20 >= p95.saturating_mul(hiding.len() as i64)
 }

@@ -9,7 +9,7 @@ mod tables;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use conditions::{Expectation, Plan};
+pub use conditions::{Expectation, Plan, effects};
 pub use tables::{BreakerTruth, FindingKind, FindingTruth, OriginTruth, PathTruth, WasteTruth};
 
 use flows::Flows;

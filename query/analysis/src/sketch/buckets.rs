@@ -1,6 +1,6 @@
 //! Counts of buckets, in order of the buckets.
 
-/// (Lowest value of the bucket in microseconds, count), each bucket once, ascending.
+/// (Lowest value of the bucket, count), each bucket once, ascending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Buckets(Vec<(u64, u64)>);
 

@@ -1,7 +1,7 @@
 //! The bytes of a sketch.
 //!
 //! More than [`EXACT_VALUES`] values: the V2 encoding of HdrHistogram (cookie `1c 84 93 13`, lowest discernible value 1,
-//! two significant digits, microseconds), which any HdrHistogram library reads.
+//! two significant digits, nanoseconds), which any HdrHistogram library reads.
 //!
 //! Up to that: exact values, all integers little-endian.
 //!
@@ -16,7 +16,7 @@ use hdrhistogram::{
     serialization::{Deserializer, Serializer, V2Serializer},
 };
 
-use super::{Buckets, EXACT_VALUES, MAX_MICROS, REFERENCE, SIGNIFICANT_DIGITS, Sketch, State};
+use super::{Buckets, EXACT_VALUES, MAX_DURATION, REFERENCE, SIGNIFICANT_DIGITS, Sketch, State};
 
 const EXACT_MAGIC: &[u8; 4] = b"SPX1";
 const HISTOGRAM_COOKIE: &[u8; 4] = &[0x1c, 0x84, 0x93, 0x13];
@@ -31,7 +31,7 @@ pub enum SketchError {
     Unknown,
     #[error("the latency sketch is truncated")]
     Truncated,
-    #[error("the latency sketch is not of microseconds with two significant digits")]
+    #[error("the latency sketch is not of nanoseconds with two significant digits")]
     Precision,
     #[error("the latency sketch is damaged")]
     Damaged,
@@ -111,7 +111,7 @@ fn read_histogram(bytes: &[u8]) -> Result<Sketch, SketchError> {
     if payload_len as usize != payload.len() {
         return Err(SketchError::Truncated);
     }
-    if digits != u32::from(SIGNIFICANT_DIGITS) || lowest != 1 || highest > REFERENCE.highest_equivalent(MAX_MICROS) {
+    if digits != u32::from(SIGNIFICANT_DIGITS) || lowest != 1 || highest > REFERENCE.highest_equivalent(MAX_DURATION) {
         return Err(SketchError::Precision);
     }
     let histogram: Histogram<u64> =

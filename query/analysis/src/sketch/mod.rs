@@ -1,6 +1,6 @@
 //! Latency percentiles that merge exactly.
 //!
-//! Up to [`EXACT_VALUES`] values a sketch is the values themselves; beyond, it is an HdrHistogram of microseconds with
+//! Up to [`EXACT_VALUES`] values a sketch is the values themselves; beyond, it is an HdrHistogram of nanoseconds with
 //! two significant digits, whose buckets are at most 0.8 % wide. Which of the two it is depends only on how many values
 //! went in, so merging is associative and commutative: the same values give the same bytes in whatever order and
 //! however split.
@@ -26,9 +26,8 @@ pub const EXACT_VALUES: usize = 128;
 const KEPT_VALUES: usize = 2 * EXACT_VALUES;
 
 const SIGNIFICANT_DIGITS: u8 = 2;
-const NANOS_PER_MICRO: u64 = 1000;
-/// Enough for every duration that fits in an `i64` of nanoseconds.
-const MAX_MICROS: u64 = 1 << 54;
+/// Nanoseconds.
+const MAX_DURATION: u64 = i64::MAX as u64;
 
 /// Durations with counts. Two are equal if their bytes are.
 #[derive(Debug, Clone)]
@@ -40,6 +39,7 @@ pub struct Sketch {
 enum State {
     /// (nanoseconds, count), in order of arrival.
     Exact(Vec<(u64, u64)>),
+    /// By the lowest value of the bucket.
     Buckets(Buckets),
 }
 
@@ -126,8 +126,7 @@ impl Sketch {
                 sorted.sort_unstable();
                 at_rank(sorted.into_iter(), rank)
             }
-            State::Buckets(buckets) => at_rank(buckets.iter(), rank)
-                .map(|lowest| REFERENCE.highest_equivalent(lowest).saturating_mul(NANOS_PER_MICRO)),
+            State::Buckets(buckets) => at_rank(buckets.iter(), rank).map(|lowest| REFERENCE.highest_equivalent(lowest)),
         }
     }
 
@@ -135,10 +134,7 @@ impl Sketch {
     pub fn count_below(&self, limit_ns: u64) -> u64 {
         match &self.state {
             State::Exact(values) => total(values.iter().copied().filter(|(duration_ns, _)| *duration_ns <= limit_ns)),
-            State::Buckets(buckets) => {
-                let limit = micros(limit_ns);
-                total(buckets.iter().take_while(|(lowest, _)| *lowest <= limit))
-            }
+            State::Buckets(buckets) => total(buckets.iter().take_while(|(lowest, _)| *lowest <= limit_ns)),
         }
     }
 
@@ -172,22 +168,17 @@ impl Sketch {
 
 /// Only its bucket boundaries are used; it holds no counts.
 static REFERENCE: LazyLock<Histogram<u64>> = LazyLock::new(|| {
-    Histogram::new_with_max(MAX_MICROS, SIGNIFICANT_DIGITS).expect("two digits and a maximum above 2 are valid bounds")
+    Histogram::new_with_max(MAX_DURATION, SIGNIFICANT_DIGITS)
+        .expect("two digits and a maximum above 2 are valid bounds")
 });
 
 fn buckets_of(values: &[(u64, u64)]) -> Buckets {
     values.iter().map(|(duration_ns, count)| (bucket_of(*duration_ns), *count)).collect()
 }
 
-/// Lowest value in microseconds of the bucket of a duration.
+/// Lowest value of the bucket of a duration.
 fn bucket_of(duration_ns: u64) -> u64 {
-    REFERENCE.lowest_equivalent(micros(duration_ns))
-}
-
-/// Rounded to the nearest.
-fn micros(duration_ns: u64) -> u64 {
-    let half = u64::from(duration_ns % NANOS_PER_MICRO >= NANOS_PER_MICRO / 2);
-    (duration_ns / NANOS_PER_MICRO + half).min(MAX_MICROS)
+    REFERENCE.lowest_equivalent(duration_ns.min(MAX_DURATION))
 }
 
 fn total(counts: impl Iterator<Item = (u64, u64)>) -> u64 {

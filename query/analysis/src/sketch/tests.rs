@@ -42,7 +42,7 @@ fn the_129th_value_makes_a_histogram_that_any_library_reads() {
     let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut &sketch.to_bytes()[..]).unwrap();
     assert_eq!(histogram.len(), 129);
     for q in [0.1, 0.5, 0.9, 0.99, 1.0] {
-        assert_eq!(sketch.quantile(q), Some(histogram.value_at_quantile(q) * 1000), "{q}");
+        assert_eq!(sketch.quantile(q), Some(histogram.value_at_quantile(q)), "{q}");
     }
 }
 
@@ -74,7 +74,7 @@ fn extreme_durations_are_kept() {
 proptest! {
     #[test]
     fn quantiles_are_at_most_1_1_percent_wrong(
-        values in prop::collection::vec(200_000_u64..3_600_000_000_000, 1..2000),
+        values in prop::collection::vec(1_u64..3_600_000_000_000, 1..2000),
         q in 0.0_f64..=1.0,
     ) {
         let exact = nearest_rank(&values, q) as f64;

@@ -9,8 +9,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS,
-            Weighted, Window, names, number, priority, requests, run_start, shortest, sql,
+            Additive, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted,
+            Window, median, names, number, priority, requests, run_start, shortest, sql,
         },
     },
     hops::HopKind,
@@ -22,6 +22,9 @@ const MIN_SHARE: f64 = 0.01;
 const TIMES_USUAL: f64 = 3.0;
 /// Fewer failures are chance: a share of half a hundredth brings forth three in a hundred now and then.
 const MIN_FAILURES: u64 = 5;
+/// Minutes that tell what is usual, and requests that show a share of one in a hundred.
+const MIN_MINUTES: usize = 8;
+const MIN_FOR_SHARE: f64 = 100.0;
 /// Share of the failing requests that one origin has to explain.
 const EXPLAINS: f64 = 0.5;
 /// Remote hops from the origin to the entry, and how many are critical.
@@ -283,11 +286,24 @@ fn entry_onset(evaluation: &Evaluation<'_>, key: &EntryKey, share: f64) -> i64 {
     })
 }
 
-/// The share of requests that usually fails: that of the minutes before the failures in question began.
+/// The share of requests that usually fails, in the minutes before the failures in question began: the median of
+/// stretches of minutes with so many requests that one in a hundred shows. In the usual minute with few requests none
+/// fails, which says nothing.
 fn usual(evaluation: &Evaluation<'_>, onset: i64, key: &EntryKey) -> Option<f64> {
     let before = Window { from: onset, to: onset }.before();
-    let shares = before.minutes().filter_map(|minute| evaluation.demand.entries.at(minute, key));
-    Baseline::of(shares.map(|stats| stats.requests.share(stats.failed))).map(|baseline| baseline.median)
+    let (mut stretch, mut shares, mut minutes) = (EntryStats::default(), Vec::new(), 0);
+    for stats in before.minutes().filter_map(|minute| evaluation.demand.entries.at(minute, key)) {
+        stretch.add(stats);
+        minutes += 1;
+        if stretch.requests.effective() >= MIN_FOR_SHARE {
+            shares.push(stretch.requests.share(stretch.failed));
+            stretch = EntryStats::default();
+        }
+    }
+    if shares.is_empty() && stretch.requests.effective() >= MIN_SAMPLES {
+        shares.push(stretch.requests.share(stretch.failed));
+    }
+    (minutes >= MIN_MINUTES && !shares.is_empty()).then(|| median(shares))
 }
 
 /// An origin of failures that meets the conditions.

@@ -9,7 +9,7 @@ use crate::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
             Additive, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number, priority,
-            requests, shortest, sql, wilson,
+            requests, run_start, shortest, sql, wilson,
         },
     },
     paths::drag,
@@ -146,6 +146,18 @@ fn p95(evaluation: &Evaluation<'_>, window: Window, key: &EntryKey) -> Option<u6
 }
 
 impl HiddenErrors {
+    /// From when to when requests hid failures: in the run of minutes in which at least half as many did as in `window`.
+    fn extent(&self, evaluation: &Evaluation<'_>, window: Window, key: &EntryKey, share: f64) -> Option<Extent> {
+        let is_high = |minute: i64| {
+            let hidden = self.hidden.get(minute, key).map_or(0, |hidden| hidden.weight);
+            let ok = evaluation.demand.entries.at(minute, key).map_or(0, |requests| requests.ok);
+            hidden > 0 && hidden as f64 >= share / 2.0 * ok as f64
+        };
+        let last = window.minutes().rev().find(|minute| is_high(*minute))?;
+        let first = self.hidden.get(run_start(last, is_high), key)?.extent.first;
+        Some(Extent { first, last: self.hidden.get(last, key)?.extent.last })
+    }
+
     fn candidate(&self, evaluation: &Evaluation<'_>, window: Window, key: EntryKey) -> Option<Candidate> {
         let requests = evaluation.demand.entries.of(window, &key);
         let hidden = self.hidden.sum(window, &key);
@@ -164,6 +176,7 @@ impl HiddenErrors {
         if !holds(STAYS) {
             return None;
         }
+        let extent = self.extent(evaluation, window, &key, share).unwrap_or(hidden.extent);
         let service = names::service(evaluation, key.service);
         let operation = names::text(evaluation, key.operation).unwrap_or_default();
         let edge = |((caller, callee), weight): (&(NodeId, NodeId), &u64)| {
@@ -191,8 +204,8 @@ impl HiddenErrors {
             completeness: names::completeness(evaluation, window, &[key.service]),
             at_most: Severity::Critical,
             fires: holds(1.0),
-            since: hidden.extent.first,
-            until: hidden.extent.last.min(window.to),
+            since: extent.first,
+            until: extent.last.min(window.to),
             evidence: Evidence {
                 measure: share,
                 threshold: MIN_SHARE,

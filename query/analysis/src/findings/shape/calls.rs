@@ -30,6 +30,12 @@ pub(super) fn calls<'a>(analysed: &'a Analysed<'_>) -> impl Iterator<Item = (u32
     })
 }
 
+/// Whether a span works for a request whose own span is not there: it shows a part of what the request does, and how many
+/// of its kind there would be cannot be told.
+pub(super) fn is_cut_off(analysed: &Analysed<'_>, serving: u32) -> bool {
+    analysed.trace.is_orphan(serving as usize) && !analysed.trace.kind(serving as usize).serves()
+}
+
 /// Calls made under one span: to the same callee, and for the same operation if `by_operation`.
 pub(super) fn groups(analysed: &Analysed<'_>, at_least: usize, scope: Scope, by_operation: bool) -> Vec<(Text, Group)> {
     let mut groups: BTreeMap<(u32, u32, NodeId, Text), Vec<u32>> = BTreeMap::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    calls::{bursts, calls, critical_time, critical_time_of, repeats},
+    calls::{bursts, calls, critical_time, critical_time_of, is_cut_off, repeats},
     roles::is_probe,
     seen::{CLOSING, MAX_KEYS, RECENT, Seen, candidate, edge_subject, note_overflow, sorted},
 };
@@ -114,7 +114,10 @@ fn conversations(analysed: &Analysed<'_>) -> Vec<(u32, NodeId, Conversation)> {
     let is_long = analysed.hops.hops.len() as f64 >= CLOSING * MEAN;
     let times = if is_long { critical_time(analysed) } else { Vec::new() };
     let mut calls: Vec<(u32, NodeId, u32)> = calls(analysed)
-        .filter(|(index, _, hop)| !excluded[*index as usize] && !is_probe(analysed.context, hop.operation))
+        .filter(|(index, serving, hop)| {
+            let is_left_out = excluded[*index as usize] || is_cut_off(analysed, *serving);
+            !is_left_out && !is_probe(analysed.context, hop.operation)
+        })
         .map(|(index, serving, hop)| (serving, hop.callee, index))
         .collect();
     calls.sort_unstable();
@@ -154,7 +157,29 @@ impl Detector for Chatty {
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
-        let window = Window::of(evaluation, RECENT);
+        let mut found: BTreeMap<(ServiceId, NodeId), Candidate> = BTreeMap::new();
+        // Of several windows that show it the shortest tells best since when.
+        for minutes in (1..=RECENT).rev() {
+            for (edge, candidate) in self.find(evaluation, Window::of(evaluation, minutes)) {
+                if candidate.fires || !found.contains_key(&edge) {
+                    found.insert(edge, candidate);
+                }
+            }
+        }
+        sorted(found.into_values().collect())
+    }
+
+    fn forget_before(&mut self, minute: i64) {
+        self.edges.forget_before(minute);
+    }
+
+    fn size(&self) -> usize {
+        self.edges.size()
+    }
+}
+
+impl Chatty {
+    fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<((ServiceId, NodeId), Candidate)> {
         let sums = self.edges.sums(window);
         let mut durations: BTreeMap<Text, i128> = BTreeMap::new();
         let candidates = sums.iter().filter_map(|((caller, callee), talk)| {
@@ -168,17 +193,9 @@ impl Detector for Chatty {
             found.fires = fires;
             found.impact = talk.critical as f64 / (*durations.entry(environment).or_insert_with(total)).max(1) as f64;
             note_overflow(&mut found, self.edges.overflowed());
-            Some(found)
+            Some(((*caller, *callee), found))
         });
-        sorted(candidates.collect())
-    }
-
-    fn forget_before(&mut self, minute: i64) {
-        self.edges.forget_before(minute);
-    }
-
-    fn size(&self) -> usize {
-        self.edges.size()
+        candidates.collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    calls::{calls, own_times},
+    calls::{calls, is_cut_off, own_times},
     roles::{is_boundary, is_gateway},
     seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, over_both_horizons},
 };
@@ -13,7 +13,7 @@ use crate::{
         Candidate, Detector, Evaluation, FindingKind, Severity, Value, magnitude,
         shared::{Additive, PerMinute, Weighted, Window, names, priority, sql},
     },
-    hops::{Hop, HopKind},
+    hops::{Hop, HopFlags, HopKind},
     span::ServiceId,
     text::Text,
 };
@@ -28,6 +28,8 @@ const OVERHEAD: f64 = 0.5;
 const CRITICAL_OVERHEAD: f64 = 0.9;
 /// Steps in which overhead is counted.
 const STEPS: usize = 20;
+/// Share of its requests of which it may be unknown who calls.
+const MAX_LOST: f64 = 0.2;
 /// Share of the calls that stay on their host, of a caller with several, that makes the callee a sidecar.
 const SIDECAR: f64 = 0.9;
 
@@ -37,6 +39,8 @@ pub(super) struct Nanoservice {
     requests: PerMinute<ServiceId, Weighted>,
     /// Services that anything but a service calls, or that keep data.
     others: PerMinute<ServiceId, Weighted>,
+    /// Requests whose caller's span is not stored. While they are few, they are taken for the known caller's.
+    of_lost_callers: PerMinute<ServiceId, Weighted>,
     edges: PerMinute<(ServiceId, ServiceId), Calls>,
 }
 
@@ -107,11 +111,17 @@ impl Calls {
 
 impl Nanoservice {
     pub(super) fn new() -> Self {
-        Self { requests: PerMinute::new(MAX_KEYS), others: PerMinute::new(MAX_KEYS), edges: PerMinute::new(MAX_KEYS) }
+        Self {
+            requests: PerMinute::new(MAX_KEYS),
+            others: PerMinute::new(MAX_KEYS),
+            of_lost_callers: PerMinute::new(MAX_KEYS),
+            edges: PerMinute::new(MAX_KEYS),
+        }
     }
 
     fn count_requests(&mut self, analysed: &Analysed<'_>) {
-        for index in (0..analysed.trace.len()).filter(|index| analysed.trace.is_serving(*index)) {
+        let serving = (0..analysed.trace.len()).filter(|index| analysed.trace.is_serving(*index));
+        for index in serving.filter(|index| !is_cut_off(analysed, *index as u32)) {
             let (span, service) = (analysed.span(index as u32), analysed.service(index as u32));
             if let Some(requests) = self.requests.at(minute_of(span.start), service) {
                 requests.count(span.weight);
@@ -127,7 +137,9 @@ impl Nanoservice {
             HopKind::Request | HopKind::External => None,
         };
         let Some(service) = service else { return };
-        if let Some(others) = self.others.at(minute_of(hop.start), service) {
+        let is_lost = hop.flags.contains(HopFlags::ORPHAN);
+        let others = if is_lost { &mut self.of_lost_callers } else { &mut self.others };
+        if let Some(others) = others.at(minute_of(hop.start), service) {
             others.count(hop.weight);
         }
     }
@@ -178,8 +190,11 @@ impl Nanoservice {
         let mut candidates = Vec::new();
         for (service, callers) in &callers {
             let [(caller, calls)] = callers.as_slice() else { continue };
-            let is_busy =
-                others.contains_key(service) || operations.get(service).is_none_or(|count| *count > MAX_OPERATIONS);
+            let of_service = requests.get(service).copied().unwrap_or_default();
+            let lost = self.of_lost_callers.sum(window, service).weight;
+            let is_busy = others.contains_key(service)
+                || of_service.share(lost) > MAX_LOST
+                || operations.get(service).is_none_or(|count| *count > MAX_OPERATIONS);
             let is_by_design = is_gateway(evaluation.context, *service) || is_boundary(evaluation.context, *service);
             let of_caller = requests.get(caller).copied().unwrap_or_default();
             if is_busy
@@ -204,7 +219,8 @@ impl Detector for Nanoservice {
         }
         let own_times = own_times(analysed);
         let mut known = BTreeSet::new();
-        for (_, serving, hop) in calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request) {
+        let requests = calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request);
+        for (_, serving, hop) in requests.filter(|(_, serving, _)| !is_cut_off(analysed, *serving)) {
             let is_first = known.insert((serving, hop.callee));
             self.count_call(analysed, (serving, hop), &own_times, is_first);
         }
@@ -217,11 +233,12 @@ impl Detector for Nanoservice {
     fn forget_before(&mut self, minute: i64) {
         self.requests.forget_before(minute);
         self.others.forget_before(minute);
+        self.of_lost_callers.forget_before(minute);
         self.edges.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.requests.size() + self.others.size() + self.edges.size()
+        self.requests.size() + self.others.size() + self.of_lost_callers.size() + self.edges.size()
     }
 }
 

@@ -44,6 +44,12 @@ struct Instance {
     zone: Text,
 }
 
+impl Instance {
+    fn of(resource: &Resource) -> Self {
+        Self { name: resource.instance, host: resource.host, zone: resource.zone }
+    }
+}
+
 /// What keeps a service up if something goes down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Redundancy {
@@ -94,13 +100,26 @@ impl Instances {
         }
         let mut of_service: BTreeMap<ServiceId, BTreeMap<Instance, Live>> = BTreeMap::new();
         for (resource, live) in self.0.sums(window) {
-            let Resource { service, instance: name, host, zone, .. } = *context.resource(resource);
-            of_service.entry(service).or_default().entry(Instance { name, host, zone }).or_default().add(&live);
+            let resource = context.resource(resource);
+            of_service.entry(resource.service).or_default().entry(Instance::of(resource)).or_default().add(&live);
         }
         let all = || of_service.values().flat_map(BTreeMap::keys);
         let hosts = all().map(|instance| instance.host).collect::<BTreeSet<_>>().len();
         let zones = all().map(|instance| instance.zone).filter(|zone| !zone.is_none()).collect::<BTreeSet<_>>().len();
         of_service.iter().map(|(service, instances)| (*service, redundancy(instances, hosts, zones))).collect()
+    }
+
+    /// When an instance that is not there at the end of `window` was last seen in it; `live` is when those that are there
+    /// are seen.
+    pub(super) fn last_lost(&self, context: &Context, service: ServiceId, window: Window, live: Window) -> Option<i64> {
+        let of_service = |window: Window| {
+            self.0.each(window).filter_map(|(_, resource, live)| {
+                let resource = context.resource(*resource);
+                (resource.service == service).then(|| (Instance::of(resource), live.extent.last))
+            })
+        };
+        let there: BTreeSet<Instance> = of_service(live).map(|(instance, _)| instance).collect();
+        of_service(window).filter(|(instance, _)| !there.contains(instance)).map(|(_, last)| last).max()
     }
 
     pub(super) fn forget_before(&mut self, minute: i64) {

@@ -123,13 +123,14 @@ pub(super) fn sorted(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 /// What is found over half an hour or over the last minutes: rare requests need long to tell, and what has just changed
-/// is not to be diluted by what was before.
+/// is not to be diluted by what was before. Of several windows that show something the shortest tells best since when.
 pub(super) fn over_both_horizons(
     evaluation: &Evaluation<'_>,
     find: impl Fn(Window) -> Vec<Candidate>,
 ) -> Vec<Candidate> {
     let mut found: std::collections::BTreeMap<Subject, Candidate> = std::collections::BTreeMap::new();
-    for candidate in [LONG, RECENT].into_iter().flat_map(|minutes| find(Window::of(evaluation, minutes))) {
+    let windows = std::iter::once(LONG).chain((1..=RECENT).rev());
+    for candidate in windows.flat_map(|minutes| find(Window::of(evaluation, minutes))) {
         if candidate.fires || !found.contains_key(&candidate.subject) {
             found.insert(candidate.subject.clone(), candidate);
         }

@@ -11,7 +11,7 @@ use crate::{
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Method, Severity, Subject, Value, magnitude,
-        shared::{Additive, PerMinute, Window, names, sql},
+        shared::{Additive, Extent, PerMinute, Window, names, sql},
     },
     hops::{Hop, HopFlags, HopKind},
     span::{Access, ServiceId},
@@ -161,6 +161,29 @@ impl Owners {
     fn all(&self) -> Vec<ServiceId> {
         self.writers.union(&self.readers).copied().collect()
     }
+
+    /// From when to when the data was shared: while there was another one beside the first, or the last.
+    fn extent(&self, accesses: &BTreeMap<ServiceId, Accesses>) -> Option<Extent> {
+        let writes = self.writers.iter().filter_map(|service| Some(accesses.get(service)?.writes.extent));
+        let reads = self.readers.iter().filter_map(|service| {
+            let Accesses { reads, unknown, .. } = accesses.get(service)?;
+            let mut extent = reads.extent;
+            extent.add(&unknown.extent);
+            Some(extent)
+        });
+        let of_readers = reads.reduce(|mut one, other| {
+            one.add(&other);
+            one
+        });
+        // Readers are with the writer, not with each other.
+        let extents: Vec<Extent> = writes.chain(of_readers).collect();
+        let mut firsts: Vec<i64> = extents.iter().map(|extent| extent.first).collect();
+        let mut lasts: Vec<i64> = extents.iter().map(|extent| extent.last).collect();
+        firsts.sort_unstable();
+        lasts.sort_unstable_by(|one, other| other.cmp(one));
+        let (first, last) = (*firsts.get(1)?, *lasts.get(1)?);
+        Some(Extent { first, last: last.max(first) })
+    }
 }
 
 impl SharedDb {
@@ -187,6 +210,7 @@ impl SharedDb {
             seen.add(&accesses.unknown);
             unknown += accesses.unknown.count.records;
         }
+        seen.extent = owners.extent(accesses).unwrap_or(seen.extent);
         let is_strong = owners.writers.len() >= 2;
         let mut found = candidate(FindingKind::SharedDb, subject(evaluation, data), window, &seen);
         found.fires = fires;

@@ -191,7 +191,8 @@ impl Detector for Spof {
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let window = Window::of(evaluation, LONG);
         let overview = Overview::new(self, evaluation.context, window);
-        let redundancy = self.instances.redundancy(evaluation.context, Window::of(evaluation, LIVE));
+        let live = Window::of(evaluation, LIVE);
+        let redundancy = self.instances.redundancy(evaluation.context, live);
         let mut candidates = Vec::new();
         for (service, needs) in &overview.by_service {
             let Some(lack) = redundancy.get(service).filter(|redundancy| redundancy.is_lacking()) else { continue };
@@ -200,6 +201,9 @@ impl Detector for Spof {
                 continue;
             }
             let mut found = risk.candidate(evaluation, window, *service, *lack);
+            // Before that there was somebody else.
+            let lost = self.instances.last_lost(evaluation.context, *service, window, live).unwrap_or(found.since);
+            found.since = found.since.max(lost.min(live.to));
             note_overflow(&mut found, self.needs.overflowed() + self.edges.overflowed());
             candidates.push(found);
         }

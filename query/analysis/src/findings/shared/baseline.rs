@@ -9,7 +9,7 @@ const NORMAL: f64 = 1.4826;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Baseline {
     pub(crate) median: f64,
-    mad: f64,
+    pub(crate) mad: f64,
 }
 
 impl Baseline {
@@ -49,7 +49,8 @@ impl Baseline {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle one, or what is between the two in the middle. There must be one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }

@@ -2,7 +2,7 @@
 
 use super::{Additive, Entries, PerMinute, Weighted, Window, priority, requests};
 use crate::{
-    analysed::{Analysed, minute_of},
+    analysed::{Analysed, Entry, minute_of},
     span::ServiceId,
     text::Text,
 };
@@ -130,15 +130,21 @@ impl Presence {
     }
 }
 
-/// Index of each entry that is a request from outside, with each service that has a span in it.
+/// Index of each entry that is a request from outside, with each service that has a span in it. Fragments are parts of the
+/// request if there is but one.
 pub(crate) fn services_of_entries(analysed: &Analysed<'_>) -> Vec<(u32, ServiceId)> {
+    let is_request = |entry: &Entry| !entry.is_fragment && !entry.is_message;
+    let mut requests = (0_u32..).zip(analysed.entries).filter(|(_, entry)| is_request(entry)).map(|(index, _)| index);
+    let only = requests.next().filter(|_| requests.next().is_none());
     let spans = 0..analysed.trace.len() as u32;
-    let all = spans.map(|span| (analysed.entry_of[span as usize], analysed.service(span)));
-    let is_request = |entry: u32| {
-        let entry = &analysed.entries[entry as usize];
-        !entry.is_fragment && !entry.is_message
-    };
-    let mut found: Vec<(u32, ServiceId)> = all.filter(|(entry, _)| is_request(*entry)).collect();
+    let of_request = spans.filter_map(|span| {
+        let index = analysed.entry_of[span as usize];
+        let entry = &analysed.entries[index as usize];
+        let index =
+            if is_request(entry) { Some(index) } else { only.filter(|_| entry.is_fragment && !entry.is_message) };
+        Some((index?, analysed.service(span)))
+    });
+    let mut found: Vec<(u32, ServiceId)> = of_request.collect();
     found.sort_unstable();
     found.dedup();
     found

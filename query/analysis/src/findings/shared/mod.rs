@@ -22,7 +22,7 @@ pub(crate) mod sql;
 mod weighted;
 mod window;
 
-pub(crate) use baseline::Baseline;
+pub(crate) use baseline::{Baseline, median};
 pub(crate) use demand::{Demand, Served, services_of_entries};
 pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
 pub(crate) use exemplars::{Exemplars, Extent};

@@ -16,6 +16,9 @@ const SLOWER: f64 = 1.5;
 const IN_A_ROW: usize = 3;
 /// Slow requests alone fill a process (Little's law): at a knee there are this many times as many requests as well.
 const MORE: f64 = 1.2;
+/// A single worker takes half as long again when it is busy for a third of the time and half a request is with it. With
+/// far fewer at a time hardly two meet: what takes longer then is other work.
+const MIN_KNEE: f64 = 0.25;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Bin {
@@ -81,7 +84,8 @@ pub(super) fn knee<'p>(minutes: impl Iterator<Item = &'p Process>) -> Option<f64
     usual.sort_by(f64::total_cmp);
     let usual = usual[usual.len() / 2];
     let calm_requests = calm.iter().map(|point| point.requests).sum::<f64>() / calm.len() as f64;
-    let knee = points.windows(IN_A_ROW).find(|row| row.iter().all(|point| point.local >= SLOWER * usual))?;
+    let is_beyond = |point: &Point| point.local >= SLOWER * usual && point.concurrency >= MIN_KNEE;
+    let knee = points.windows(IN_A_ROW).find(|row| row.iter().all(is_beyond))?;
     let beyond: Vec<f64> =
         points.iter().filter(|point| point.concurrency >= knee[0].concurrency).map(|point| point.requests).collect();
     let is_load = beyond.iter().sum::<f64>() / beyond.len() as f64 >= MORE * calm_requests;

@@ -6,6 +6,7 @@
 //! slow is not hot. `hot_instance` is one process that has far more to do than its siblings.
 
 mod concurrency;
+mod own_work;
 mod prominence;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 
 use self::{
     concurrency::{Process, knee, utilisation},
+    own_work::{OwnWork, local_times},
     prominence::Prominence,
 };
 use crate::{
@@ -26,17 +28,11 @@ use crate::{
             priority, run_start, sql,
         },
     },
-    sketch::Sketch,
     span::{Kind, ServiceId},
     text::Text,
 };
 use spandrel_proto::model::Outcome;
 
-/// The 99th percentile of a service's own work, as a multiple of what is usual and in standard deviations above it.
-const SLOWER: f64 = 1.5;
-const CRITICAL_SLOWER: f64 = 4.0;
-const MIN_DEVIATION: f64 = 4.0;
-const MIN_FOR_P99: f64 = 200.0;
 /// What a service works on as a share of what it can, in so many of five minutes.
 const BUSY: f64 = 0.8;
 const BUSY_MINUTES: usize = 3;
@@ -56,14 +52,13 @@ const MAX_WINDOW: i64 = 5;
 /// Requests that take longer, nanoseconds, are streams and polls: they are no load.
 const STREAM: i64 = 10_000_000_000;
 const MAX_SERVICES: usize = 4096;
+const MAX_OPERATIONS: usize = 8192;
 const MAX_PROCESSES: usize = 8192;
 
 /// A service in one minute.
 #[derive(Debug, Clone, Default)]
 struct ServiceWork {
     requests: Weighted,
-    /// Its own work on each request.
-    local: Sketch,
     /// Fixed-point weight of the requests that it turned away or gave up itself.
     refused: u64,
     /// Weight and priority of the entries that it was part of.
@@ -76,7 +71,6 @@ struct ServiceWork {
 impl Additive for ServiceWork {
     fn add(&mut self, other: &Self) {
         self.requests.add(&other.requests);
-        self.local.merge(&other.local);
         self.refused = self.refused.saturating_add(other.refused);
         self.entries = self.entries.saturating_add(other.entries);
         self.priority = self.priority.saturating_add(other.priority);
@@ -85,19 +79,24 @@ impl Additive for ServiceWork {
     }
 
     fn extra_size(&self) -> usize {
-        self.local.size() + self.exemplars.extra_size()
+        self.exemplars.extra_size()
     }
 }
 
 #[derive(Debug)]
 pub(super) struct HotService {
     services: PerMinute<ServiceId, ServiceWork>,
+    operations: PerMinute<(ServiceId, Text), OwnWork>,
     processes: PerMinute<(ServiceId, Text), Process>,
 }
 
 impl Default for HotService {
     fn default() -> Self {
-        Self { services: PerMinute::new(MAX_SERVICES), processes: PerMinute::new(MAX_PROCESSES) }
+        Self {
+            services: PerMinute::new(MAX_SERVICES),
+            operations: PerMinute::new(MAX_OPERATIONS),
+            processes: PerMinute::new(MAX_PROCESSES),
+        }
     }
 }
 
@@ -114,11 +113,14 @@ impl Detector for HotService {
             if let Some(process) = self.processes.at(minute_of(span.start), (service, instance)) {
                 process.count(span.start, span.duration(), local[index], span.weight);
             }
+            if span.outcome != Outcome::Rejected
+                && let Some(own) = self.operations.at(minute_of(span.start), (service, span.operation))
+            {
+                own.requests.count(span.weight);
+                own.local.record(local[index].unsigned_abs(), 1);
+            }
             let Some(work) = self.services.at(minute_of(span.start), service) else { continue };
             work.requests.count(span.weight);
-            if span.outcome != Outcome::Rejected {
-                work.local.record(local[index].unsigned_abs(), 1);
-            }
             if is_refused(analysed, index) {
                 work.refused = work.refused.saturating_add(span.weight);
             }
@@ -145,8 +147,10 @@ impl Detector for HotService {
         });
         let Some(window) = window else { return Vec::new() };
         let requests = self.services.sums(window);
-        let counts = requests.iter().map(|(service, work)| (*service, work.requests.number()));
-        let prominence = Prominence::of(evaluation, window, counts);
+        // How much depends on a service changes little from minute to minute, and is not to be told from a few requests.
+        let recent = Window::of(evaluation, MAX_WINDOW);
+        let counts = self.services.sums(recent).into_iter().map(|(service, work)| (service, work.requests.number()));
+        let prominence = Prominence::of(evaluation, recent, counts);
         let hot =
             requests.iter().filter_map(|(service, work)| self.hot(evaluation, &prominence, window, *service, work));
         hot.chain(requests.iter().filter_map(|(service, work)| self.hot_instance(evaluation, *service, work))).collect()
@@ -154,25 +158,13 @@ impl Detector for HotService {
 
     fn forget_before(&mut self, minute: i64) {
         self.services.forget_before(minute);
+        self.operations.forget_before(minute);
         self.processes.forget_before(minute);
     }
 
     fn size(&self) -> usize {
-        self.services.size() + self.processes.size()
+        self.services.size() + self.operations.size() + self.processes.size()
     }
-}
-
-/// Per span that serves, nanoseconds in which its service itself worked on it: neither client spans, nor what they wait
-/// for.
-fn local_times(analysed: &Analysed<'_>) -> Vec<i64> {
-    let mut local = vec![0_i64; analysed.trace.len()];
-    for (index, _) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| !span.kind.calls()) {
-        let serving = analysed.trace.serving(index);
-        if analysed.service(index as u32) == analysed.service(serving as u32) {
-            local[serving] += analysed.paths.self_time[index];
-        }
-    }
-    local
 }
 
 /// Whether a service itself turned a request away, or gave it up, or took too long for it.
@@ -260,40 +252,6 @@ impl HotService {
             ),
             ..base(evaluation, window, service, work, subject)
         })
-    }
-
-    /// Whether the 99th percentile of the service's own work is far above what is usual.
-    fn slower(&self, evaluation: &Evaluation<'_>, service: ServiceId, stress: &mut Stress) {
-        let enough = (1..=MAX_WINDOW)
-            .map(|minutes| self.services.sum(Window::of(evaluation, minutes), &service))
-            .find(|work| work.requests.effective() >= MIN_FOR_P99);
-        let Some(work) = enough else { return };
-        let q = 0.99;
-        let doubt = 1.959_964 * (q * (1.0 - q) / work.requests.effective()).sqrt();
-        let Some((p99, low)) = work.local.quantile(q).zip(work.local.quantile(q - doubt)) else { return };
-        let at = |minute: i64| {
-            let work = self.services.get(minute, &service).filter(|work| work.requests.effective() >= MIN_SAMPLES)?;
-            work.local.quantile(q).map(|p99| p99 as f64)
-        };
-        let onset = run_start(evaluation.minute, |minute| at(minute).is_some_and(|usual| usual >= 0.75 * p99 as f64));
-        let before = Window { from: onset, to: onset }.before();
-        let Some(baseline) = Baseline::of(before.minutes().filter_map(at)) else { return };
-        let (ratio, deviation) = (baseline.ratio(p99 as f64), baseline.deviation(p99 as f64));
-        let holds = |part: f64| {
-            ratio - 1.0 >= part * (SLOWER - 1.0) && deviation >= part * MIN_DEVIATION && low as f64 > baseline.median
-        };
-        if holds(STAYS) {
-            let sign = Stress {
-                magnitude: magnitude(ratio, SLOWER, CRITICAL_SLOWER),
-                measure: p99 as f64 / 1e6,
-                threshold: SLOWER * baseline.median / 1e6,
-                baseline: Some(baseline.median / 1e6),
-                since: Some(onset),
-                details: vec![("own_p99_ms", Value::Number(p99 as f64 / 1e6)), ("times_usual", Value::Number(ratio))],
-                ..Stress::default()
-            };
-            stress.add(holds(1.0), sign);
-        }
     }
 
     /// Whether a process of the service works on nearly as many requests as it can.

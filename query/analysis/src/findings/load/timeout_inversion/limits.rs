@@ -18,6 +18,8 @@ const MIN_GIVEN_UP: usize = 5;
 const MAX_SPREAD: f64 = 0.05;
 /// A callee that ends this much after its caller gave up had to be waited for longer, nanoseconds.
 const TOLERANCE: i64 = 1_000_000;
+/// What coarse clocks count in, nanoseconds.
+const COARSE: i64 = 1_000_000;
 
 /// Durations in nanoseconds of some of many calls: those whose trace and span have the smallest hash.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,8 +143,11 @@ impl Limits {
 fn gave_up_too(analysed: &Analysed<'_>, attempt: &Attempt) -> bool {
     let (Some(client), Some(server)) = (attempt.client, attempt.server) else { return false };
     let adjusted = &analysed.paths.adjusted;
+    // Clocks of whole milliseconds do not tell which of two was first if they are as near as that.
+    let is_coarse = [client, server].iter().all(|span| analysed.span(*span).end % COARSE == 0);
+    let later = if is_coarse { 2 * COARSE } else { 0 };
     matches!(analysed.span(server).outcome, Outcome::Timeout | Outcome::Cancelled)
-        && adjusted[server as usize].1 >= adjusted[client as usize].1
+        && adjusted[server as usize].1 >= adjusted[client as usize].1.saturating_add(later)
 }
 
 /// A call that a service makes in the name of one that it answers.

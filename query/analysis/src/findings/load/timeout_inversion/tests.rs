@@ -113,20 +113,21 @@ fn an_endless_call_is_suspect_if_none_ever_timed_out() {
 
 #[test]
 fn a_deadline_that_travels_ends_the_callee_too_but_an_answer_comes_before() {
-    for (end, expected) in [(103, 1), (102, 0)] {
+    // Clocks of whole milliseconds have to be further apart.
+    for (end_us, expected) in [(103_001, 1), (102_001, 0), (103_000, 0), (105_000, 1)] {
         let mut traffic = Traffic::default();
         traffic.minute(0, 200, |number, writer| {
             if number < 20 {
                 request(writer, 100, 101);
                 writer.each(|span| {
                     if span.span_id == 3 {
-                        (span.end, span.outcome) = (span.start - 2 * MS + end * MS, Outcome::Timeout);
+                        (span.end, span.outcome) = (span.start - 2 * MS + end_us * MS / 1000, Outcome::Timeout);
                     }
                 });
             } else {
                 request(writer, 100, 50);
             }
         });
-        assert_eq!(traffic.fires::<TimeoutInversion>(0).len(), expected, "until {end} ms");
+        assert_eq!(traffic.fires::<TimeoutInversion>(0).len(), expected, "until {end_us} us");
     }
 }

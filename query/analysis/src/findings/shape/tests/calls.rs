@@ -308,3 +308,18 @@ fn a_burst_says_what_waiting_for_the_slowest_costs() {
     });
     assert_eq!(rare.candidates(FanoutBurst::new), [], "two traces are not enough");
 }
+
+#[test]
+fn calls_of_lost_requests_are_no_requests() {
+    let mut traffic = Traffic::default();
+    traffic.many(100, |writer, index| {
+        if index % 4 > 0 {
+            return talk(writer, 11, 2);
+        }
+        // The span of the request is lost, and its calls stand by themselves.
+        for call in 0..11 {
+            writer.call(99, ("web", "profile"), &format!("Get{}", call % 2), (call * 4, call * 4 + 3));
+        }
+    });
+    assert_eq!(traffic.fired(Chatty::new).len(), 1);
+}

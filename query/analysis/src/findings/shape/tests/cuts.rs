@@ -118,7 +118,7 @@ fn round(writer: &mut Writer<'_>, caller: &str, callee: &str, operation: &str, o
 
 #[test]
 fn services_that_are_next_to_nothing() {
-    let cases: [(&str, Write, bool); 13] = [
+    let cases: [(&str, Write, bool); 14] = [
         ("one millisecond of five", |writer, _| _ = round(writer, "shop", "rounding", "Round", 1), true),
         ("two milliseconds of its own", |writer, _| _ = round(writer, "shop", "rounding", "Round", 2), false),
         (
@@ -153,6 +153,17 @@ fn services_that_are_next_to_nothing() {
                 _ => _ = round(writer, "shop", "rounding", "Round", 1),
             },
             false,
+        ),
+        (
+            "who calls is lost now and then",
+            |writer, index| {
+                if index % 20 > 0 {
+                    round(writer, "shop", "rounding", "Round", 1);
+                } else {
+                    writer.span(99, Kind::Server, "rounding", "Round", (11, 12));
+                }
+            },
+            true,
         ),
         (
             "with data of its own",

@@ -2,7 +2,7 @@
 
 use super::super::{
     shared_db::SharedDb,
-    testing::{Data, ROWS, Traffic, Writer},
+    testing::{Data, ROWS, Traffic, Writer, at_ms},
 };
 use crate::{
     findings::{Method, Severity},
@@ -105,4 +105,21 @@ fn what_was_long_ago_is_still_counted_for_half_an_hour() {
         traffic.fired(SharedDb::new).len()
     };
     assert_eq!((shared(29), shared(30)), (1, 0));
+}
+
+#[test]
+fn data_is_shared_while_there_are_two() {
+    let mut traffic = Traffic::default();
+    for minute in 0..6 {
+        traffic.in_minute(minute, 20, |writer, index| {
+            request(writer, "checkout", WRITE);
+            if (2..4).contains(&minute) && index >= 10 {
+                request(writer, "shipping", WRITE);
+            }
+        });
+    }
+    let found = &traffic.candidates(SharedDb::new)[0];
+    // Its first query begins and its last ends with a half and a whole of what is written of a minute.
+    let (first, last) = (at_ms(2 * 60_000 + 25_000 + 10), at_ms(3 * 60_000 + 47_500 + 20));
+    assert!(found.fires && (found.since, found.until) == (first, last), "{found:?}");
 }

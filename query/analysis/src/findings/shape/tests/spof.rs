@@ -4,7 +4,7 @@ use spandrel_proto::model::Outcome;
 
 use super::super::{
     spof::Spof,
-    testing::{Traffic, Write, Writer},
+    testing::{Traffic, Write, Writer, at_ms},
 };
 use crate::findings::{Method, Severity};
 
@@ -195,4 +195,19 @@ fn instances_in_one_place_lack_only_where_others_are_spread() {
     assert_eq!(traffic(false), []);
     let found = traffic(true);
     assert_eq!((found.len(), found[0].magnitude), (1, 0.5));
+}
+
+#[test]
+fn there_is_one_since_the_others_went() {
+    let mut traffic = Traffic::default();
+    for minute in 0..6 {
+        traffic.in_minute(minute, 60, |writer, index| {
+            let instance = if minute < 3 && index % 2 == 0 { "pricing/2" } else { "pricing/1" };
+            chain(writer, index, &[instance]);
+        });
+    }
+    let found = traffic.candidates(Spof::new);
+    let found = found.iter().find(|found| found.subject.service == "pricing").expect("it is alone for three minutes");
+    let last_of_other = at_ms(2 * 60_000 + 58 * 50_000 / 60 + 99);
+    assert!(found.fires && found.since == last_of_other, "{} {last_of_other}", found.since);
 }

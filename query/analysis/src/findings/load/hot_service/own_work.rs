@@ -1,0 +1,138 @@
+//! What services work themselves, and whether that takes longer than usual.
+
+use std::collections::BTreeMap;
+
+use super::{HotService, MAX_WINDOW, Stress};
+use crate::{
+    analysed::Analysed,
+    findings::{
+        Evaluation, Value, magnitude,
+        shared::{Additive, Baseline, MIN_SAMPLES, STAYS, Weighted, Window, median, run_start},
+    },
+    sketch::Sketch,
+    span::ServiceId,
+    text::Text,
+};
+
+/// The 99th percentile of a service's own work, as a multiple of what is usual and in standard deviations above it.
+const SLOWER: f64 = 1.5;
+const CRITICAL_SLOWER: f64 = 4.0;
+const MIN_DEVIATION: f64 = 4.0;
+const MIN_FOR_P99: f64 = 200.0;
+/// Minutes in which an operation was there before, so that what it usually takes is known.
+const MIN_MINUTES: usize = 4;
+/// Less than this, nanoseconds, is within what clocks tell and processors take turns in.
+const MIN_SLOWER: f64 = 2e6;
+
+/// What a service itself worked on an operation in one minute.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OwnWork {
+    pub(super) requests: Weighted,
+    pub(super) local: Sketch,
+}
+
+impl Additive for OwnWork {
+    fn add(&mut self, other: &Self) {
+        self.requests.add(&other.requests);
+        self.local.merge(&other.local);
+    }
+
+    fn extra_size(&self) -> usize {
+        self.local.size()
+    }
+}
+
+/// Per span that serves, nanoseconds in which its service itself worked on it: neither client spans, nor what they wait
+/// for, nor pauses before a call is tried again.
+pub(super) fn local_times(analysed: &Analysed<'_>) -> Vec<i64> {
+    let mut local = vec![0_i64; analysed.trace.len()];
+    for (index, _) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| !span.kind.calls()) {
+        let serving = analysed.trace.serving(index);
+        if analysed.service(index as u32) == analysed.service(serving as u32) {
+            local[serving] += analysed.paths.self_time[index];
+        }
+    }
+    for hop in &analysed.hops.hops {
+        let Some(parent) = hop.parent else { continue };
+        let pauses = analysed.hops.attempts(hop).windows(2).map(|pair| (pair[1].start - pair[0].end).max(0));
+        let work = &mut local[parent as usize];
+        *work = work.saturating_sub(pauses.sum()).max(0);
+    }
+    local
+}
+
+/// The median of the 99th percentiles of stretches of minutes with as many requests as such a percentile needs: that of
+/// fewer requests is lower, and what is compared with it would look high.
+fn usual_p99(minutes: impl Iterator<Item = OwnWork>) -> Option<f64> {
+    let (mut stretch, mut p99s) = (OwnWork::default(), Vec::new());
+    for work in minutes {
+        stretch.add(&work);
+        if stretch.requests.effective() >= MIN_FOR_P99 {
+            p99s.extend(stretch.local.quantile(0.99).map(|p99| p99 as f64));
+            stretch = OwnWork::default();
+        }
+    }
+    (!p99s.is_empty()).then(|| median(p99s))
+}
+
+impl HotService {
+    /// Whether the 99th percentile of the service's own work is far above what is usual. What it did not do before has
+    /// nothing to be compared with and does not count.
+    pub(super) fn slower(&self, evaluation: &Evaluation<'_>, service: ServiceId, stress: &mut Stress) {
+        let known = self.known_operations(evaluation.minute, service);
+        let of = |window: Window| {
+            let mut sum = OwnWork::default();
+            for operation in &known {
+                sum.add(&self.operations.sum(window, &(service, *operation)));
+            }
+            sum
+        };
+        let enough = (1..=MAX_WINDOW)
+            .map(|minutes| of(Window::of(evaluation, minutes)))
+            .find(|work| work.requests.effective() >= MIN_FOR_P99);
+        let Some(work) = enough else { return };
+        let q = 0.99;
+        let doubt = 1.959_964 * (q * (1.0 - q) / work.requests.effective()).sqrt();
+        let Some((p99, low)) = work.local.quantile(q).zip(work.local.quantile(q - doubt)) else { return };
+        let at = |minute: i64| {
+            let work = of(Window::ending(minute, 1));
+            let is_enough = work.requests.effective() >= MIN_SAMPLES;
+            work.local.quantile(q).filter(|_| is_enough).map(|p99| p99 as f64)
+        };
+        let onset = run_start(evaluation.minute, |minute| at(minute).is_some_and(|usual| usual >= 0.75 * p99 as f64));
+        let before = Window { from: onset, to: onset }.before();
+        let Some(spread) = Baseline::of(before.minutes().filter_map(at)) else { return };
+        let Some(usual) = usual_p99(before.minutes().map(|minute| of(Window::ending(minute, 1)))) else { return };
+        let baseline = Baseline { median: usual, ..spread };
+        let (ratio, deviation) = (baseline.ratio(p99 as f64), baseline.deviation(p99 as f64));
+        let holds = |part: f64| {
+            ratio - 1.0 >= part * (SLOWER - 1.0)
+                && deviation >= part * MIN_DEVIATION
+                && p99 as f64 - usual >= part * MIN_SLOWER
+                && low as f64 > usual
+        };
+        if holds(STAYS) {
+            let sign = Stress {
+                magnitude: magnitude(ratio, SLOWER, CRITICAL_SLOWER),
+                measure: p99 as f64 / 1e6,
+                threshold: SLOWER * baseline.median / 1e6,
+                baseline: Some(baseline.median / 1e6),
+                since: Some(onset),
+                details: vec![("own_p99_ms", Value::Number(p99 as f64 / 1e6)), ("times_usual", Value::Number(ratio))],
+                ..Stress::default()
+            };
+            stress.add(holds(1.0), sign);
+        }
+    }
+
+    /// The operations of a service that were there in enough of the minutes before those of the longest window.
+    fn known_operations(&self, minute: i64, service: ServiceId) -> Vec<Text> {
+        let mut minutes: BTreeMap<Text, usize> = BTreeMap::new();
+        for (_, (owner, operation), _) in self.operations.each(Window::ending(minute, MAX_WINDOW).before()) {
+            if *owner == service {
+                *minutes.entry(*operation).or_default() += 1;
+            }
+        }
+        minutes.into_iter().filter(|(_, minutes)| *minutes >= MIN_MINUTES).map(|(operation, _)| operation).collect()
+    }
+}
