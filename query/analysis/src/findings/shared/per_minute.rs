@@ -78,7 +78,7 @@ impl<K: Ord + Hash, V: Default> PerMinute<K, V> {
 /// Tables have no order, but what is concluded from them must have one.
 fn in_order<K: Ord, V>(values: &FastMap<K, V>) -> impl Iterator<Item = (&K, &V)> {
     let mut values: Vec<(&K, &V)> = values.iter().collect();
-    values.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    values.sort_unstable_by_key(|(key, _)| *key);
     values.into_iter()
 }
 
