@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { servicesSql, tracesSql, traceSql } from './sql';
+import { tracesSql, traceSql } from './sql';
 
 describe('statements', () => {
   it('carry the range as SQL', () => {
-    expect(servicesSql({ from: 'now-15m', to: 'now' })).toContain(
+    expect(tracesSql({ from: 'now-15m', to: 'now' })).toContain(
       "start_time >= now() - INTERVAL '15 minutes' AND start_time < now()",
     );
-    expect(servicesSql({ from: '2026-11-20T21:00:00Z', to: 'now-1h' })).toContain(
+    expect(tracesSql({ from: '2026-11-20T21:00:00Z', to: 'now-1h' })).toContain(
       "start_time >= TIMESTAMP '2026-11-20T21:00:00Z' AND start_time < now() - INTERVAL '1 hour'",
     );
   });

@@ -2,26 +2,12 @@
 import type { TraceFilter } from './api/client';
 import { durationMillis } from './duration-input';
 import { quote, within } from './sql-text';
-import type { RangeText } from './time/range';
 
 export const COUNT_SPANS = 'SELECT count(*) AS spans, max(start_time) AS newest FROM spans';
 
 /** Of spans, logs of gateways and whatever has an `outcome`. */
 export const IS_FAILED = "outcome IN ('rejected', 'server_fault', 'timeout', 'unreachable')";
 
-/** Services that serve no request are listed too, with null statistics. */
-export function servicesSql(range: RangeText): string {
-  return [
-    "SELECT service, namespace, stats['requests'] AS requests, stats['failures'] AS failures,",
-    "       stats['p50_ms'] AS p50_ms, stats['p95_ms'] AS p95_ms, stats['p99_ms'] AS p99_ms",
-    'FROM (SELECT service_name AS service, service_namespace AS namespace,',
-    "             red_stats(duration_ns, weight, outcome) FILTER (WHERE kind IN ('SERVER', 'CONSUMER')) AS stats",
-    '      FROM spans',
-    `      WHERE ${within(range)}`,
-    '      GROUP BY service_name, service_namespace)',
-    'ORDER BY requests DESC',
-  ].join('\n');
-}
 
 export function tracesSql(filter: TraceFilter): string {
   const conditions = [within(filter)];
