@@ -26,7 +26,7 @@ export interface HeatColors {
 
 /** A step is this much of the accent on the surface. */
 export function stepColor(step: number): string {
-  return `color-mix(in oklab, var(--accent) ${Math.round(14 + (step / (STEPS - 1)) * 86)}%, var(--surface))`;
+  return `color-mix(in oklab, var(--accent) ${Math.round(20 + (step / (STEPS - 1)) * 80)}%, var(--surface))`;
 }
 
 export function heatColors(): HeatColors {

@@ -34,6 +34,24 @@ export function redSql(range: RangeText, widthMs: number, service: string, opera
   ].join('\n');
 }
 
+/** Whether there is anything of the service in the range, and when it was last counted at all. */
+export interface PresenceRow {
+  spans: number;
+  logs: number;
+  calls: number | null;
+  newest: string | null;
+}
+
+export function presenceSql(range: RangeText, service: string): string {
+  const name = quote(service);
+  return [
+    `SELECT (SELECT count(*) FROM spans WHERE service_name = ${name} AND ${within(range)}) AS spans,`,
+    `       (SELECT count(*) FROM logs WHERE service_name = ${name} AND ${within(range, 'time')}) AS logs,`,
+    `       (SELECT sum(records) FROM edges WHERE (source = ${name} OR target = ${name}) AND ${withinMinutes(range)}) AS calls,`,
+    `       (SELECT max(time) FROM coverage WHERE service_name = ${name}) AS newest`,
+  ].join('\n');
+}
+
 export interface VersionRow {
   version: string;
   first_seen: string;
