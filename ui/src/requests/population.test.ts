@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attributeCondition, describePopulation, heatSql, populationConditions, requestsSql } from './population';
+import { attributeCondition, describePopulation, heatSql, populationConditions, requestsSql, shortOperation } from './population';
 
 const HOUR = { from: 'now-1h', to: 'now' };
 
@@ -18,6 +18,13 @@ describe('a population', () => {
   it('finds attributes in their columns and in the maps', () => {
     expect(attributeCondition('http.route=/a=b')).toContain("CAST(http_route AS VARCHAR) = '/a=b' OR attributes['http.route']");
     expect(attributeCondition("user's=1")).toBe("(attributes['user''s'] = '1' OR resource_attributes['user''s'] = '1')");
+  });
+});
+
+describe('names of operations', () => {
+  it('go without the package of an RPC', () => {
+    expect(shortOperation('shop.cart.v1.CartService/GetCart')).toBe('CartService/GetCart');
+    expect(shortOperation('GET /api/v1.2/x')).toBe('GET /api/v1.2/x');
   });
 });
 

@@ -114,6 +114,11 @@ export function describePopulation({ service, operation }: Population): string {
   return service ? `requests that ${service} served` : 'first spans of traces';
 }
 
+/** Without the package of an RPC: `CartService/GetCart` of `shop.cart.v1.CartService/GetCart`. */
+export function shortOperation(operation: string): string {
+  return operation.replace(/^(?:\w+\.)+(\w+\/\w+)$/, '$1');
+}
+
 function nanos(duration: string): number {
   return Math.round(durationMillis(duration) * 1e6);
 }
