@@ -3,9 +3,9 @@ import { findingNumber, findingTitle } from './headline';
 
 describe('findingTitle', () => {
   it('speaks of the subkind where that says more', () => {
-    expect(findingTitle('CASCADE', null)).toBe('Failures reach callers');
-    expect(findingTitle('INSTRUMENTATION_GAP', 'clocks_differ')).toBe('Clocks differ');
-    expect(findingTitle('INSTRUMENTATION_GAP', 'orphans')).toBe('Telemetry is missing or wrong');
+    expect(findingTitle('CASCADE', null)).toBe('Cascading failure');
+    expect(findingTitle('INSTRUMENTATION_GAP', 'clocks_differ')).toBe('Instrumentation gap: clocks differ');
+    expect(findingTitle('INSTRUMENTATION_GAP', 'orphans')).toBe('Instrumentation gap');
     expect(findingTitle('OTHER_KIND', null)).toBe('OTHER_KIND');
   });
 });
@@ -23,6 +23,7 @@ describe('findingNumber', () => {
 
   it('is not made up', () => {
     expect(findingNumber('CASCADE', null, {})).toBeUndefined();
+    expect(findingNumber('HOT_SERVICE', null, { measure: 1, details: { own_p99_ms: 9, knee: 4 } })).toBeUndefined();
     expect(findingNumber('OTHER_KIND', null, { measure: 1 })).toBeUndefined();
   });
 });

@@ -12,46 +12,48 @@ export interface FindingEvidence {
 }
 
 const TITLES: Record<string, string> = {
-  SYNC_CHAIN: 'Long chain of calls that wait',
-  CASCADE: 'Failures reach callers',
-  HOT_SERVICE: 'Under stress',
-  BREAKER: 'Circuit breaker open',
-  RETRY_AMPLIFICATION: 'Calls are retried too often',
-  RETRY_STORM: 'Retries keep it down',
-  CHATTY: 'Too many calls for a request',
-  N_PLUS_ONE: 'One call for every row',
-  FANOUT_BURST: 'Burst of calls at once',
-  SHARED_DB: 'Several services on the same data',
-  CYCLE: 'Services depend on each other',
+  SYNC_CHAIN: 'Synchronous chain',
+  CASCADE: 'Cascading failure',
+  HOT_SERVICE: 'Hot service',
+  BREAKER: 'Breaker open',
+  RETRY_AMPLIFICATION: 'Retry amplification',
+  RETRY_STORM: 'Retry storm',
+  CHATTY: 'Chatty calls',
+  N_PLUS_ONE: 'N+1 calls',
+  FANOUT_BURST: 'Fan-out burst',
+  SHARED_DB: 'Shared database',
+  CYCLE: 'Cycle',
   SPOF: 'Single point of failure',
-  TIMEOUT_INVERSION: 'Caller gives up before the callee',
-  WASTED_WORK: 'Works for callers that are gone',
-  DISTRIBUTED_MONOLITH: 'Never called without each other',
-  NANOSERVICE: 'Calling it costs more than its work',
-  GOD_GATEWAY: 'Calls go through one service',
-  HIDDEN_ERRORS: 'Succeeds although calls fail',
-  INSTRUMENTATION_GAP: 'Telemetry is missing or wrong',
+  TIMEOUT_INVERSION: 'Timeout inversion',
+  WASTED_WORK: 'Wasted work',
+  DISTRIBUTED_MONOLITH: 'Distributed monolith',
+  NANOSERVICE: 'Nanoservice',
+  GOD_GATEWAY: 'God gateway',
+  HIDDEN_ERRORS: 'Hidden errors',
+  INSTRUMENTATION_GAP: 'Instrumentation gap',
 };
 
-const SUBKIND_TITLES: Record<string, string> = {
-  'BREAKER inferred': 'Calls are refused',
-  'BREAKER overflow': 'Limit on concurrency reached',
-  'BREAKER ejection': 'Hosts taken out',
-  'HOT_SERVICE hot_instance': 'One instance does most of the work',
-  'N_PLUS_ONE redundant_calls': 'The same call again and again',
-  'N_PLUS_ONE pagination': 'Reads page by page',
-  'TIMEOUT_INVERSION no_timeout': 'Waits without a timeout',
-  'INSTRUMENTATION_GAP server_spans_missing': 'Server spans are missing',
-  'INSTRUMENTATION_GAP client_spans_missing': 'Client spans are missing',
-  'INSTRUMENTATION_GAP clocks_differ': 'Clocks differ',
+const SUBKIND_WORDS: Record<string, string> = {
+  'BREAKER inferred': 'inferred from calls',
+  'BREAKER overflow': 'limit on concurrency',
+  'BREAKER ejection': 'hosts taken out',
+  'HOT_SERVICE hot_instance': 'one instance',
+  'N_PLUS_ONE redundant_calls': 'the same call again',
+  'N_PLUS_ONE pagination': 'page by page',
+  'TIMEOUT_INVERSION no_timeout': 'no timeout',
+  'INSTRUMENTATION_GAP server_spans_missing': 'server spans are missing',
+  'INSTRUMENTATION_GAP client_spans_missing': 'client spans are missing',
+  'INSTRUMENTATION_GAP clocks_differ': 'clocks differ',
 };
 
-/** The kind in words; a kind that is not known stays as it is. */
+/** The kind in words, and where it says more, the subkind; a kind that is not known stays as it is. */
 export function findingTitle(kind: string, subkind: string | null | undefined): string {
-  return SUBKIND_TITLES[`${kind} ${subkind}`] ?? TITLES[kind] ?? kind;
+  const title = TITLES[kind] ?? kind;
+  const words = SUBKIND_WORDS[`${kind} ${subkind}`];
+  return words === undefined ? title : `${title}: ${words}`;
 }
 
-type Reading = (measure: number, details: Record<string, unknown>) => { value: string; of: string };
+type Reading = (measure: number, details: Record<string, unknown>) => { value: string; of: string } | undefined;
 
 const share = (of: string): Reading => (measure) => ({ value: formatShare(measure), of });
 const count = (of: string): Reading => (measure) => ({ value: formatRate(measure).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''), of });
@@ -60,6 +62,7 @@ const READINGS: Record<string, Reading> = {
   SYNC_CHAIN: count('hops that wait'),
   CASCADE: share('of requests fail'),
   'HOT_SERVICE hot_instance': count('times the mean load'),
+  HOT_SERVICE: readStress,
   BREAKER: (measure, { refused }) =>
     typeof refused === 'number' ? count('calls refused')(refused, {}) : { value: formatShare(measure), of: 'of the time open' },
   RETRY_AMPLIFICATION: count('attempts a call'),
@@ -84,11 +87,12 @@ const READINGS: Record<string, Reading> = {
   INSTRUMENTATION_GAP: share('affected'),
 };
 
-/** Stress has three measures; its details say which one it is. */
-function readStress(measure: number, details: Record<string, unknown>): { value: string; of: string } {
-  if ('own_p99_ms' in details) return { value: formatDuration(measure * 1e6), of: 'p99 of its own work' };
-  if ('refused_share' in details) return { value: formatShare(measure), of: 'refused' };
-  return { value: formatShare(measure), of: 'of the load it bears' };
+/** Stress has three measures. With several signs the details do not say which of them the measure is of. */
+function readStress(measure: number, details: Record<string, unknown>): { value: string; of: string } | undefined {
+  const [p99, knee, refused] = ['own_p99_ms' in details, 'knee' in details, 'refused_share' in details];
+  if (Number(p99) + Number(knee) + Number(refused) !== 1) return undefined;
+  if (p99) return { value: formatDuration(measure * 1e6), of: 'p99 of its own work' };
+  return { value: formatShare(measure), of: refused ? 'refused' : 'of the load it bears' };
 }
 
 /** The number that tells how bad it is; undefined where the evidence has none, or its kind is not known. */
@@ -98,6 +102,6 @@ export function findingNumber(
   { measure, details = {} }: FindingEvidence,
 ): { value: string; of: string } | undefined {
   if (measure === undefined) return undefined;
-  const read = READINGS[`${kind} ${subkind ?? ''}`] ?? READINGS[kind] ?? (kind === 'HOT_SERVICE' ? readStress : undefined);
+  const read = READINGS[`${kind} ${subkind ?? ''}`] ?? READINGS[kind];
   return read?.(measure, details);
 }
