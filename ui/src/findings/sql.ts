@@ -28,7 +28,8 @@ export function findingsSql(range: RangeText, service?: string): string {
     'SELECT id, kind, subkind, severity, score, subject, service_name, operation, target, opened, closed, evidence, examples, remedy',
     'FROM findings',
     `WHERE opened < ${timeSql(range.to)} AND (closed IS NULL OR closed >= ${timeSql(range.from)})${about}`,
-    `ORDER BY closed IS NOT NULL AND closed < ${timeSql(range.to)}, score DESC, opened DESC`,
+    `ORDER BY closed IS NOT NULL AND closed < ${timeSql(range.to)},`,
+    "         array_position(make_array('critical', 'high', 'medium', 'low'), severity), score DESC, opened DESC",
     'LIMIT 500',
   ].join('\n');
 }
