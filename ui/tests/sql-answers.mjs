@@ -11,8 +11,8 @@ const KNOWN = [
   { word: 'before_requests', rows: serviceCounts },
   { word: 'AS band', rows: cells },
   { word: 'SELECT trace_id, span_id', rows: requests },
-  { word: 'AS minutes', rows: () => [{ minutes: 60, spans: 90_000, requests: 12_400, services: 15, queries: 4000, messages: 0, gateway_records: 0 }] },
-  { word: 'AS logs', rows: () => [{ spans: 400, logs: 12, calls: 900, newest: null }] },
+  { word: 'AS minutes', rows: () => [{ minutes: 60, requests: 12_400, services: 15, queries: 4000 }] },
+  { word: 'AS logs', rows: () => [{ spans: 400, logs: 12, calls: 900, newest: null, namespaces: ['shop'], environments: ['production'] }] },
   { word: 'FROM findings', rows: findings },
   { word: 'last_seen) AS last_seen', rows: course },
 ];

@@ -1,5 +1,5 @@
 /** Statements about findings (docs/reference/findings.md). */
-import { quote, timeSql, within, withinMinutes } from '../sql-text';
+import { quote, timeSql, withinMinutes } from '../sql-text';
 import type { RangeText } from '../time/range';
 import type { FindingEvidence } from './headline';
 
@@ -37,24 +37,18 @@ export function findingsSql(range: RangeText, service?: string): string {
 /** What the rules had to look at. */
 export interface FindingsBasis {
   minutes: number;
-  spans: number | null;
   requests: number | null;
   services: number;
   queries: number | null;
-  messages: number | null;
-  gateway_records: number;
 }
 
 export function findingsBasisSql(range: RangeText): string {
   const minutes = withinMinutes(range);
   return [
     `SELECT (SELECT count(DISTINCT time) FROM coverage WHERE ${minutes}) AS minutes,`,
-    `       (SELECT sum(spans) FROM coverage WHERE ${minutes}) AS spans,`,
     `       (SELECT sum(entries) FROM operations WHERE "view" = 'server' AND ${minutes}) AS requests,`,
     `       (SELECT count(DISTINCT service_name) FROM operations WHERE ${minutes}) AS services,`,
-    `       (SELECT sum(requests) FROM edges WHERE kind IN ('db', 'cache') AND ${minutes}) AS queries,`,
-    `       (SELECT sum(requests) FROM edges WHERE kind = 'async' AND ${minutes}) AS messages,`,
-    `       (SELECT count(*) FROM requests WHERE ${within(range)}) AS gateway_records`,
+    `       (SELECT sum(requests) FROM edges WHERE kind IN ('db', 'cache') AND ${minutes}) AS queries`,
   ].join('\n');
 }
 

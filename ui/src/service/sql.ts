@@ -40,15 +40,20 @@ export interface PresenceRow {
   logs: number;
   calls: number | null;
   newest: string | null;
+  namespaces: (string | null)[] | null;
+  environments: (string | null)[] | null;
 }
 
 export function presenceSql(range: RangeText, service: string): string {
   const name = quote(service);
+  const ofRange = `service_name = ${name} AND ${withinMinutes(range)}`;
   return [
     `SELECT (SELECT count(*) FROM spans WHERE service_name = ${name} AND ${within(range)}) AS spans,`,
     `       (SELECT count(*) FROM logs WHERE service_name = ${name} AND ${within(range, 'time')}) AS logs,`,
     `       (SELECT sum(records) FROM edges WHERE (source = ${name} OR target = ${name}) AND ${withinMinutes(range)}) AS calls,`,
-    `       (SELECT max(time) FROM coverage WHERE service_name = ${name}) AS newest`,
+    `       (SELECT max(time) FROM coverage WHERE service_name = ${name}) AS newest,`,
+    `       (SELECT array_agg(DISTINCT service_namespace) FROM coverage WHERE ${ofRange}) AS namespaces,`,
+    `       (SELECT array_agg(DISTINCT deployment_environment_name) FROM coverage WHERE ${ofRange}) AS environments`,
   ].join('\n');
 }
 
