@@ -12,7 +12,8 @@ import { timeRange } from './time.svelte';
 export class Query<Data> extends Resource<Data> {
   source = $state.raw<Source<Data>>();
   #asked = '';
-  #tick = -1;
+  /** With the refresh that it belongs to. */
+  #request = '';
 
   constructor(source: () => Source<Data> | undefined) {
     super();
@@ -31,10 +32,10 @@ export class Query<Data> extends Resource<Data> {
   #follow(next: Source<Data> | undefined, tick: number): void {
     this.source = next;
     const asked = next === undefined ? '' : `${next.url} ${next.body ?? ''}`;
+    const request = next === undefined ? '' : `${tick} ${next.url} ${next.body ?? ''}`;
     // The state may have changed in what this does not ask for.
-    const isAsked = asked === this.#asked && tick === this.#tick;
-    if (isAsked && (this.isLoading || (this.data !== undefined && !this.error))) return;
-    this.#tick = tick;
+    if (request === this.#request && (this.isLoading || (this.data !== undefined && !this.error))) return;
+    this.#request = request;
     // The answer to another question must not stand under this one.
     if (asked !== this.#asked) this.isStale = this.data !== undefined;
     this.#asked = asked;
