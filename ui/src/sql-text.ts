@@ -63,3 +63,8 @@ export function spelledOut(ms: number): string {
   const count = ms / length;
   return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
+
+/** A time as in the address, moved into the past. */
+export function timeBefore(text: string, ms: number): string {
+  return ms === 0 ? timeSql(text) : `${timeSql(text)} - INTERVAL '${spelledOut(ms)}'`;
+}

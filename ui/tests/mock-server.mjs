@@ -9,6 +9,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as fixture from './fixture.mjs';
+import { answerSql } from './sql-answers.mjs';
 
 const { values } = parseArgs({
   options: { port: { type: 'string', default: '16686' }, empty: { type: 'boolean', default: false } },
@@ -19,14 +20,13 @@ const POLICY =
   "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; " +
   "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
 
-/** @param {URL} url @returns {[number, unknown]} */
-function answer(url) {
+/** @param {URL} url @param {string} body @returns {[number, unknown]} */
+function answer(url, body) {
   const { pathname, searchParams } = url;
   if (pathname === '/api/v1/services') return [200, values.empty ? [] : fixture.services()];
   if (pathname === '/api/v1/traces') return [200, values.empty ? [] : fixture.traces(Date.now(), searchParams)];
-  if (pathname === '/api/v1/sql') {
-    return [200, { columns: [{ name: 'spans', type: 'Int64' }, { name: 'newest', type: 'Timestamp' }], rows: [[0, null]], stats: {} }];
-  }
+  if (pathname === '/api/v1/sql') return [200, answerSql(String(JSON.parse(body).sql), Date.now(), values.empty)];
+  if (pathname === '/api/v1/operations') return [200, []];
   const trace = /^\/api\/v1\/traces\/([^/]+)$/.exec(pathname);
   const found = trace ? fixture.trace(trace[1] ?? '', Date.now()) : undefined;
   if (found) return [200, found];
@@ -34,11 +34,13 @@ function answer(url) {
   return [404, { error: { code: 'not_found', message, details: null, request_id: 'mock-0001' } }];
 }
 
-createServer((request, response) => {
+createServer(async (request, response) => {
   const url = new URL(request.url ?? '/', 'http://mock');
   response.setHeader('content-security-policy', POLICY);
   if (url.pathname.startsWith('/api/')) {
-    const [status, body] = answer(url);
+    let given = '';
+    for await (const part of request) given += part;
+    const [status, body] = answer(url, given);
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     return;
   }

@@ -13,11 +13,21 @@ export interface TimeRange {
 /** Which traces to list: those with one span that meets all conditions. */
 export interface TraceFilter extends TimeRange {
   service?: string | undefined;
+  /** Of the span, or its name. */
+  operation?: string | undefined;
+  /** `key=value` each. */
+  attributes?: readonly string[] | undefined;
   errorsOnly?: boolean | undefined;
-  /** With its unit: `250ms`. */
+  /** With their units: `250ms`. */
   minDuration?: string | undefined;
+  maxDuration?: string | undefined;
+  /** Whom the span calls, and by which operation. */
+  calls?: string | undefined;
+  callsOperation?: string | undefined;
   order?: TraceOrder | undefined;
   limit?: number | undefined;
+  /** The cursor of the last trace of the page before. */
+  after?: string | undefined;
 }
 
 /** A refused or failed request, in the words of the server where it spoke. */
@@ -53,12 +63,15 @@ export interface Rows<Row> {
   stats: SqlResult['stats'];
 }
 
-export type Parameters = Record<string, string | undefined>;
+/** One with several values is repeated. */
+export type Parameters = Record<string, string | readonly string[] | undefined>;
 
 export function getSource<Data>(path: string, parameters: Parameters = {}, sql?: string): Source<Data> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
-    if (value !== undefined && value !== '') query.set(name, value);
+    for (const item of typeof value === 'string' ? [value] : (value ?? [])) {
+      if (item !== '') query.append(name, item);
+    }
   }
   const text = query.toString();
   const url = text === '' ? path : `${path}?${text}`;
@@ -77,17 +90,23 @@ export function fetchOperations(range: TimeRange, service: string | undefined, s
   return getSource<Operation[]>('/api/v1/operations', { service, from: range.from, to: range.to }).fetch(signal);
 }
 
-export function fetchTraces(filter: TraceFilter, signal: AbortSignal): Promise<TraceSummary[]> {
-  const query = {
+export function tracesSource(filter: TraceFilter, sql?: string): Source<TraceSummary[]> {
+  const query: Parameters = {
     from: filter.from,
     to: filter.to,
     service: filter.service,
+    operation: filter.operation,
+    attribute: filter.attributes,
     error: filter.errorsOnly ? 'true' : undefined,
     min_duration: filter.minDuration,
+    max_duration: filter.maxDuration,
+    calls: filter.calls,
+    calls_operation: filter.callsOperation,
     order: filter.order,
     limit: filter.limit?.toString(),
+    after: filter.after,
   };
-  return getSource<TraceSummary[]>('/api/v1/traces', query).fetch(signal);
+  return getSource<TraceSummary[]>('/api/v1/traces', query, sql);
 }
 
 export function fetchTrace(traceId: string, signal: AbortSignal): Promise<Trace> {

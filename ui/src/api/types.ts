@@ -6,7 +6,17 @@ type Answer<Operation> = Operation extends { responses: { 200: { content: { 'app
   : never;
 
 export type Service = Answer<paths['/api/v1/services']['get']>[number];
-export type TraceSummary = Answer<paths['/api/v1/traces']['get']>[number];
+/** `matched` and `cursor` come from servers that can page. */
+export type TraceSummary = Answer<paths['/api/v1/traces']['get']>[number] & { matched?: MatchedSpan; cursor?: string };
+/** The span by which a trace was found. */
+export interface MatchedSpan {
+  span_id: string;
+  service: string;
+  operation: string;
+  start_time: string;
+  duration_ms: number;
+  outcome: string;
+}
 export type Trace = Answer<paths['/api/v1/traces/{id}']['get']>;
 export type Span = Trace['spans'][number];
 export type SpanEvent = Span['events'][number];
@@ -20,5 +30,5 @@ export type GraphEdge = Graph['edges'][number];
 export type Finding = Answer<paths['/api/v1/findings']['get']>[number];
 export type SqlResult = Answer<paths['/api/v1/sql']['post']>;
 
-export type TraceOrder = 'recent' | 'slowest';
+export type TraceOrder = 'recent' | 'slowest' | 'errors';
 export type Attributes = Record<string, unknown>;

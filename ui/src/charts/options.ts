@@ -97,6 +97,8 @@ function drawMarkers(chart: uPlot, markers: readonly ChartMarker[]): void {
   const ratio = window.devicePixelRatio;
   ctx.save();
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'alphabetic';
   ctx.setLineDash([4 * ratio, 3 * ratio]);
   let freeFrom = 0;
   for (const marker of markers.toSorted((a, b) => a.timeMs - b.timeMs)) {

@@ -1,7 +1,7 @@
 /** What the page makes of answers that a healthy demo does not give; they are put in place of the server's. */
 import type { Page } from '@playwright/test';
 import type { Span } from '../../src/api/types';
-import { expect, expectAccessible, test } from './fixtures';
+import { answerSql, expect, expectAccessible, test } from './fixtures';
 
 const TRACE_ID = 'c0ffee00c0ffee00c0ffee00c0ffee00';
 const START = Date.parse('2026-11-20T21:00:00Z');
@@ -78,10 +78,11 @@ test('hostile and huge attributes are shown as text, in part', async ({ page }) 
 test('an error shows the message of the server and the request id, and can be tried again', async ({ page, complaints }) => {
   const error = { code: 'overloaded', message: 'the query queue is full', details: { waiting: 64 }, request_id: 'req-4711' };
   let isBroken = true;
-  await page.route('**/api/v1/services?*', (route) =>
-    isBroken ? route.fulfill({ status: 503, json: { error } }) : route.fulfill({ json: [] }),
-  );
-  await page.route('**/api/v1/sql', (route) => route.fulfill({ json: { columns: [], rows: [[0, null]], stats: {} } }));
+  await answerSql(page, (sql) => (sql.startsWith('SELECT count(*) AS spans') ? [{ spans: 0, newest: null }] : []));
+  await page.route('**/api/v1/sql', (route) => {
+    const isServices = String(route.request().postData()).includes('before_requests');
+    return isBroken && isServices ? route.fulfill({ status: 503, json: { error } }) : route.fallback();
+  });
   await page.goto('/');
   const notice = page.getByRole('alert');
   await expect(notice).toContainText('the query queue is full');
@@ -99,10 +100,8 @@ test('an error shows the message of the server and the request id, and can be tr
 });
 
 test('an empty range offers the range that has data', async ({ page }) => {
-  await page.route('**/api/v1/services?*', (route) => route.fulfill({ json: [] }));
-  await page.route('**/api/v1/sql', (route) =>
-    route.fulfill({ json: { columns: [], rows: [[1234, '2026-11-20T12:00:00.000000000Z']], stats: {} } }),
-  );
+  const stored = [{ spans: 1234, newest: '2026-11-20T12:00:00.000000000Z' }];
+  await answerSql(page, (sql) => (sql.startsWith('SELECT count(*) AS spans') ? stored : []));
   await page.goto('/?from=now-15m');
   await expect(page.getByText('The store holds 1,234 spans')).toBeVisible();
   await page.getByRole('button', { name: 'Show the hour around the newest span' }).click();
@@ -112,10 +111,13 @@ test('an empty range offers the range that has data', async ({ page }) => {
 test('automatic refresh waits while the pointer is on a row', async ({ page }) => {
   await page.clock.install();
   let loads = 0;
-  const service = { service: 'cart', namespace: '', requests: 1, rate: 1, failures: 0, error_rate: 0, p50_ms: 1, p95_ms: 1, p99_ms: 1 };
-  await page.route('**/api/v1/services?*', (route) => {
+  await answerSql(page, (sql) => {
+    if (!sql.includes('before_requests')) return [];
     loads += 1;
-    return route.fulfill({ json: [service] });
+    const before = { before_requests: null, before_failures: null, before_weight_squares: null, before_ok: null, before_p95_ms: null };
+    const seen = { last_seen: null, before_first_seen: null };
+    const cart = { service: 'cart', namespace: '', requests: 1, failures: 0, weight_squares: 1, ok: 1, p50_ms: 1, p95_ms: 1, p99_ms: 1 };
+    return [{ ...cart, ...before, ...seen }];
   });
   await page.goto('/?refresh=10s');
   const row = page.getByRole('region', { name: 'Services' }).locator('tbody tr');

@@ -30,6 +30,17 @@ export async function expectAccessible(page: Page): Promise<void> {
   expect(serious.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' | ')}`)).toEqual([]);
 }
 
+/** Puts rows in place of the server's answers to statements; undefined lets the server answer. */
+export async function answerSql(page: Page, rowsOf: (sql: string) => Record<string, unknown>[] | undefined): Promise<void> {
+  await page.route('**/api/v1/sql', (route) => {
+    const rows = rowsOf(String((route.request().postDataJSON() as { sql: unknown }).sql));
+    if (rows === undefined) return route.continue();
+    const names = Object.keys(rows[0] ?? {});
+    const columns = names.map((name) => ({ name, type: 'Utf8' }));
+    return route.fulfill({ json: { columns, rows: rows.map((row) => names.map((name) => row[name])), stats: {} } });
+  });
+}
+
 /** The first rows may be on their way to the store: load again until there are some. */
 export async function openWithRows(page: Page, path: string, table: string): Promise<void> {
   await expect(async () => {
