@@ -11,6 +11,8 @@ export class FlowLoader {
   #worker: Worker | undefined;
 
   flowSource(id: string): Source<LaidOut> {
+    // It starts while the server answers.
+    this.#worker ??= startWorker(workerUrl);
     const sql = flowSql(id);
     return { url: `/api/v1/flows/${encodeURIComponent(id)}`, sql, fetch: (signal) => this.#load(id, sql, signal) };
   }
