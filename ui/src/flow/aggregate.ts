@@ -28,8 +28,11 @@ export interface PathNode extends Sums {
   left: number;
 }
 
-/** The first node is the flow itself. What stands under a phantom counts under what is above that. */
-export function aggregatePaths(flow: LaidOut, path: CriticalPath | undefined): PathNode[] {
+/**
+ * The first node is the flow itself. What is under a phantom counts under what is above that, and so it is with
+ * gateway records where they are left out.
+ */
+export function aggregatePaths(flow: LaidOut, path: CriticalPath | undefined, hasRequests = true): PathNode[] {
   const { tree, records } = flow;
   const nodes: PathNode[] = [{ ...emptySums('', 'all'), parent: -1, depth: 0, children: [], weightNs: 0, left: 0 }];
   const nodeOfRow = new Int32Array(tree.count);
@@ -37,7 +40,7 @@ export function aggregatePaths(flow: LaidOut, path: CriticalPath | undefined): P
   for (let row = 0; row < tree.count; row += 1) {
     const above = tree.parent[row] === -1 ? 0 : nodeOfRow[tree.parent[row]!]!;
     nodeOfRow[row] = above;
-    if (tree.type[row] !== SPAN && tree.type[row] !== REQUEST) continue;
+    if (tree.type[row] !== SPAN && !(hasRequests && tree.type[row] === REQUEST)) continue;
     const position = tree.record[row]!;
     const key = `${above} ${records.service.codes[position]} ${records.name.codes[position]}`;
     let index = known.get(key);
