@@ -17,28 +17,45 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const POLICY =
   "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; " +
-  "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+  "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html spandrel-worker";
 
-/** @param {URL} url @returns {[number, unknown]} */
-function answer(url) {
+/** @param {string} body */
+function sqlAnswer(body) {
+  const sql = /** @type {string} */ (JSON.parse(body).sql);
+  const flow = /FROM flow\('([^']+)'\)/.exec(sql);
+  if (flow) return { columns: [], rows: fixture.flowRows(flow[1] ?? '', Date.now()), stats: {} };
+  const ids = /trace_id = '([^']+)'\s+AND span_id = '([^']+)'/.exec(sql);
+  const span = ids && fixture.storedSpan(ids[1] ?? '', ids[2] ?? '', Date.now());
+  if (span) return { columns: Object.keys(span).map((name) => ({ name, type: '' })), rows: [Object.values(span)], stats: {} };
+  if (/critical_path|links IS NOT NULL|SELECT \*/.test(sql)) return { columns: [], rows: [], stats: {} };
+  return { columns: [{ name: 'spans', type: 'Int64' }, { name: 'newest', type: 'Timestamp' }], rows: [[0, null]], stats: {} };
+}
+
+/** @param {URL} url @param {string} body @returns {[number, unknown]} */
+function answer(url, body) {
   const { pathname, searchParams } = url;
   if (pathname === '/api/v1/services') return [200, values.empty ? [] : fixture.services()];
   if (pathname === '/api/v1/traces') return [200, values.empty ? [] : fixture.traces(Date.now(), searchParams)];
-  if (pathname === '/api/v1/sql') {
-    return [200, { columns: [{ name: 'spans', type: 'Int64' }, { name: 'newest', type: 'Timestamp' }], rows: [[0, null]], stats: {} }];
-  }
-  const trace = /^\/api\/v1\/traces\/([^/]+)$/.exec(pathname);
+  if (pathname === '/api/v1/sql') return [200, sqlAnswer(body)];
+  const trace = /^\/api\/v1\/(?:traces|flows)\/([^/]+)$/.exec(pathname);
   const found = trace ? fixture.trace(trace[1] ?? '', Date.now()) : undefined;
   if (found) return [200, found];
   const message = trace ? `no span has trace id ${trace[1]}` : `there is nothing at ${pathname}`;
   return [404, { error: { code: 'not_found', message, details: null, request_id: 'mock-0001' } }];
 }
 
-createServer((request, response) => {
+/** @param {import('node:http').IncomingMessage} request */
+async function bodyOf(request) {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  return body;
+}
+
+createServer(async (request, response) => {
   const url = new URL(request.url ?? '/', 'http://mock');
   response.setHeader('content-security-policy', POLICY);
   if (url.pathname.startsWith('/api/')) {
-    const [status, body] = answer(url);
+    const [status, body] = answer(url, await bodyOf(request));
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     return;
   }

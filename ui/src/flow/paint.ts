@@ -29,7 +29,8 @@ export interface Scene {
   slots: Uint8Array;
 }
 
-/** Room for the words beside bars at the right edge. */
+/** Room for marks at the very start, and for the words beside bars at the right edge. */
+export const LEFT_ROOM = 7;
 export const RIGHT_ROOM = 64;
 const BAR = 11;
 const PATH = 3;
@@ -53,10 +54,16 @@ export function paintRows(context: Context, scene: Scene): void {
   }
 }
 
+/** Nanoseconds at a place of the canvas. */
+export function nanosAt(x: number, { zoom, width }: Pick<Scene, 'zoom' | 'width'>): number {
+  const part = (x - LEFT_ROOM) / (width - LEFT_ROOM - RIGHT_ROOM);
+  return zoom.fromNs + Math.min(1, Math.max(0, part)) * (zoom.toNs - zoom.fromNs);
+}
+
 /** Pixels from the left of the canvas. */
 export function xOf(nanos: number, { zoom, width }: Pick<Scene, 'zoom' | 'width'>): number {
   const length = zoom.toNs - zoom.fromNs;
-  return length > 0 ? ((nanos - zoom.fromNs) / length) * (width - RIGHT_ROOM) : 0;
+  return length > 0 ? LEFT_ROOM + ((nanos - zoom.fromNs) / length) * (width - LEFT_ROOM - RIGHT_ROOM) : LEFT_ROOM;
 }
 
 function paintGrid(context: Context, scene: Scene): void {

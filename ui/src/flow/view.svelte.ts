@@ -184,7 +184,7 @@ export class FlowView {
 
   #read(query: URLSearchParams): void {
     if (Object.keys(this.#pending).length > 0) return;
-    const { tree, records } = this.flow!;
+    const { tree } = this.flow!;
     this.name = readView(query.get('view'));
     this.wanted = query.get('q') ?? '';
     this.shown = readShown(query);
@@ -192,8 +192,9 @@ export class FlowView {
     const row = this.#rowOf(query);
     if (row === this.selected) return;
     this.selected = row;
-    if (row !== undefined) this.revealed = { row };
-    void records;
+    if (row === undefined) return;
+    this.shown = { ...this.shown, toggled: openedTo(tree, row, this.shown) };
+    this.revealed = { row };
   }
 
   #rowOf(query: URLSearchParams): number | undefined {
