@@ -254,7 +254,7 @@ export function flowRows(id, nowMs) {
 /** @param {any} span @param {string} traceId @param {number | null} parent */
 function flowRow(span, traceId, parent) {
   return ['span', span.start_time, span.duration_ns, span.service_name, span.name, span.kind, traceId, span.span_id]
-    .concat([span.parent_span_id, null, parent, 'T0', 1, null, span.outcome, span.status_message, 'otlp', null]);
+    .concat([span.parent_span_id, null, parent, 'T0', null, span.outcome, span.status_message, null]);
 }
 
 /**

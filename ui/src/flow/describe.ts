@@ -76,7 +76,7 @@ export function gapsOfFlow({ records }: LaidOut): GapText[] {
 }
 
 export const TIER_TEXT: Record<string, string> = {
-  T0: 'joined by trace id and span id: certain',
+  T0: 'joined by trace id and span id: confidence 1.0',
   T1: 'joined by trace id and time, in the innermost span of the service that was at work: confidence 0.95',
   T2: 'joined by a correlation id: confidence 0.9',
 };

@@ -12,7 +12,7 @@ export const TYPE_NAMES = ['span', 'request', 'log', 'breaker', 'phantom'] as co
 /** The columns that the page asks `flow('id')` for, in this order. */
 export const FLOW_COLUMNS = [
   'type', 'time', 'duration_ns', 'service_name', 'name', 'kind', 'trace_id', 'span_id', 'parent_span_id', 'correlation_id',
-  'parent', 'join_tier', 'confidence', 'gap', 'outcome', 'body', 'source', 'attempts',
+  'parent', 'join_tier', 'gap', 'outcome', 'body', 'attempts',
 ] as const;
 
 type Column = (typeof FLOW_COLUMNS)[number];
@@ -40,7 +40,6 @@ export interface FlowRecords {
   /** Not a number for what takes no time. */
   durationNs: Float64Array;
   parent: Int32Array;
-  confidence: Float32Array;
   service: Texts;
   name: Texts;
   kind: Texts;
@@ -50,7 +49,6 @@ export interface FlowRecords {
   gap: Texts;
   outcome: Texts;
   body: Texts;
-  source: Texts;
   /** Empty where there is none. */
   spanIds: string[];
   parentIds: string[];
@@ -79,7 +77,6 @@ export function readRecords(rows: readonly (readonly unknown[])[]): FlowRecords 
     offsetNs,
     durationNs: Float64Array.from(rows, (row) => numberOr(row[AT.duration_ns], Number.NaN)),
     parent: Int32Array.from(rows, (row) => numberOr(row[AT.parent], -1)),
-    confidence: Float32Array.from(rows, (row) => numberOr(row[AT.confidence], 0)),
     service: texts('service_name'),
     name: texts('name'),
     kind: texts('kind'),
@@ -89,7 +86,6 @@ export function readRecords(rows: readonly (readonly unknown[])[]): FlowRecords 
     gap: texts('gap'),
     outcome: texts('outcome'),
     body: texts('body'),
-    source: texts('source'),
     spanIds: rows.map((row) => textOr(row[AT.span_id])),
     parentIds: rows.map((row) => textOr(row[AT.parent_span_id])),
     attempts: readAttempts(rows),
@@ -109,16 +105,20 @@ function encodeTexts(rows: readonly (readonly unknown[])[], at: number): Texts {
   const known = new Map<unknown, number>();
   const values: string[] = [];
   const codes = new Int32Array(rows.length).fill(-1);
-  for (const [position, row] of rows.entries()) {
-    const value = row[at];
-    if (value === null || value === undefined) continue;
-    let code = known.get(value);
-    if (code === undefined) {
-      code = values.length;
-      values.push(String(value));
-      known.set(value, code);
+  // Most records have the value of the one before.
+  let last: unknown = null;
+  let lastCode = -1;
+  for (let position = 0; position < rows.length; position += 1) {
+    const value = rows[position]![at] ?? null;
+    if (value !== last) {
+      lastCode = value === null ? -1 : (known.get(value) ?? values.length);
+      if (lastCode === values.length) {
+        values.push(String(value));
+        known.set(value, lastCode);
+      }
+      last = value;
     }
-    codes[position] = code;
+    codes[position] = lastCode;
   }
   return { codes, values };
 }

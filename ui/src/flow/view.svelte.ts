@@ -138,7 +138,7 @@ export class FlowView {
     const from = firstFrom(matches, this.selected ?? -1);
     const isOnMatch = matches[from] === this.selected;
     const next = step === 1 ? from + Number(isOnMatch) : from - 1;
-    this.reveal(matches[(next + matches.length) % matches.length]!);
+    this.#jump(matches[(next + matches.length) % matches.length]!);
   }
 
   /** The next row that failed, around the end. */
@@ -147,7 +147,7 @@ export class FlowView {
     if (!tree) return;
     for (let step = 1; step <= tree.count; step += 1) {
       const row = ((this.selected ?? -1) + step) % tree.count;
-      if (tree.failed[row] === 1) return this.reveal(row);
+      if (tree.failed[row] === 1) return this.#jump(row);
     }
   }
 
@@ -161,6 +161,16 @@ export class FlowView {
   chooseView(name: ViewName): void {
     this.name = name;
     this.#write({ view: name === 'waterfall' ? null : name });
+  }
+
+  /** To a row that may be anywhere: the time follows where it would be out of sight. */
+  #jump(row: number): void {
+    this.reveal(row);
+    const { fromNs, lengthNs } = this.flow!.tree;
+    const [from, to] = [fromNs[row]!, fromNs[row]! + lengthNs[row]!];
+    if (to >= this.zoom.fromNs && from <= this.zoom.toNs) return;
+    const length = this.zoom.toNs - this.zoom.fromNs;
+    this.setZoom({ fromNs: (from + to - length) / 2, toNs: (from + to + length) / 2 });
   }
 
   #keyOf(row: number | undefined): QueryValues {

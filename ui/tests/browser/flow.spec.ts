@@ -26,7 +26,7 @@ async function answerFlow(page: Page, records: readonly RecordText[], { stored =
 }
 
 const MIXED: RecordText[] = [
-  { type: 'request', time: timeAt(0), duration_ns: 100e6, service_name: 'edge', name: 'GET /cart', body: '200', outcome: 'ok', join_tier: 'T2', confidence: 0.9 },
+  { type: 'request', time: timeAt(0), duration_ns: 100e6, service_name: 'edge', name: 'GET /cart', body: '200', outcome: 'ok', join_tier: 'T2' },
   span('a1', 0, 5, 90, { trace_id: ID, name: 'GET /cart', kind: 'SERVER', join_tier: 'T2' }),
   span('a2', 1, 10, 50, { trace_id: ID, name: 'POST /charge', outcome: 'timeout', body: 'gave up after 50 ms', join_tier: 'T0' }),
   { type: 'breaker', time: timeAt(55), service_name: 'shop', name: 'short_circuit payment', kind: 'explicit', parent: 2, join_tier: 'T0' },
