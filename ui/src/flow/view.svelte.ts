@@ -197,8 +197,10 @@ export class FlowView {
     const { tree } = this.flow!;
     this.name = readView(query.get('view'));
     this.wanted = query.get('q') ?? '';
-    this.shown = readShown(query);
+    // What the page itself has written is there already: only another address costs a look at all rows.
+    if (!isWritten(writeShown(this.shown), query)) this.shown = readShown(query);
     this.zoom = readZoom(query.get('zoom'), tree.lengthOfAllNs);
+    if (isWritten(this.#keyOf(this.selected), query)) return;
     const row = this.#rowOf(query);
     if (row === this.selected) return;
     this.selected = row;
@@ -220,4 +222,8 @@ export class FlowView {
     const row = tree.record.indexOf(Number(position));
     return row !== -1 && recordKey(tree, row) === query.get('record') ? row : undefined;
   }
+}
+
+function isWritten(values: QueryValues, query: URLSearchParams): boolean {
+  return Object.entries(values).every(([name, value]) => query.get(name) === (value ?? null));
 }
