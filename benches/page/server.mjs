@@ -27,7 +27,7 @@ export async function startServer(binary) {
     await ended;
     rmSync(directory, { recursive: true, force: true });
   };
-  return { http: `http://${http}`, otlp: `http://${otlp}`, stop };
+  return { http: `http://${http}`, otlp: `http://${otlp}`, pid: child.pid, stop };
 }
 
 /** Posts until it is taken; a server under load asks to wait. */

@@ -51,6 +51,7 @@ export interface FlowRecords {
   body: Texts;
   /** Empty where there is none. */
   spanIds: string[];
+  /** Of those with a gap. */
   parentIds: string[];
   /** Tries of gateways, of the few records that have them. */
   attempts: Map<number, Attempt[]>;

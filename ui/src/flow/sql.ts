@@ -7,8 +7,12 @@ import { FLOW_COLUMNS, textAt, TYPE_NAMES, type FlowRecords } from './records';
 export const MOST_PATHS = 16;
 const MOST_LINKS = 200;
 
+/** Parents are positions; the ids that spans name theirs by are needed only where those are not stored. */
+const PARENT_ID = 'CASE WHEN gap IS NOT NULL THEN parent_span_id END AS parent_span_id';
+
 export function flowSql(id: string): string {
-  return `SELECT ${FLOW_COLUMNS.join(', ')}\nFROM flow(${quote(id)})\nORDER BY position`;
+  const columns = FLOW_COLUMNS.map((name) => (name === 'parent_span_id' ? PARENT_ID : name)).join(', ');
+  return `SELECT ${columns}\nFROM flow(${quote(id)})\nORDER BY position`;
 }
 
 export function criticalSql(traceIds: readonly string[]): string {

@@ -27,7 +27,7 @@ test('an error shows the message of the server and the request id, and can be tr
 test('an empty range offers the range that has data', async ({ page }) => {
   await page.route('**/api/v1/services?*', (route) => route.fulfill({ json: [] }));
   await page.route('**/api/v1/sql', (route) =>
-    route.fulfill({ json: { columns: [], rows: [[1234, '2026-11-20T12:00:00.000000000Z']], stats: {} } }),
+    route.fulfill({ json: { columns: [{ name: 'spans' }, { name: 'newest' }], rows: [[1234, '2026-11-20T12:00:00.000000000Z']], stats: {} } }),
   );
   await page.goto('/?from=now-15m');
   await expect(page.getByText('The store holds 1,234 spans')).toBeVisible();
