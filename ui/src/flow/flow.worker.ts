@@ -8,12 +8,19 @@ export interface LaidOut {
   tree: FlowTree;
 }
 
-export type WorkerRequest = { kind: 'flow' | 'critical'; body: ArrayBuffer };
-export type WorkerAnswer = { kind: 'flow'; flow: LaidOut } | { kind: 'critical'; path: CriticalPath } | { kind: 'failed'; message: string };
+export interface WorkerRequest {
+  /** Comes back with the answer. */
+  id: number;
+  kind: 'flow' | 'critical';
+  body: ArrayBuffer;
+}
+
+type Answer = { kind: 'flow'; flow: LaidOut } | { kind: 'critical'; path: CriticalPath } | { kind: 'failed'; message: string };
+export type WorkerAnswer = Answer & { id: number };
 
 let laidOut: LaidOut | undefined;
 
-function answer({ kind, body }: WorkerRequest): WorkerAnswer {
+function answer({ kind, body }: WorkerRequest): Answer {
   const { rows } = JSON.parse(new TextDecoder().decode(body)) as { rows: unknown[][] };
   if (kind === 'flow') {
     const records = readRecords(rows);
@@ -24,11 +31,15 @@ function answer({ kind, body }: WorkerRequest): WorkerAnswer {
   return { kind, path: readCriticalPath(rows, laidOut.tree, laidOut.records) };
 }
 
-self.onmessage = (event: MessageEvent<WorkerRequest>) => {
+function answerOrFail(request: WorkerRequest): Answer {
   try {
-    self.postMessage(answer(event.data));
+    return answer(request);
   } catch (cause) {
-    const failed: WorkerAnswer = { kind: 'failed', message: cause instanceof Error ? cause.message : String(cause) };
-    self.postMessage(failed);
+    return { kind: 'failed', message: cause instanceof Error ? cause.message : String(cause) };
   }
+}
+
+self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
+  const answered: WorkerAnswer = { ...answerOrFail(data), id: data.id };
+  self.postMessage(answered);
 };

@@ -9,6 +9,7 @@ import { criticalSql, flowSql } from './sql';
 /** One for each flow that is shown: it keeps what the critical path is read against. */
 export class FlowLoader {
   #worker: Worker | undefined;
+  #asked = 0;
 
   flowSource(id: string): Source<LaidOut> {
     // It starts while the server answers.
@@ -28,7 +29,7 @@ export class FlowLoader {
   }
 
   async #load(id: string, sql: string, signal: AbortSignal): Promise<LaidOut> {
-    const answer = await this.#ask({ kind: 'flow', body: await fetchStatement(sql, signal) }, signal);
+    const answer = await this.#ask('flow', await fetchStatement(sql, signal), signal);
     if (answer.kind !== 'flow') throw new Error(`the flow was answered with ${answer.kind}`);
     // The server says in its own words what it looked for.
     if (answer.flow.records.count === 0) await fetchFlow(id, signal);
@@ -36,14 +37,16 @@ export class FlowLoader {
   }
 
   async #loadPath(sql: string, signal: AbortSignal): Promise<CriticalPath> {
-    const answer = await this.#ask({ kind: 'critical', body: await fetchStatement(sql, signal) }, signal);
+    const answer = await this.#ask('critical', await fetchStatement(sql, signal), signal);
     if (answer.kind !== 'critical') throw new Error(`the critical path was answered with ${answer.kind}`);
     return answer.path;
   }
 
-  #ask(request: WorkerRequest, signal: AbortSignal): Promise<WorkerAnswer> {
+  /** What is given up is still worked on, and its answer dropped: the worker may have others to answer. */
+  #ask(kind: WorkerRequest['kind'], body: ArrayBuffer, signal: AbortSignal): Promise<WorkerAnswer> {
     this.#worker ??= startWorker(workerUrl);
     const worker = this.#worker;
+    const id = (this.#asked += 1);
     return new Promise((resolve, reject) => {
       const finish = () => {
         worker.removeEventListener('message', take);
@@ -51,7 +54,7 @@ export class FlowLoader {
         signal.removeEventListener('abort', abort);
       };
       const take = ({ data }: MessageEvent<WorkerAnswer>) => {
-        if (data.kind !== request.kind && data.kind !== 'failed') return;
+        if (data.id !== id) return;
         finish();
         if (data.kind === 'failed') reject(new Error(data.message));
         else resolve(data);
@@ -62,13 +65,12 @@ export class FlowLoader {
       };
       const abort = () => {
         finish();
-        this.end();
         reject(new DOMException('given up', 'AbortError'));
       };
       worker.addEventListener('message', take);
       worker.addEventListener('error', fail);
       signal.addEventListener('abort', abort);
-      worker.postMessage(request, [request.body]);
+      worker.postMessage({ id, kind, body } satisfies WorkerRequest, [body]);
     });
   }
 }

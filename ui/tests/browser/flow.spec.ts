@@ -175,3 +175,14 @@ test('two flows are compared by path', async ({ page }) => {
   await expect(list.getByRole('listitem').first()).toContainText('cart');
   await expect(page).toHaveURL(/order=self/);
 });
+
+test('loading again, also in the middle of loading, ends with the flow and its path', async ({ page }) => {
+  await answerFlow(page, MIXED, { path: [['a2', timeAt(10), 50e6]] });
+  await page.goto(`/flow/${ID}?span=a2`);
+  await expect(page.getByRole('treeitem')).toHaveCount(7);
+  for (let times = 0; times < 5; times += 1) await page.keyboard.press('r');
+  await expect(page.getByText('critical path', { exact: true })).toBeVisible();
+  await expect(page.getByText('50.0 ms (100 %)')).toBeVisible();
+  await expect(page.getByRole('treeitem', { selected: true })).toHaveAccessibleName(/POST \/charge/);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
