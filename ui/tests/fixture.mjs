@@ -228,6 +228,43 @@ export function trace(id, nowMs) {
   return made.trace_id === id ? made : undefined;
 }
 
+/**
+ * The rows of `flow('id')` in the columns that the page asks for; none where the trace is not there.
+ * @param {string} id @param {number} nowMs
+ */
+export function flowRows(id, nowMs) {
+  const spans = trace(id, nowMs)?.spans ?? [];
+  /** @type {unknown[][]} */
+  const rows = [];
+  /** @type {Map<string | null | undefined, any[]>} */
+  const children = new Map();
+  for (const span of spans) children.set(span.parent_span_id, [...(children.get(span.parent_span_id) ?? []), span]);
+  /** @param {string | null} parentId @param {number | null} parent */
+  const add = (parentId, parent) => {
+    for (const span of children.get(parentId) ?? []) {
+      const position = rows.length;
+      rows.push(flowRow(span, id, parent));
+      add(span.span_id, position);
+    }
+  };
+  add(null, null);
+  return rows;
+}
+
+/** @param {any} span @param {string} traceId @param {number | null} parent */
+function flowRow(span, traceId, parent) {
+  return ['span', span.start_time, span.duration_ns, span.service_name, span.name, span.kind, traceId, span.span_id]
+    .concat([span.parent_span_id, null, parent, 'T0', null, span.outcome, span.status_message, null]);
+}
+
+/**
+ * A row of `spans` as an object.
+ * @param {string} traceId @param {string} spanId @param {number} nowMs
+ */
+export function storedSpan(traceId, spanId, nowMs) {
+  return trace(traceId, nowMs)?.spans.find((/** @type {any} */ span) => span.span_id === spanId);
+}
+
 /** @param {number} seed @param {number} nowMs */
 function startOf(seed, nowMs) {
   return Math.floor(nowMs / 60_000) * 60_000 - seed * 1_357;

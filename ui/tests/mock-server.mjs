@@ -18,29 +18,48 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const POLICY =
   "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; " +
-  "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+  "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html spandrel-worker";
+
+/** @param {string} sql */
+function flowAnswer(sql) {
+  const flow = /FROM flow\('([^']+)'\)/.exec(sql);
+  if (flow) return { columns: [], rows: fixture.flowRows(flow[1] ?? '', Date.now()), stats: {} };
+  const ids = /trace_id = '([^']+)'\s+AND span_id = '([^']+)'/.exec(sql);
+  const span = ids && fixture.storedSpan(ids[1] ?? '', ids[2] ?? '', Date.now());
+  if (span) return { columns: Object.keys(span).map((name) => ({ name, type: '' })), rows: [Object.values(span)], stats: {} };
+  if (/critical_path\(|links IS NOT NULL|SELECT \*/.test(sql)) return { columns: [], rows: [], stats: {} };
+  return undefined;
+}
 
 /** @param {URL} url @param {string} body @returns {[number, unknown]} */
 function answer(url, body) {
   const { pathname, searchParams } = url;
   if (pathname === '/api/v1/services') return [200, values.empty ? [] : fixture.services()];
   if (pathname === '/api/v1/traces') return [200, values.empty ? [] : fixture.traces(Date.now(), searchParams)];
-  if (pathname === '/api/v1/sql') return [200, answerSql(String(JSON.parse(body).sql), Date.now(), values.empty)];
+  if (pathname === '/api/v1/sql') {
+    const sql = String(JSON.parse(body).sql);
+    return [200, flowAnswer(sql) ?? answerSql(sql, Date.now(), values.empty)];
+  }
   if (pathname === '/api/v1/operations') return [200, []];
-  const trace = /^\/api\/v1\/traces\/([^/]+)$/.exec(pathname);
+  const trace = /^\/api\/v1\/(?:traces|flows)\/([^/]+)$/.exec(pathname);
   const found = trace ? fixture.trace(trace[1] ?? '', Date.now()) : undefined;
   if (found) return [200, found];
   const message = trace ? `no span has trace id ${trace[1]}` : `there is nothing at ${pathname}`;
   return [404, { error: { code: 'not_found', message, details: null, request_id: 'mock-0001' } }];
 }
 
+/** @param {import('node:http').IncomingMessage} request */
+async function bodyOf(request) {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  return body;
+}
+
 createServer(async (request, response) => {
   const url = new URL(request.url ?? '/', 'http://mock');
   response.setHeader('content-security-policy', POLICY);
   if (url.pathname.startsWith('/api/')) {
-    let given = '';
-    for await (const part of request) given += part;
-    const [status, body] = answer(url, given);
+    const [status, body] = answer(url, await bodyOf(request));
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     return;
   }

@@ -151,6 +151,12 @@ export function runStatement(sql: string, signal: AbortSignal): Promise<SqlResul
   return request(SQL_URL, { ...init, signal });
 }
 
+/** The answer to a statement as it comes, to be read in a worker. */
+export async function fetchStatement(sql: string, signal: AbortSignal): Promise<ArrayBuffer> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
+  return (await answerOf(SQL_URL, { ...init, signal })).arrayBuffer();
+}
+
 export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Rows<Row>> {
   const { columns, rows, stats } = await runStatement(sql, signal);
   const names = columns.map((column) => column.name);
@@ -158,6 +164,18 @@ export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Row
 }
 
 async function request<Body>(url: string, init: RequestInit): Promise<Body> {
+  const response = await answerOf(url, init);
+  try {
+    return (await response.json()) as Body;
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    const requestId = response.headers.get('x-request-id') ?? undefined;
+    const message = `The answer broke off or is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new ApiError(message, response.status, 'unreadable_answer', requestId, undefined);
+  }
+}
+
+async function answerOf(url: string, init: RequestInit): Promise<Response> {
   const headers = { accept: 'application/json', ...init.headers };
   let response: Response;
   try {
@@ -168,14 +186,7 @@ async function request<Body>(url: string, init: RequestInit): Promise<Body> {
     throw new ApiError(message, 0, 'unreachable', undefined, undefined);
   }
   if (!response.ok) throw await refusal(response);
-  try {
-    return (await response.json()) as Body;
-  } catch (cause) {
-    if (init.signal?.aborted) throw cause;
-    const requestId = response.headers.get('x-request-id') ?? undefined;
-    const message = `The answer broke off or is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new ApiError(message, response.status, 'unreadable_answer', requestId, undefined);
-  }
+  return response;
 }
 
 async function refusal(response: Response): Promise<ApiError> {

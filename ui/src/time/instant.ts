@@ -29,3 +29,14 @@ export function nanosBetween(earlier: Instant, later: Instant): number {
 function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }
+
+/** An instant so many nanoseconds after another. */
+export function instantAfter({ epochMs, nanos }: Instant, offsetNs: number): Instant {
+  const whole = nanos + Math.round(offsetNs);
+  return { epochMs: epochMs + Math.floor(whole / 1_000_000), nanos: ((whole % 1_000_000) + 1_000_000) % 1_000_000 };
+}
+
+/** As the server writes it: RFC 3339 with nine digits. */
+export function formatInstant({ epochMs, nanos }: Instant): string {
+  return new Date(epochMs).toISOString().replace('Z', `${String(nanos).padStart(6, '0')}Z`);
+}

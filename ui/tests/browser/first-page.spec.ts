@@ -39,8 +39,8 @@ test('a click on a service, then on its slowest request, leads to its waterfall 
   const rows = page.getByRole('treeitem');
   await expect(rows.first()).toBeVisible();
   await rows.first().click();
-  const details = page.getByRole('complementary', { name: 'Selected span' });
-  await expect(details.getByText('Own time')).toBeVisible();
+  const details = page.getByRole('complementary', { name: 'Selected record' });
+  await expect(details.getByText('Self time')).toBeVisible();
   await expect(details.getByRole('rowheader').first()).toBeVisible();
   await expect(page).toHaveURL(/[?&]span=[0-9a-f]{16}/);
   await expectAccessible(page);
@@ -103,7 +103,7 @@ test('filters narrow the traces and stand in the address', async ({ page }) => {
 
 test('a trace that is not there is said to be so, with the request id', async ({ page, complaints }) => {
   await page.goto('/trace/0123456789abcdef0123456789abcdef');
-  await expect(page.getByRole('heading', { name: 'No span of this trace is stored' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'No record has this id' })).toBeVisible();
   await expect(page.getByText('Request id')).toBeVisible();
   await expectAccessible(page);
   // The browser itself logs the 404.
