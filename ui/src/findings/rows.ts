@@ -50,3 +50,9 @@ export function isOfEdge(finding: Pick<FindingRow, 'kind' | 'target'>): boolean 
 export function worstSeverity(findings: readonly { severity: string }[]): string | undefined {
   return SEVERITIES.find((severity) => findings.some((finding) => finding.severity === severity));
 }
+
+/** As a CSS colour. */
+export function severityColor(severity: string): string {
+  if (severity === 'critical' || severity === 'high') return 'var(--bad-fill)';
+  return severity === 'medium' ? 'var(--warn-fill)' : 'var(--ink-3)';
+}
