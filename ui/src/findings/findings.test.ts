@@ -22,7 +22,7 @@ describe('evidence in words', () => {
   });
 
   it('does not take the baseline of a storm for one of its measure', () => {
-    expect(evidenceWords('RETRY_STORM', null, { measure: 1.8, threshold: 1.5, baseline: 41.5, samples: 106 })).toContain('Usual are 41.5 attempts a minute.');
+    expect(evidenceWords('RETRY_STORM', null, { measure: 1.8, threshold: 1.5, baseline: 41.5, samples: 106 })).toContain('Usual are 42 attempts a minute.');
   });
 
   it('knows the unit of a hot service by what it is under stress from', () => {

@@ -56,3 +56,7 @@ export function severityColor(severity: string): string {
   if (severity === 'critical' || severity === 'high') return 'var(--bad-fill)';
   return severity === 'medium' ? 'var(--warn-fill)' : 'var(--ink-3)';
 }
+
+export function findingsWithEvidenceSql(range: RangeText, kind: string): string {
+  return findingsSql(range, { kind }).replace(COLUMNS, `${COLUMNS}, evidence`);
+}
