@@ -6,8 +6,9 @@ export class Highlight {
   edge = $state<string>();
   /** Where the pointer or the focused edge is, in the window. */
   at = $state.raw<Point>();
-  /** Nodes and edges near what is pointed at or chosen; all others are faint. Undefined: none is. */
+  /** Nodes near what is pointed at; all others are faint. Undefined: none is. */
   nodes = $state.raw<ReadonlySet<string>>();
+  /** Edges near what is pointed at or chosen. */
   edges = $state.raw<ReadonlySet<string>>();
   /** Nodes that were looked for. */
   found = $state.raw<ReadonlySet<string>>(new Set());
@@ -33,6 +34,6 @@ export class Highlight {
   }
 
   isFaint(id: string): boolean {
-    return (this.nodes !== undefined && !this.nodes.has(id)) || (this.found.size > 0 && !this.found.has(id));
+    return this.nodes !== undefined && !this.nodes.has(id);
   }
 }
