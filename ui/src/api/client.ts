@@ -145,6 +145,40 @@ export function fetchFindings(filter: FindingsFilter, signal: AbortSignal): Prom
   return getSource<Finding[]>('/api/v1/findings', { from: range?.from, to: range?.to, ...others }).fetch(signal);
 }
 
+/** Somebody knows of a finding, and why nothing is done for the time being. */
+export interface Acknowledgement {
+  reason: string;
+  by: string | null;
+  time: string;
+  /** Until then it is also of later occurrences; without it, of the one that it was made in. */
+  until: string | null;
+}
+
+/** A finding as it was told last, with all its occurrences, the latest first. */
+export interface FindingHistory {
+  acknowledgement?: Acknowledgement | null;
+  occurrences: {
+    opened: string;
+    closed: string | null;
+    states: { time: string; state: string; severity: string; score: number }[];
+  }[];
+  is_cut: boolean;
+}
+
+export function findingSource(id: string): Source<FindingHistory> {
+  return getSource(`/api/v1/findings/${encodeURIComponent(id)}`, {}, `SELECT * FROM findings WHERE id = ${quote(id)} ORDER BY opened DESC`);
+}
+
+/** `until` is RFC 3339, or relative like `now+7d`. */
+export function acknowledge(id: string, body: { reason: string; by?: string; until?: string }, signal: AbortSignal): Promise<Acknowledgement> {
+  const init = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  return request(`/api/v1/findings/${encodeURIComponent(id)}/acknowledgement`, { ...init, signal });
+}
+
+export function withdrawAcknowledgement(id: string, signal: AbortSignal): Promise<void> {
+  return request(`/api/v1/findings/${encodeURIComponent(id)}/acknowledgement`, { method: 'DELETE', signal });
+}
+
 /** The result as the server sends it: rows as arrays, for statements whose columns are not known. */
 export function runStatement(sql: string, signal: AbortSignal): Promise<SqlResult> {
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
@@ -165,6 +199,7 @@ export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Row
 
 async function request<Body>(url: string, init: RequestInit): Promise<Body> {
   const response = await answerOf(url, init);
+  if (response.status === 204) return undefined as Body;
   try {
     return (await response.json()) as Body;
   } catch (cause) {
