@@ -17,7 +17,7 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const POLICY =
   "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; " +
-  "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+  "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html spandrel-worker";
 
 /** @param {URL} url @returns {[number, unknown]} */
 function answer(url) {

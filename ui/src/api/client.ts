@@ -128,8 +128,23 @@ export function fetchFindings(filter: FindingsFilter, signal: AbortSignal): Prom
 
 /** The result as the server sends it: rows as arrays, for statements whose columns are not known. */
 export function runStatement(sql: string, signal: AbortSignal): Promise<SqlResult> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
-  return request(SQL_URL, { ...init, signal });
+  return request(SQL_URL, { ...sqlRequest(sql), signal });
+}
+
+/** The answer to a statement as it comes: JSON, or one of the streamed formats by its media type. */
+export function openStatement(sql: string, mediaType: string, signal: AbortSignal): Promise<Response> {
+  const { headers, ...init } = sqlRequest(sql);
+  return send(SQL_URL, { ...init, headers: { ...headers, accept: mediaType }, signal });
+}
+
+export function sqlCurl(sql: string): { url: string; body: string } {
+  return { url: SQL_URL, body: sqlRequest(sql).body };
+}
+
+/** Log records as they become durable; `eventsOf` reads them. */
+export function openTail(parameters: Parameters, signal: AbortSignal): Promise<Response> {
+  const { url } = getSource('/api/v1/logs/tail', parameters);
+  return send(url, { headers: { accept: 'text/event-stream' }, signal });
 }
 
 export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Rows<Row>> {
@@ -138,7 +153,27 @@ export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Row
   return { rows: rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])) as Row), columns, stats };
 }
 
+function sqlRequest(sql: string) {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
+}
+
 async function request<Body>(url: string, init: RequestInit): Promise<Body> {
+  const response = await send(url, init);
+  try {
+    return (await response.json()) as Body;
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw unreadable(response, `is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+/** The answer broke off, or is not what was asked for. */
+export function unreadable(response: Response, how: string): ApiError {
+  const requestId = response.headers.get('x-request-id') ?? undefined;
+  return new ApiError(`The answer broke off or ${how}`, response.status, 'unreadable_answer', requestId, undefined);
+}
+
+async function send(url: string, init: RequestInit): Promise<Response> {
   const headers = { accept: 'application/json', ...init.headers };
   let response: Response;
   try {
@@ -149,14 +184,7 @@ async function request<Body>(url: string, init: RequestInit): Promise<Body> {
     throw new ApiError(message, 0, 'unreachable', undefined, undefined);
   }
   if (!response.ok) throw await refusal(response);
-  try {
-    return (await response.json()) as Body;
-  } catch (cause) {
-    if (init.signal?.aborted) throw cause;
-    const requestId = response.headers.get('x-request-id') ?? undefined;
-    const message = `The answer broke off or is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new ApiError(message, response.status, 'unreadable_answer', requestId, undefined);
-  }
+  return response;
 }
 
 async function refusal(response: Response): Promise<ApiError> {

@@ -38,7 +38,7 @@ export function chartOptions(library: typeof uPlot, setup: ChartSetup): uPlot.Op
     },
     scales: {
       x: { time: true, range: () => [setup.bounds().fromMs, setup.bounds().toMs] },
-      y: { range: (_chart, _low, high) => [0, (high ?? 0) > 0 ? high * 1.06 : 1] },
+      y: { range: (_chart, low, high) => [Math.min(0, (low ?? 0) * 1.06), (high ?? 0) > 0 ? high * 1.06 : (low ?? 0) < 0 ? 0 : 1] },
     },
     axes: [
       { ...axis, size: 28, gap: 6, space: 70, values: (_chart, splits, _axis, _space, step) => splits.map((ms) => timeLabel(ms, step)) },
