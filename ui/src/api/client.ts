@@ -43,6 +43,8 @@ export interface Source<Data> {
   body?: string;
   /** A statement that answers the same. */
   sql?: string | undefined;
+  /** What is asked, where requests for the same differ; by default the request. */
+  question?: string;
   fetch: (signal: AbortSignal) => Promise<Data>;
 }
 
@@ -63,6 +65,11 @@ export function getSource<Data>(path: string, parameters: Parameters = {}, sql?:
   const text = query.toString();
   const url = text === '' ? path : `${path}?${text}`;
   return { url, sql, fetch: (signal) => request(url, { signal }) };
+}
+
+/** For statements whose columns are not known: rows as arrays. */
+export function statementSource(sql: string): Source<SqlResult> {
+  return { url: SQL_URL, body: sqlRequest(sql).body, sql, fetch: (signal) => runStatement(sql, signal) };
 }
 
 export function sqlSource<Row>(sql: string): Source<Rows<Row>> {

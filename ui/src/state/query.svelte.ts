@@ -29,7 +29,7 @@ export class Query<Data> extends Resource<Data> {
 
   #follow(next: Source<Data> | undefined): void {
     this.source = next;
-    const asked = next === undefined ? '' : `${next.url} ${next.body ?? ''}`;
+    const asked = next === undefined ? '' : (next.question ?? `${next.url} ${next.body ?? ''}`);
     // The answer to another question must not stand under this one.
     if (asked !== this.#asked) this.isStale = this.data !== undefined;
     this.#asked = asked;
