@@ -72,10 +72,27 @@ function extensions({ onrun, onchange }: EditorEvents): Extension {
       if (update.docChanged) onchange(update.state.doc.toString());
     }),
     placeholder('SELECT …'),
+    typeOverSelection,
     marked,
     look,
   ];
 }
+
+/**
+ * Chromium, left to replace a selection by itself, gives the new text a style attribute, which the Content-Security-Policy
+ * refuses with an error in the console.
+ */
+const typeOverSelection = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to, empty } = view.state.selection.main;
+    const text = event.data;
+    if (event.inputType !== 'insertText' || event.isComposing || text === null || empty) return false;
+    const insert = () => view.state.update({ ...view.state.replaceSelection(text), userEvent: 'input.type', scrollIntoView: true });
+    if (!view.state.facet(EditorView.inputHandler).some((handler) => handler(view, from, to, text, insert))) view.dispatch(insert());
+    event.preventDefault();
+    return true;
+  },
+});
 
 function languageOf(schema: Schema | undefined): Extension {
   const namespace: SQLNamespace = Object.fromEntries((schema?.tables ?? []).map((table) => [table.name, table.columns.map(columnCompletion)]));
