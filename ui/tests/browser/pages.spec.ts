@@ -12,9 +12,11 @@ const LOOKS = [
 for (const { look, colorScheme, viewport } of LOOKS) {
   test.describe(look, () => {
     test.use({ colorScheme, viewport });
-    for (const { name, path } of testedPaths()) {
+    for (const { name, path, refused } of testedPaths()) {
       test(name, async ({ page, request, complaints }) => {
-        await page.goto(typeof path === 'string' ? path : await path(request));
+        const address = typeof path === 'string' ? path : await path(request);
+        test.skip(address === undefined, 'the server has none of these');
+        await page.goto(address!);
         await expect(page.getByRole('heading', { level: 1 })).toBeAttached();
         await expect(page).toHaveTitle(/ · Spandrel$/);
         await settle(page);
@@ -23,9 +25,7 @@ for (const { look, colorScheme, viewport } of LOOKS) {
         await expectAccessible(page);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         expect(overflow, 'nothing is cut off sideways').toBe(0);
-        // A request that the page itself tells of, such as one for a trace that is not stored, is in the browser's log too.
-        const told = await page.getByRole('alert').count();
-        const others = complaints.filter((complaint) => told === 0 || !/the server responded with a status of 4\d\d/.test(complaint));
+        const others = complaints.filter((complaint) => !refused || !complaint.includes(`the server responded with a status of ${refused}`));
         expect(others).toEqual([]);
         complaints.length = 0;
       });

@@ -9,8 +9,10 @@ import { expect, type APIRequestContext } from '@playwright/test';
 export interface TestedPath {
   /** What distinguishes it from others of the page. */
   what?: string;
-  /** Either fixed, or found in the data of the server. */
-  path: string | ((request: APIRequestContext) => Promise<string>);
+  /** Either fixed, or found in the data of the server, if that has any. */
+  path: string | ((request: APIRequestContext) => Promise<string | undefined>);
+  /** What the server answers to it, and the browser logs, where the page says so. */
+  refused?: number;
 }
 
 const RANGE = 'from=now-15m';
@@ -22,10 +24,10 @@ const TABLE: Record<string, TestedPath[]> = {
   Map: [{ path: `/map?${RANGE}` }],
   Service: [{ path: `/service/checkout?${RANGE}` }],
   Traces: [{ path: `/traces?${RANGE}` }],
-  Flow: [{ path: async (request) => `/flow/${(await slowest(request))[0]}` }, { what: 'that is not stored', path: '/flow/0123456789abcdef0123456789abcdef' }],
+  Flow: [{ path: async (request) => `/flow/${(await slowest(request))[0]}` }, { what: 'that is not stored', path: '/flow/0123456789abcdef0123456789abcdef', refused: 404 }],
   Compare: [{ path: async (request) => `/compare?a=${(await slowest(request))[0]}&b=${(await slowest(request))[1]}` }],
   Findings: [{ path: `/findings?${RANGE}` }],
-  Finding: [{ path: finding }],
+  Finding: [{ path: finding }, { what: 'that is not stored', path: '/findings/none', refused: 404 }],
   Breakers: [{ path: `/breakers?${RANGE}` }],
   Logs: [
     { path: `/logs?${RANGE}` },
@@ -37,7 +39,7 @@ const TABLE: Record<string, TestedPath[]> = {
     { what: 'table', path: statement('SELECT * FROM spans WHERE start_time >= $from LIMIT 1000') },
     { what: 'chart', path: statement(OVER_TIME, '&view=chart') },
     { what: 'plan', path: statement(OVER_TIME, '&view=plan') },
-    { what: 'error', path: statement('SELECT 1 FORM spans') },
+    { what: 'error', path: statement('SELECT 1 FORM spans'), refused: 400 },
   ],
   Dashboards: [{ path: `/dashboards?${RANGE}` }],
   Dashboard: [{ path: `/dashboards/red?${RANGE}` }],
@@ -74,9 +76,8 @@ async function slowest(request: APIRequestContext): Promise<[string, string]> {
   return [ids[0]!, ids[1]!];
 }
 
-/** One that is there, else one that is not: the page says so. */
-async function finding(request: APIRequestContext): Promise<string> {
+async function finding(request: APIRequestContext): Promise<string | undefined> {
   const answer = await request.get('/api/v1/findings');
   const [first] = (await answer.json()) as { id: string }[];
-  return `/findings/${encodeURIComponent(first?.id ?? 'none')}`;
+  return first && `/findings/${encodeURIComponent(first.id)}`;
 }

@@ -101,6 +101,16 @@ test('what was run is remembered, in this browser', async ({ page }) => {
   await expect(page.getByText('No statement was run in this browser yet')).toBeVisible();
 });
 
+test('times are shown short and copied as they came', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.goto(sqlPath("SELECT TIMESTAMP '2026-11-20T21:00:00.5Z' AS time, 'a' AS name"));
+  const cells = rows(page).locator('.body [role=cell]');
+  await expect(cells.nth(1)).toHaveText(/^2026-11-2\d \d\d:\d\d:00\.5$/);
+  await rows(page).locator('.body [role=row]').evaluate((row) => window.getSelection()!.selectAllChildren(row));
+  await page.keyboard.press('ControlOrMeta+c');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('2026-11-20T21:00:00.500000000Z\ta');
+});
+
 test('a result is downloaded', async ({ page }) => {
   await page.goto(sqlPath("SELECT 1 AS number, 'a,b' AS text"));
   await expect(rows(page)).toBeVisible();
