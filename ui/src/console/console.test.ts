@@ -78,6 +78,10 @@ describe('rows of JSON', () => {
     const kinds = ['BIGINT', 'DECIMAL(10, 2)', 'TIMESTAMP WITH TIME ZONE', 'VARCHAR', 'BIGINT[]', 'MAP(VARCHAR, VARCHAR)', 'BINARY', 'BOOLEAN', 'INTERVAL'].map(kindOfSql);
     expect(kinds).toEqual(['number', 'number', 'time', 'text', 'nested', 'nested', 'binary', 'boolean', 'text']);
   });
+  it('are of UTC where they name no zone', () => {
+    expect(result('TIMESTAMP', '2026-11-20T21:00:00.5').value(0, 0)).toBe('2026-11-20T21:00:00.5Z');
+    expect(result('TIMESTAMP WITH TIME ZONE', '2026-11-20T21:00:00.5Z').value(0, 0)).toBe('2026-11-20T21:00:00.5Z');
+  });
   it('tell whether digits were lost', () => {
     expect(hasLostDigits(result('BIGINT', 2 ** 53))).toBe(true);
     expect(hasLostDigits(result('BIGINT', 2 ** 52))).toBe(false);

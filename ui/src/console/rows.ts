@@ -22,7 +22,16 @@ export interface ResultRows {
 
 export function rowsOfJson(result: SqlResult): ResultRows {
   const columns = result.columns.map(({ name, type }) => ({ name, type, kind: kindOfSql(type) }));
-  return { columns, count: result.rows.length, value: (row, column) => result.rows[row]?.[column] ?? null };
+  const value = (row: number, column: number) => {
+    const found = result.rows[row]?.[column] ?? null;
+    return columns[column]?.kind === 'time' && typeof found === 'string' ? withZone(found) : found;
+  };
+  return { columns, count: result.rows.length, value };
+}
+
+/** A timestamp without a zone is of UTC; a browser would take it for its own. */
+function withZone(time: string): string {
+  return /(Z|[+-]\d\d:?\d\d)$/.test(time) ? time : `${time}Z`;
 }
 
 const NUMBERS = /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|HALF|REAL|FLOAT|DOUBLE|DECIMAL|NUMERIC)\b/;
