@@ -1,10 +1,12 @@
 import { defineConfig } from '@playwright/test';
 
 /**
- * Runs against the server at `SPANDREL_URL` (a `spandrel demo`), or against the mock server when that is not set. The
- * browser is the one at `CHROMIUM`; none is downloaded.
+ * Runs against the server at `SPANDREL_URL` (a `spandrel demo`); or against the page as built from these sources in front
+ * of the server at `SPANDREL_API`; or against the mock server when neither is set. The browser is the one at `CHROMIUM`;
+ * none is downloaded.
  */
 const server = process.env['SPANDREL_URL'];
+const api = process.env['SPANDREL_API'];
 const MOCK_PORT = 16_799;
 
 export default defineConfig({
@@ -34,7 +36,7 @@ export default defineConfig({
   },
   ...(server === undefined && {
     webServer: {
-      command: `npm run build && node tests/mock-server.mjs --port ${MOCK_PORT}`,
+      command: `npm run build && node tests/${api ? `front.mjs --api ${api}` : 'mock-server.mjs'} --port ${MOCK_PORT}`,
       url: `http://127.0.0.1:${MOCK_PORT}/`,
       timeout: 120_000,
     },

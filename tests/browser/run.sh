@@ -17,12 +17,13 @@ if [[ ! -x $CHROMIUM ]]; then
 fi
 cd "$root/ui"
 [[ -x node_modules/.bin/playwright ]] || npm ci --no-audit --no-fund
+npm run --silent weight
 
 directory=$(mktemp -d)
 addresses=$directory/addresses.json
 # Settings meant for another server are not for this one.
 for name in $(compgen -e | grep -E '^(SPANDREL|OTEL)_' || true); do unset "$name"; done
-"$binary" demo --history 5 --rate 20 --scenario none --data-dir "$directory/data" --addresses-file "$addresses" \
+"$binary" demo --seed 1 --history 5 --rate 20 --scenario none --data-dir "$directory/data" --addresses-file "$addresses" \
   --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --http 127.0.0.1:0 > "$directory/log" 2>&1 &
 demo=$!
 stop() {

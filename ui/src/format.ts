@@ -73,6 +73,7 @@ export function formatAge(epochMs: number, nowMs: number): string {
 export function formatCompact(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   if (value < 0) return `−${formatCompact(-value)}`;
+  if (value > 0 && value < 0.01) return value < 1e-4 ? value.toExponential(1) : value.toPrecision(2);
   if (value < 9999.5) return value < 10 && value % 1 !== 0 ? threeDigits(value) : formatCount(value);
   const [scale, unit] = value < 999.5e3 ? [1e3, 'k'] : value < 999.5e6 ? [1e6, 'M'] : [1e9, 'G'];
   return `${threeDigits(value / scale)} ${unit}`;

@@ -1,5 +1,6 @@
 /** Shortcuts and commands that are there on every page. */
 import { fetchOperations, fetchServices } from './api/client';
+import { dashboardsSource } from './dashboards/source';
 import { hasPage, PRESENT_PAGES } from './pages';
 import { commands, type Command } from './state/commands.svelte';
 import { keyboard, type Shortcut } from './state/keyboard.svelte';
@@ -29,7 +30,14 @@ export function shellShortcuts(): Shortcut[] {
   ];
 }
 
-/** Pages, actions, services and operations. Dashboards are added by their page. */
+/** Dashboards, those of files too. */
+export async function dashboardCommands(signal: AbortSignal): Promise<Command[]> {
+  if (!hasPage('/dashboards')) return [];
+  const { dashboards } = await dashboardsSource().fetch(signal);
+  return dashboards.map(({ name, title }) => ({ title, kind: 'Dashboard', detail: name, href: links.dashboard(name) }));
+}
+
+/** Pages, actions, services and operations. */
 export async function shellCommands(signal: AbortSignal): Promise<Command[]> {
   const range = timeRange.range;
   const [services, operations] = await Promise.all([fetchServices(range, signal), fetchOperations(range, undefined, signal)]);

@@ -53,6 +53,8 @@ export interface Source<Data> {
   body?: string;
   /** A statement that answers the same. */
   sql?: string | undefined;
+  /** What is asked, where requests for the same differ; by default the request. */
+  question?: string;
   fetch: (signal: AbortSignal) => Promise<Data>;
 }
 
@@ -76,6 +78,11 @@ export function getSource<Data>(path: string, parameters: Parameters = {}, sql?:
   const text = query.toString();
   const url = text === '' ? path : `${path}?${text}`;
   return { url, sql, fetch: (signal) => request(url, { signal }) };
+}
+
+/** For statements whose columns are not known: rows as arrays. */
+export function statementSource(sql: string): Source<SqlResult> {
+  return { url: SQL_URL, body: sqlRequest(sql).body, sql, fetch: (signal) => runStatement(sql, signal) };
 }
 
 export function sqlSource<Row>(sql: string): Source<Rows<Row>> {
@@ -181,14 +188,28 @@ export function withdrawAcknowledgement(id: string, signal: AbortSignal): Promis
 
 /** The result as the server sends it: rows as arrays, for statements whose columns are not known. */
 export function runStatement(sql: string, signal: AbortSignal): Promise<SqlResult> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
-  return request(SQL_URL, { ...init, signal });
+  return request(SQL_URL, { ...sqlRequest(sql), signal });
+}
+
+/** The answer to a statement as it comes: JSON, or one of the streamed formats by its media type. */
+export function openStatement(sql: string, mediaType: string, signal: AbortSignal): Promise<Response> {
+  const { headers, ...init } = sqlRequest(sql);
+  return send(SQL_URL, { ...init, headers: { ...headers, accept: mediaType }, signal });
+}
+
+export function sqlCurl(sql: string): { url: string; body: string } {
+  return { url: SQL_URL, body: sqlRequest(sql).body };
+}
+
+/** Log records as they become durable; `eventsOf` reads them. */
+export function openTail(parameters: Parameters, signal: AbortSignal): Promise<Response> {
+  const { url } = getSource('/api/v1/logs/tail', parameters);
+  return send(url, { headers: { accept: 'text/event-stream' }, signal });
 }
 
 /** The answer to a statement as it comes, to be read in a worker. */
 export async function fetchStatement(sql: string, signal: AbortSignal): Promise<ArrayBuffer> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
-  return (await answerOf(SQL_URL, { ...init, signal })).arrayBuffer();
+  return (await send(SQL_URL, { ...sqlRequest(sql), signal })).arrayBuffer();
 }
 
 export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Rows<Row>> {
@@ -197,20 +218,28 @@ export async function runSql<Row>(sql: string, signal: AbortSignal): Promise<Row
   return { rows: rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])) as Row), columns, stats };
 }
 
+function sqlRequest(sql: string) {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) };
+}
+
 async function request<Body>(url: string, init: RequestInit): Promise<Body> {
-  const response = await answerOf(url, init);
+  const response = await send(url, init);
   if (response.status === 204) return undefined as Body;
   try {
     return (await response.json()) as Body;
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
-    const requestId = response.headers.get('x-request-id') ?? undefined;
-    const message = `The answer broke off or is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new ApiError(message, response.status, 'unreadable_answer', requestId, undefined);
+    throw unreadable(response, `is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
 }
 
-async function answerOf(url: string, init: RequestInit): Promise<Response> {
+/** The answer broke off, or is not what was asked for. */
+export function unreadable(response: Response, how: string): ApiError {
+  const requestId = response.headers.get('x-request-id') ?? undefined;
+  return new ApiError(`The answer broke off or ${how}`, response.status, 'unreadable_answer', requestId, undefined);
+}
+
+async function send(url: string, init: RequestInit): Promise<Response> {
   const headers = { accept: 'application/json', ...init.headers };
   let response: Response;
   try {

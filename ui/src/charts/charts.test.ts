@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alignRows } from './series';
+import { alignRows, stackValues } from './series';
 import { sparkPaths } from './spark';
 
 describe('alignRows', () => {
@@ -24,6 +24,12 @@ describe('alignRows', () => {
     const reading = { time: (row: { time: string }) => row.time, value: () => 1, missing: 0 as const };
     expect(alignRows(rows.slice(0, 1), range, 60_000, reading).series).toEqual([{ key: '', values: [1, 0, 0] }]);
     expect(alignRows([], range, 60_000, reading).series).toEqual([{ key: '', values: [0, 0, 0] }]);
+  });
+});
+
+describe('stackValues', () => {
+  it('lets each series stand on those after it', () => {
+    expect(stackValues([[1, 2], [], [3, null]], 2)).toEqual([[4, 2], [3, 0], [3, 0]]);
   });
 });
 

@@ -11,6 +11,7 @@ export interface ChartSetup {
   series: readonly DrawnSeries[];
   bands: readonly ChartBand[];
   unit: Unit;
+  isStacked: boolean;
   /** Read at every drawing, so that they may change without a new chart. */
   bounds: () => Bounds;
   markers: () => readonly ChartMarker[];
@@ -38,13 +39,13 @@ export function chartOptions(library: typeof uPlot, setup: ChartSetup): uPlot.Op
     },
     scales: {
       x: { time: true, range: () => [setup.bounds().fromMs, setup.bounds().toMs] },
-      y: { range: (_chart, _low, high) => [0, (high ?? 0) > 0 ? high * 1.06 : 1] },
+      y: { range: (_chart, low, high) => [Math.min(0, (low ?? 0) * 1.06), (high ?? 0) > 0 ? high * 1.06 : (low ?? 0) < 0 ? 0 : 1] },
     },
     axes: [
       { ...axis, size: 28, gap: 6, space: 70, values: (_chart, splits, _axis, _space, step) => splits.map((ms) => timeLabel(ms, step)) },
       { ...axis, size: 64, gap: 6, space: 28, values: (_chart, splits) => splits.map((value) => tickLabel(value, setup.unit)) },
     ],
-    series: [{}, ...setup.series.map((item) => seriesOptions(library, item))],
+    series: [{}, ...setup.series.map((item) => seriesOptions(library, item, setup.isStacked))],
     bands: setup.bands.flatMap((band) => bandOptions(band, setup.series)),
     hooks: {
       setCursor: [(chart) => setup.oncursor(chart.cursor.idx ?? undefined)],
@@ -54,7 +55,7 @@ export function chartOptions(library: typeof uPlot, setup: ChartSetup): uPlot.Op
   };
 }
 
-function seriesOptions(library: typeof uPlot, item: DrawnSeries): uPlot.Series {
+function seriesOptions(library: typeof uPlot, item: DrawnSeries, isStacked: boolean): uPlot.Series {
   const stroke = resolveColor(item.color);
   const faint = resolveColor(`color-mix(in srgb, ${item.color} 18%, transparent)`);
   const base: uPlot.Series = { label: item.label, stroke, width: 1.5, dash: [...item.dash], points: { size: 4, fill: stroke } };
@@ -67,7 +68,8 @@ function seriesOptions(library: typeof uPlot, item: DrawnSeries): uPlot.Series {
       return {
         ...base,
         width: 0,
-        fill: resolveColor(`color-mix(in srgb, ${item.color} 80%, transparent)`),
+        // What stands behind a bar of a stack must not be seen through it.
+        fill: resolveColor(isStacked ? item.color : `color-mix(in srgb, ${item.color} 80%, transparent)`),
         paths: library.paths.bars!({ size: [0.86, 60], align: 1 }),
         points: { show: false },
       };

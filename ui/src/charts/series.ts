@@ -45,3 +45,13 @@ export function alignRows<Row>(
   const names = [...byKey.keys()].sort();
   return { times, series: names.map((name) => ({ key: name, values: byKey.get(name)! })) };
 }
+
+/** The upper ends of series that stand on those after them. */
+export function stackValues(series: readonly (readonly (number | null)[])[], length: number): number[][] {
+  const sums = new Array<number>(length).fill(0);
+  const ends = series.toReversed().map((values) => {
+    for (let index = 0; index < length; index += 1) sums[index]! += values[index] ?? 0;
+    return [...sums];
+  });
+  return ends.reverse();
+}

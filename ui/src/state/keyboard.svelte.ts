@@ -62,7 +62,9 @@ class Keyboard {
     if (event.defaultPrevented || event.isComposing) return;
     const key = nameOfKey(event);
     if (key === undefined) return;
-    const target = event.target instanceof Element ? event.target : document.body;
+    // The editor is in a shadow tree, whose events seem to come from its host.
+    const [origin] = event.composedPath();
+    const target = origin instanceof Element ? origin : document.body;
     if (!key.startsWith('Mod+') && target.closest(FIELDS)) return;
     // A dialog has its own keys; what is under it must not move.
     if (!key.startsWith('Mod+') && document.querySelector('dialog[open]')) return;

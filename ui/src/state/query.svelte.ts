@@ -31,7 +31,7 @@ export class Query<Data> extends Resource<Data> {
 
   #follow(next: Source<Data> | undefined, tick: number): void {
     this.source = next;
-    const asked = next === undefined ? '' : `${next.url} ${next.body ?? ''}`;
+    const asked = next === undefined ? '' : (next.question ?? `${next.url} ${next.body ?? ''}`);
     const request = next === undefined ? '' : `${tick} ${next.url} ${next.body ?? ''}`;
     // The state may have changed in what this does not ask for.
     if (request === this.#request && (this.isLoading || (this.data !== undefined && !this.error))) return;
