@@ -23,6 +23,7 @@ export const FUNCTIONS: readonly SqlFunction[] = [
   table('graph_diff', 'before_from, before_to, $from, $to', 'Nodes and edges that are new, gone, slower or failing in the second range.'),
   table('critical_path', "'id' | $from, $to [, baseline_from, baseline_to]", 'What the requests of a trace waited for; who owns the time of the requests of a range.'),
   table('findings', '$from, $to', 'The findings of a range, evaluated from its spans.'),
+  table('finding_history', "'id'", 'Every row of a finding, in order of time.'),
   table('correlations', '$from, $to', 'Correlation ids with their records and traces.'),
   value('operation_name', '...', 'The name an operation is counted under.'),
   value('red_stats', 'duration_ns, weight, outcome', 'Aggregate: what red() shows, as a struct.'),
