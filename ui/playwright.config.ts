@@ -11,6 +11,8 @@ const MOCK_PORT = 16_799;
 
 export default defineConfig({
   testDir: 'tests/browser',
+  // The mock knows services and traces; all else is tested on real data.
+  ...(server === undefined && api === undefined && { testMatch: ['first-page.spec.ts', 'answers.spec.ts'] }),
   outputDir: 'test-results',
   // One browser at a time: the machine also runs the server.
   workers: 1,

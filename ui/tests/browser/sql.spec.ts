@@ -47,15 +47,14 @@ test('an error is marked where it is, with what the server says', async ({ page,
   complaints.length = 0;
 });
 
-test('100,000 rows come as Arrow and scroll', async ({ page, complaints }) => {
-  await page.goto(sqlPath("SELECT value, concat('row ', value) AS name, now() AS time FROM generate_series(1, 100000) AS t(value)"));
+test('100,000 rows come as Arrow and scroll', async ({ page }) => {
+  await page.goto(sqlPath("SELECT value, concat('row ', value) AS name, now() AS time, 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' AS filler FROM generate_series(1, 100000) AS t(value)"));
   await expect(result(page).getByText('100,000 rows')).toBeVisible();
+  await expect(result(page).getByText('as Arrow')).toBeVisible();
   await rows(page).evaluate((element) => (element.scrollTop = element.scrollHeight));
   await expect(rows(page).getByText('row 100000', { exact: true })).toBeVisible();
   expect(await rows(page).getByRole('row').count()).toBeLessThan(100);
   await expectAccessible(page);
-  expect(complaints.filter((complaint) => !complaint.includes('413'))).toEqual([]);
-  complaints.length = 0;
 });
 
 test('digits that JSON loses are kept', async ({ page }) => {
