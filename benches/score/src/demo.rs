@@ -29,12 +29,15 @@ pub struct Demo {
     pub history: i64,
     /// Seconds past the minute when it opens.
     pub opens_at: i64,
+    /// Whether all of it is there before the first minute is judged, as of history that is sent fast.
+    pub is_history: bool,
 }
 
 impl Default for Demo {
     /// What it is asked for if nothing is said.
     fn default() -> Self {
-        Self { seed: 1, rate: 4.0, scenarios: FindingKind::ALL.map(Scenario::of).to_vec(), history: 120, opens_at: 37 }
+        let scenarios = FindingKind::ALL.map(Scenario::of).to_vec();
+        Self { seed: 1, rate: 4.0, scenarios, history: 120, opens_at: 37, is_history: false }
     }
 }
 
@@ -65,6 +68,8 @@ pub struct Played {
     /// What follows from them.
     pub effects: Vec<Announced>,
     pub unannounced: Vec<FindingSeen>,
+    /// The most memory that the analysis held, bytes, roughly.
+    pub memory: usize,
 }
 
 /// Plays scenarios one after the other as `spandrel demo` does in its history.
@@ -83,20 +88,27 @@ pub fn play(demo: &Demo) -> anyhow::Result<Played> {
     };
     let start_time = config.start_time;
     let mut shop = Shop::new(&config);
-    let findings = analyse(&mut shop, start_time + history)?;
+    let (findings, memory) = analyse(&mut shop, start_time + history, demo.is_history)?;
     let truth = shop.truth().findings();
     let plans = plans(&config);
     let effects: Vec<&FindingTruth> = plans.iter().flat_map(|plan| effects(plan, &truth)).collect();
     let expected: Vec<&FindingTruth> = truth.iter().filter(|truth| !truth.side_effect && !truth.near_miss).collect();
-    Ok(compare(start_time, &expected, &effects, &findings))
+    Ok(Played { memory, ..compare(start_time, &expected, &effects, &findings) })
 }
 
-/// The findings of what a shop sends until `end`.
-fn analyse(shop: &mut Shop, end: i64) -> anyhow::Result<Vec<FindingSeen>> {
+/// The findings of what a shop sends until `end`, and the most memory that the analysis held.
+fn analyse(shop: &mut Shop, end: i64, is_history: bool) -> anyhow::Result<(Vec<FindingSeen>, usize)> {
     let options = Options { quiet_ns: QUIET, ..Options::default() };
     let mut analyzer = Analyzer::new(options, findings::detectors());
     let reader = Reader::new()?;
     let (mut tracker, mut changes) = (Tracker::default(), Vec::new());
+    let mut memory = 0;
+    let mut judge = |analyzer: &mut Analyzer, minute: i64| {
+        memory = memory.max(analyzer.size());
+        changes.extend(tracker.step(minute, analyzer.evaluate(minute)));
+        analyzer.take_dirty();
+        analyzer.forget_before(minute + MINUTE - KEPT_MINUTES * MINUTE);
+    };
     let mut next: Option<i64> = None;
     let mut tick = 0;
     while let Some(batch) = shop.next_due(end) {
@@ -117,16 +129,18 @@ fn analyse(shop: &mut Shop, end: i64) -> anyhow::Result<Vec<FindingSeen>> {
         tick = now;
         analyzer.close_quiet(now);
         let minute = next.get_or_insert(minute_of(now));
-        while *minute + MINUTE + JUDGE_AFTER <= now {
-            changes.extend(tracker.step(*minute, analyzer.evaluate(*minute)));
-            analyzer.take_dirty();
+        while !is_history && *minute + MINUTE + JUDGE_AFTER <= now {
+            judge(&mut analyzer, *minute);
             *minute += MINUTE;
-            analyzer.forget_before(*minute - KEPT_MINUTES * MINUTE);
         }
+    }
+    let minutes = next.unwrap_or(end)..end - JUDGE_AFTER;
+    for minute in minutes.step_by(MINUTE as usize).filter(|_| is_history) {
+        judge(&mut analyzer, minute);
     }
     let mut observed = Observed::default();
     track(&mut observed, &changes, end);
-    Ok(observed.findings)
+    Ok((observed.findings, memory))
 }
 
 fn compare(opened_at: i64, expected: &[&FindingTruth], effects: &[&FindingTruth], findings: &[FindingSeen]) -> Played {
@@ -142,6 +156,7 @@ fn compare(opened_at: i64, expected: &[&FindingTruth], effects: &[&FindingTruth]
         announced: expected.iter().map(announced).collect(),
         effects: effects.iter().map(announced).collect(),
         unannounced,
+        memory: 0,
     }
 }
 
@@ -181,7 +196,8 @@ impl Played {
 impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = self.announced.iter().filter(|announced| announced.found.is_some()).count();
-        writeln!(f, "{found} of {} announced were found, {} others", self.announced.len(), self.unannounced.len())?;
+        let (announced, others) = (self.announced.len(), self.unannounced.len());
+        writeln!(f, "{found} of {announced} announced were found, {others} others; {} MiB at most", self.memory >> 20)?;
         for (mark, Announced { truth, found }) in
             self.announced.iter().map(|one| (' ', one)).chain(self.effects.iter().map(|one| ('+', one)))
         {

@@ -42,6 +42,9 @@ struct Options {
     /// Seconds past the minute when the demo opens.
     #[arg(long, value_name = "SECONDS", default_value_t = Demo::default().opens_at, requires = "demo")]
     opens_at: i64,
+    /// All of the demo is there before it is judged.
+    #[arg(long, requires = "demo")]
+    history: bool,
     /// Print examples of what was wrong.
     #[arg(long)]
     examples: bool,
@@ -50,7 +53,8 @@ struct Options {
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     if options.demo {
-        let played = play(&Demo { opens_at: options.opens_at, ..Demo::default() })?;
+        let Options { opens_at, history: is_history, .. } = options;
+        let played = play(&Demo { opens_at, is_history, ..Demo::default() })?;
         write!(io::stdout(), "{played}")?;
         return Ok(if played.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }

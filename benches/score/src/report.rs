@@ -31,7 +31,8 @@ const INTRODUCTION: &str = "\
 How right the analysis is on simulated systems whose truth is known. `make score` measures it again; this page is its
 output. The simulation (`benches/shop`) knows what happened; `benches/score` sends its telemetry through the readers and the
 analysis of the server, degraded in one way or another, and compares. Thresholds were chosen on the training systems; the
-held-out systems have other seeds and topologies.
+held-out systems have other seeds and topologies. `score --demo` plays what `spandrel demo` plays and compares what is found, minute
+by minute, with what the demo announces.
 ";
 
 const LEGEND: &str = "\

@@ -5,11 +5,13 @@ use spandrel_shop::FindingKind;
 
 #[test]
 fn the_demo_raises_each_finding_at_its_time_and_no_other() {
-    let played = play(&Demo::default()).unwrap();
-    assert!(played.is_right(), "{played}");
-    let kinds: Vec<FindingKind> = played.announced.iter().map(|announced| announced.truth.kind).collect();
-    for kind in FindingKind::ALL {
-        assert!(kinds.contains(&kind), "{}", kind.as_str());
+    for is_history in [false, true] {
+        let played = play(&Demo { is_history, ..Demo::default() }).unwrap();
+        assert!(played.is_right(), "{played}");
+        let kinds: Vec<FindingKind> = played.announced.iter().map(|announced| announced.truth.kind).collect();
+        for kind in FindingKind::ALL {
+            assert!(kinds.contains(&kind), "{}", kind.as_str());
+        }
     }
 }
 
