@@ -197,7 +197,7 @@ impl Detector for Spof {
         for (service, needs) in &overview.by_service {
             let Some(lack) = redundancy.get(service).filter(|redundancy| redundancy.is_lacking()) else { continue };
             let Some(risk) = overview.risk(evaluation, *service, needs) else { continue };
-            if is_gateway(evaluation.context, *service) {
+            if is_gateway(evaluation.context, *service) || overview.is_alone(evaluation.context, *service) {
                 continue;
             }
             let mut found = risk.candidate(evaluation, window, *service, *lack);
@@ -281,6 +281,12 @@ impl Overview {
             }
         }
         Self { by_service, entries, all, structural }
+    }
+
+    /// Whether nothing else serves requests in the environment of a service: then its failing takes nothing else along.
+    fn is_alone(&self, context: &Context, service: ServiceId) -> bool {
+        let environment = |service: ServiceId| context.service(service).environment;
+        self.by_service.keys().all(|other| *other == service || environment(*other) != environment(service))
     }
 
     fn risk(&self, evaluation: &Evaluation<'_>, service: ServiceId, needs: &BTreeMap<EntryKey, Need>) -> Option<Risk> {

@@ -33,13 +33,20 @@ fn fail(writer: &mut Writer<'_>, spans: &[u64]) {
 
 #[test]
 fn single_points_of_failure() {
-    let cases: [(&str, Write, &[&str]); 13] = [
+    let cases: [(&str, Write, &[&str]); 14] = [
         (
             "all need the one instance",
             |writer, index| {
                 chain(writer, index, &["pricing/1"]);
             },
             &["pricing [structural]"],
+        ),
+        (
+            "a service by itself",
+            |writer, _| {
+                writer.entry("shop/1", "GET /", (0, 100));
+            },
+            &[],
         ),
         (
             "two instances",
