@@ -142,7 +142,7 @@ mod tests {
         let bytes = Body::from_stream(compressed(body)).collect().await.unwrap().to_bytes();
         assert!(bytes.len() < whole.len() / 50);
         let mut read = Vec::new();
-        flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut read).unwrap();
+        std::io::copy(&mut flate2::read::GzDecoder::new(&bytes[..]).take(1 << 20), &mut read).unwrap();
         assert!(read == whole);
     }
 

@@ -1,5 +1,7 @@
 //! What a server shows of itself: health, metrics, its own telemetry, reflection, CORS, the definition of its API.
 
+use std::io::Read;
+
 use prost::Message;
 use serde_json::Value;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
@@ -204,7 +206,7 @@ async fn answers_are_compressed_for_those_who_take_it() {
     let compressed = compressed.bytes().await.unwrap();
     assert!(compressed.len() < plain.len() / 4, "{} of {}", compressed.len(), plain.len());
     let mut read = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&compressed[..]), &mut read).unwrap();
+    std::io::copy(&mut flate2::read::GzDecoder::new(&compressed[..]).take(1 << 20), &mut read).unwrap();
     assert!(read == plain);
 }
 

@@ -110,6 +110,14 @@ impl ApiError {
         Self::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
     }
 
+    /// Where something was too large: that it is smaller without attributes.
+    pub(super) fn or_without_attributes(mut self) -> Self {
+        if matches!(self.code, "memory_limit" | "result_too_large") {
+            self.message = format!("{}. Or ask without attributes: attributes=false", self.message).into();
+        }
+        self
+    }
+
     /// An answer with the error's body.
     pub(super) fn respond(&self, request_id: &str) -> Response {
         let body = ErrorBody {

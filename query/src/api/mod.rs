@@ -95,7 +95,7 @@ pub fn router(engine: Arc<Engine>, config: ApiConfig) -> Router {
         .route("/api/v1/traces/{id}", get(trace::trace))
         .route("/api/v1/differences", get(differences::differences))
         .route("/api/v1/flows/{id}", get(flow::flow))
-        .route("/api/v1/flows/{id}/records/{record}", get(flow::record))
+        .route("/api/v1/flows/{id}/records/{record}", get(flow::record::record))
         .route("/api/v1/graph", get(graph::graph))
         .route("/api/v1/findings", get(findings::findings))
         .route("/api/v1/findings/{id}", get(findings::history::finding))

@@ -15,7 +15,7 @@ use super::{
     error::{ApiError, ErrorBody},
     rows::rows,
 };
-use crate::{engine::Engine, time::format_time};
+use crate::{engine::Engine, error::QueryError, time::format_time};
 
 /// A trace with all its spans.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -32,8 +32,9 @@ pub(super) struct Trace {
     spans: Vec<Span>,
 }
 
+/// A span with everything that is stored of it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Span {
+pub(super) struct Span {
     span_id: String,
     parent_span_id: Option<String>,
     name: String,
@@ -74,7 +75,7 @@ struct Link {
 }
 
 #[derive(Debug, Deserialize)]
-struct SpanRow {
+pub(super) struct SpanRow {
     span_id: String,
     parent_span_id: Option<String>,
     name: String,
@@ -85,7 +86,8 @@ struct SpanRow {
     status_message: Option<String>,
     outcome: String,
     service_name: String,
-    attributes: Option<Map<String, Value>>,
+    /// Those without a column of their own.
+    pub(super) attributes: Option<Map<String, Value>>,
     resource_attributes: Option<Map<String, Value>>,
     events: Option<Vec<Event>>,
     links: Option<Vec<Link>>,
@@ -110,14 +112,7 @@ pub(super) async fn trace(State(engine): State<Arc<Engine>>, Path(id): Path<Stri
         ApiError::parameter("id", format!("'{id}' is not a trace id; it has 32 hex digits (or 16), not all zero"))
     })?;
     let trace_id = to_hex(&trace_id);
-    let sql = format!(
-        "SELECT span_id, parent_span_id, name, kind, CAST(start_time AS BIGINT) AS start_ns, duration_ns, status_code, \
-         status_message, outcome, service_name, attributes, resource_attributes, events, links, {} AS span_columns, \
-         {} AS resource_columns FROM trace('{trace_id}')",
-        named_struct(&SPAN_ATTRIBUTES),
-        named_struct(&RESOURCE_ATTRIBUTES),
-    );
-    let spans = rows::<SpanRow>(&engine, &sql).await?;
+    let spans = span_rows(&engine, &format!("trace('{trace_id}')")).await?;
     let Some(start_ns) = spans.iter().map(|span| span.start_ns).min() else {
         return Err(ApiError::unknown_trace(&trace_id));
     };
@@ -129,6 +124,18 @@ pub(super) async fn trace(State(engine): State<Arc<Engine>>, Path(id): Path<Stri
         services: spans.iter().map(|span| span.service_name.clone()).collect(),
         spans: spans.into_iter().map(Span::from).collect(),
     }))
+}
+
+/// The spans of `source`: a table and what follows it in a statement.
+pub(super) async fn span_rows(engine: &Engine, source: &str) -> Result<Vec<SpanRow>, QueryError> {
+    let sql = format!(
+        "SELECT span_id, parent_span_id, name, kind, CAST(start_time AS BIGINT) AS start_ns, duration_ns, status_code, \
+         status_message, outcome, service_name, attributes, resource_attributes, events, links, {} AS span_columns, \
+         {} AS resource_columns FROM {source}",
+        named_struct(&SPAN_ATTRIBUTES),
+        named_struct(&RESOURCE_ATTRIBUTES),
+    );
+    rows(engine, &sql).await
 }
 
 impl From<SpanRow> for Span {

@@ -1,6 +1,10 @@
 //! JSON and NDJSON.
 
-use arrow::{datatypes::Schema, error::ArrowError, record_batch::RecordBatch};
+use arrow::{
+    datatypes::{DataType, Schema},
+    error::ArrowError,
+    record_batch::RecordBatch,
+};
 use serde::Serialize;
 
 use super::{cells::cells, types::type_name};
@@ -57,12 +61,27 @@ impl JsonWriter {
 
 /// One object per row.
 #[derive(Debug)]
-pub(super) struct NdjsonWriter {
+pub(crate) struct NdjsonWriter {
     /// `"name":` of each column.
     keys: Vec<Vec<u8>>,
+    /// What a null of each column is written as.
+    nulls: Vec<&'static [u8]>,
 }
 
 impl NdjsonWriter {
+    /// Null lists and maps are empty ones.
+    pub(crate) fn with_empty_collections(schema: &Schema) -> Self {
+        let null = |data_type: &DataType| -> &'static [u8] {
+            match data_type {
+                DataType::List(_) => b"[]",
+                DataType::Map(..) => b"{}",
+                _ => b"null",
+            }
+        };
+        let nulls = schema.fields().iter().map(|field| null(field.data_type())).collect();
+        Self { nulls, ..Self::begin(schema) }
+    }
+
     pub(super) fn begin(schema: &Schema) -> Self {
         let key = |name: &String| {
             let mut key = Vec::new();
@@ -70,10 +89,11 @@ impl NdjsonWriter {
             key.push(b':');
             key
         };
-        Self { keys: schema.fields().iter().map(|field| key(field.name())).collect() }
+        let keys: Vec<Vec<u8>> = schema.fields().iter().map(|field| key(field.name())).collect();
+        Self { nulls: vec![b"null"; keys.len()], keys }
     }
 
-    pub(super) fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+    pub(crate) fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         let schema = batch.schema();
         let mut columns = cells(schema.fields(), batch)?;
         for row in 0..batch.num_rows() {
@@ -83,7 +103,10 @@ impl NdjsonWriter {
                     out.push(b',');
                 }
                 out.extend_from_slice(key);
-                column.write_json(row, out);
+                match column.is_null(row) {
+                    true => out.extend_from_slice(self.nulls[index]),
+                    false => column.write_json(row, out),
+                }
             }
             out.extend_from_slice(b"}\n");
         }

@@ -24,6 +24,7 @@ use futures::{Stream, StreamExt, pin_mut};
 
 use crate::{error::QueryError, stream::QueryStats};
 
+pub(crate) use json::NdjsonWriter;
 pub use types::type_name;
 
 /// How a result is written.

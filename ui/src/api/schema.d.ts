@@ -598,6 +598,10 @@ export interface components {
              */
             start_time: string;
         };
+        /** @description A record of a flow with everything that is stored of it. */
+        FlowRecord: components["schemas"]["Record"] & {
+            span?: components["schemas"]["Span"] | null;
+        };
         Gap: {
             detail: string;
             /** @description `not_sampled`, `no_logs`, `ids_cut`, `session` or `records_cut`. */
@@ -763,6 +767,7 @@ export interface components {
              */
             rows: number;
         };
+        /** @description Written from the rows of a query, see [`MEMBERS`]. */
         Record: {
             /** @description Tries of a gateway at upstreams. */
             attempts: components["schemas"]["Attempt"][];
@@ -887,6 +892,7 @@ export interface components {
              */
             spans: number;
         };
+        /** @description A span with everything that is stored of it. */
         Span: {
             /** @description Under their OpenTelemetry names, those with a column of their own included. */
             attributes: {
@@ -1349,6 +1355,24 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The flow is too large as JSON; ask without attributes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The flow is too large for the memory of a query; ask without attributes */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     flowRecord: {
@@ -1371,7 +1395,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Record"];
+                    "application/json": components["schemas"]["FlowRecord"];
                 };
             };
             /** @description The id identifies nothing, or the index is no number */

@@ -185,7 +185,13 @@ impl ComparedValue {
         let difference = shares.0 - shares.1;
         let low = difference - (shares.0 - selection.0).hypot(rest.1 - shares.1);
         let high = difference + (selection.1 - shares.0).hypot(shares.1 - rest.0);
-        ComparedValue { value, selection: counts.selection, rest: counts.rest, shares, interval: (low, high) }
+        ComparedValue {
+            value,
+            selection: counts.selection,
+            rest: counts.rest,
+            shares,
+            interval: (low.max(-1.0), high.min(1.0)),
+        }
     }
 
     fn difference(&self) -> f64 {

@@ -65,18 +65,28 @@ async fn what_is_not_there_is_said_with_what_was_searched() {
 #[tokio::test]
 async fn records_come_without_attributes_and_one_by_one() {
     let api = shop().await;
+    let log = crate::tests::support::log_batch(&[TEN + SECOND / 4; 2], &["it's done", "it's"], Some(0xc0));
+    api.fixture.store.append(Table::Logs, log).await.unwrap();
+    let request = request_batch("edge", TEN - SECOND / 100, SECOND, &[&trace_hex(0xc0)]);
+    api.fixture.store.append(Table::Requests, request).await.unwrap();
     let id = trace_hex(0xc0);
     let whole = api.ok(&format!("/flows/{id}")).await;
     let mut structure = api.ok(&format!("/flows/{id}?attributes=false")).await;
     for (index, record) in structure["records"].as_array_mut().unwrap().iter_mut().enumerate() {
         assert!(record.get("attributes").is_none(), "{record}");
-        let one = api.ok(&format!("/flows/{id}/records/{index}")).await;
+        let mut one = api.ok(&format!("/flows/{id}/records/{index}")).await;
+        let span = one.as_object_mut().unwrap().remove("span");
         assert_eq!(one, whole["records"][index]);
+        assert_eq!(span.map(|span| span["span_id"].clone()).unwrap_or_default(), one["span_id"]);
         record["attributes"] = one["attributes"].clone();
     }
     assert_eq!(structure, whole);
+    assert_eq!(whole["records"].as_array().unwrap().len(), 6, "{whole:#}");
+    let of_span = api.ok(&format!("/flows/{id}/records/2")).await;
+    assert_eq!(of_span["span"]["attributes"], json!({"card": "visa", "note": "it's"}), "{of_span}");
+    assert_eq!(of_span["span"]["resource_attributes"], json!({"service.name": "gateway"}));
     for (path, status, code) in [
-        (format!("/flows/{id}/records/3"), StatusCode::NOT_FOUND, "unknown_record"),
+        (format!("/flows/{id}/records/6"), StatusCode::NOT_FOUND, "unknown_record"),
         (format!("/flows/{id}/records/-1"), StatusCode::BAD_REQUEST, "invalid_parameter"),
         (format!("/flows/{id}?attributes=some"), StatusCode::BAD_REQUEST, "invalid_parameter"),
         ("/flows/order-4712/records/0".to_owned(), StatusCode::NOT_FOUND, "unknown_flow"),

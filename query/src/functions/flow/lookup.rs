@@ -22,6 +22,9 @@ use crate::table::WantedIds;
 const TABLES: [(Table, RecordType); 3] =
     [(Table::Spans, RecordType::Span), (Table::Requests, RecordType::Request), (Table::Logs, RecordType::Log)];
 
+/// Column that is only read if it is asked for.
+pub(super) const ATTRIBUTES: &str = "attributes";
+
 /// Records of one flow, and what is needed to judge them.
 pub(super) struct LookedUp {
     pub(super) found: Found,
@@ -31,8 +34,14 @@ pub(super) struct LookedUp {
     pub(super) memory: MemoryReservation,
 }
 
-pub(super) async fn look_up(state: &dyn Session, tables: &Tables, id: FlowId) -> Result<LookedUp> {
-    let lookup = Lookup { state, tables };
+/// Without attributes the records of a large flow take half the memory.
+pub(super) async fn look_up(
+    state: &dyn Session,
+    tables: &Tables,
+    id: FlowId,
+    with_attributes: bool,
+) -> Result<LookedUp> {
+    let lookup = Lookup { state, tables, with_attributes };
     let memory = MemoryConsumer::new("flow").register(&state.runtime_env().memory_pool);
     let mut search = Search::new(id);
     while let Some(wanted) = search.wanted().cloned() {
@@ -54,6 +63,7 @@ pub(super) async fn look_up(state: &dyn Session, tables: &Tables, id: FlowId) ->
 struct Lookup<'a> {
     state: &'a dyn Session,
     tables: &'a Tables,
+    with_attributes: bool,
 }
 
 impl Lookup<'_> {
@@ -75,7 +85,9 @@ impl Lookup<'_> {
             Table::Breakers => self.tables.provider(table)?,
             _ => self.tables.provider_of(table, ids),
         };
-        let mut batches = self.read(&*provider, columns_of(record_type), filter).await?;
+        let is_read = |column: &&str| self.with_attributes || *column != ATTRIBUTES;
+        let columns: Vec<&str> = columns_of(record_type).iter().copied().filter(is_read).collect();
+        let mut batches = self.read(&*provider, &columns, filter).await?;
         let mut held = 0;
         while let Some(batch) = batches.try_next().await? {
             let size = size_of(&batch);

@@ -73,7 +73,9 @@ impl TableProvider for FlowTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let looked_up = lookup::look_up(state, &self.tables, self.id.clone()).await?;
+        let attributes = table::schema().index_of(lookup::ATTRIBUTES)?;
+        let with_attributes = projection.is_none_or(|columns| columns.contains(&attributes));
+        let looked_up = lookup::look_up(state, &self.tables, self.id.clone(), with_attributes).await?;
         let flow = Flow::assemble(&looked_up.found, &looked_up.senders);
         self.tables.counters.tell_flow(flow.summary.clone());
         let records = Arc::new(Records { flow, found: looked_up.found, _memory: looked_up.memory });

@@ -1,11 +1,15 @@
 //! `GET /flows/{id}` and `GET /flows/{id}/records/{record}`.
 
+pub(super) mod record;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Json,
     extract::{Path, RawQuery, State},
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
 };
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use spandrel_analysis::flow::{FlowId, RecordType, Summary, Tier};
@@ -13,12 +17,15 @@ use spandrel_analysis::flow::{FlowId, RecordType, Summary, Tier};
 use super::{
     error::{ApiError, ErrorBody},
     parameters::{Parameters, quote},
-    rows::{internal, rows_of},
+    rows::{check_bytes, internal},
 };
-use crate::{engine::Engine, error::QueryError, time::format_time};
+use crate::{engine::Engine, error::QueryError, output::NdjsonWriter, stream::QueryStream, time::format_time};
 
-const COLUMNS: &str = "type, time, duration_ns, service_name, name, kind, trace_id, span_id, parent_span_id, \
-                       correlation_id, parent, depth, join_tier, confidence, gap, outcome, body, source, attempts";
+/// The members of a [`Record`] but for its attributes, from the columns of `flow`.
+const MEMBERS: &str = "type, time, duration_ns / 1e6 AS duration_ms, coalesce(service_name, '') AS service, name, kind, \
+                       trace_id, span_id, parent_span_id AS parent_id, correlation_id, parent, depth, \
+                       named_struct('tier', join_tier, 'confidence', confidence) AS \"join\", gap, outcome, body, \
+                       source, attempts";
 
 /// Everything that is stored of one request.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -78,8 +85,9 @@ struct LinkedFlow {
     record: u32,
 }
 
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Record {
+/// Written from the rows of a query, see [`MEMBERS`].
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+struct Record {
     /// `span`, `request`, `log` or `breaker`.
     r#type: String,
     #[schema(format = DateTime)]
@@ -110,12 +118,12 @@ pub(super) struct Record {
     /// Tries of a gateway at upstreams.
     attempts: Vec<Attempt>,
     /// Not there with `attributes=false`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     attributes: Option<Map<String, Value>>,
 }
 
 /// By what a record was joined to the one above it, or to the flow where it stands on top.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 struct Join {
     /// `T0`, `T1` or `T2`.
     tier: String,
@@ -127,32 +135,6 @@ struct Attempt {
     address: Option<String>,
     status: Option<i32>,
     duration_ns: Option<i64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RecordRow {
-    r#type: String,
-    time: String,
-    duration_ns: Option<i64>,
-    service_name: Option<String>,
-    name: Option<String>,
-    kind: Option<String>,
-    trace_id: Option<String>,
-    span_id: Option<String>,
-    parent_span_id: Option<String>,
-    correlation_id: Option<String>,
-    parent: Option<u32>,
-    depth: u32,
-    join_tier: String,
-    confidence: f64,
-    gap: Option<String>,
-    outcome: Option<String>,
-    body: Option<String>,
-    source: Option<String>,
-    attempts: Option<Vec<Attempt>>,
-    /// Not asked for where the field is missing.
-    #[serde(default, deserialize_with = "asked_for")]
-    attributes: Option<Map<String, Value>>,
 }
 
 /// One flow, by trace id or any correlation id
@@ -171,60 +153,24 @@ struct RecordRow {
         (status = 200, description = "The flow", body = Flow),
         (status = 400, description = "The id identifies nothing", body = ErrorBody),
         (status = 404, description = "No record has the id", body = ErrorBody),
+        (status = 413, description = "The flow is too large as JSON; ask without attributes", body = ErrorBody),
+        (status = 507, description = "The flow is too large for the memory of a query; ask without attributes", body = ErrorBody),
     )
 )]
 pub(super) async fn flow(
     State(engine): State<Arc<Engine>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Flow>, ApiError> {
+) -> Result<Response, ApiError> {
     let flow_id = FlowId::parse(&id).map_err(|error| ApiError::parameter("id", error.to_string()))?;
     let mut parameters = Parameters::new(query.as_deref());
     let attributes = parameters.parsed("attributes", "true or false")?.unwrap_or(true);
     parameters.finish()?;
-    if let Some(flow) = read(&engine, &id, attributes).await? {
-        return Ok(Json(flow));
-    }
-    Err(unknown(&flow_id))
-}
-
-/// One record of a flow, with its attributes
-#[utoipa::path(
-    get,
-    path = "/api/v1/flows/{id}/records/{record}",
-    operation_id = "flowRecord",
-    params(
-        ("id" = String, Path, description = "A trace id, a request id or any other correlation id of at least 8 characters"),
-        ("record" = u32, Path, description = "Its index in `records`. It may be another one's after more of the flow has been stored: `time`, `type` and `span_id` tell"),
-    ),
-    responses(
-        (status = 200, description = "The record", body = Record),
-        (status = 400, description = "The id identifies nothing, or the index is no number", body = ErrorBody),
-        (status = 404, description = "No record has the id, or the flow has fewer records", body = ErrorBody),
-    )
-)]
-pub(super) async fn record(
-    State(engine): State<Arc<Engine>>,
-    Path((id, record)): Path<(String, String)>,
-) -> Result<Json<Record>, ApiError> {
-    let flow_id = FlowId::parse(&id).map_err(|error| ApiError::parameter("id", error.to_string()))?;
-    let index: u32 = record
-        .parse()
-        .map_err(|_| ApiError::parameter("record", format!("record: '{record}' is not the index of a record")))?;
-    let sql = format!("SELECT {COLUMNS}, attributes FROM flow({}) WHERE position = {index}", quote(&id));
-    let mut stream = engine.sql(&sql).await?;
-    let rows: Vec<RecordRow> = rows_of(&engine, &mut stream).await?;
-    let summary = stream.flow().ok_or_else(|| internal("the flow has no summary"))?;
-    let records: u64 = summary.records.values().sum();
-    match rows.into_iter().next() {
-        Some(mut row) => {
-            if index == 0 {
-                row.gap = row.gap.take().and_then(|gap| own_gap(&gap, summary));
-            }
-            Ok(Json(Record::from(row)))
-        }
-        None if records == 0 => Err(unknown(&flow_id)),
-        None => Err(ApiError::unknown_record(index, records)),
+    match document(&engine, &id, attributes).await {
+        Ok(Some(flow)) => Ok(([(CONTENT_TYPE, "application/json")], flow).into_response()),
+        Ok(None) => Err(unknown(&flow_id)),
+        Err(error) if attributes => Err(ApiError::from(error).or_without_attributes()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -239,8 +185,8 @@ fn unknown(flow_id: &FlowId) -> ApiError {
 
 /// The answer of `GET /flows/{id}`; `None` where no record has the id.
 pub async fn flow_document(engine: &Engine, id: &str) -> Result<Option<Value>, QueryError> {
-    let flow = read(engine, id, true).await?;
-    flow.map(|flow| serde_json::to_value(flow).map_err(internal)).transpose()
+    let flow = document(engine, id, true).await?;
+    flow.map(|flow| serde_json::from_slice(&flow).map_err(internal)).transpose()
 }
 
 /// What was looked for, and where, when nothing was found.
@@ -253,22 +199,40 @@ fn not_found(id: &FlowId) -> String {
     )
 }
 
-async fn read(engine: &Engine, id: &str, attributes: bool) -> Result<Option<Flow>, QueryError> {
+/// A [`Flow`] as JSON. Its records go from columns to text and nowhere else, for there may be very many.
+async fn document(engine: &Engine, id: &str, attributes: bool) -> Result<Option<Vec<u8>>, QueryError> {
     let attributes = if attributes { ", attributes" } else { "" };
-    let sql = format!("SELECT {COLUMNS}{attributes} FROM flow({}) ORDER BY position", quote(id));
+    let sql = format!("SELECT {MEMBERS}{attributes} FROM flow({}) ORDER BY position", quote(id));
     let mut stream = engine.sql(&sql).await?;
-    let rows: Vec<RecordRow> = rows_of(engine, &mut stream).await?;
+    let written = lines(engine, &mut stream).await?;
     let summary = stream.flow().ok_or_else(|| internal("the flow has no summary"))?;
-    if rows.is_empty() { Ok(None) } else { Ok(Some(Flow::new(summary, rows))) }
+    let Some(end) = written.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+    let mut first: Record = serde_json::from_slice(&written[..end]).map_err(internal)?;
+    first.gap = first.gap.and_then(|gap| own_gap(&gap, summary));
+    let mut document = serde_json::to_vec(&Flow::new(summary, vec![first])).map_err(internal)?;
+    // The records are the last member. Those after the first follow it.
+    document.truncate(document.len() - b"]}".len());
+    let others = &written[end..written.len() - 1];
+    document.extend(others.iter().map(|byte| if *byte == b'\n' { b',' } else { *byte }));
+    document.extend_from_slice(b"]}");
+    Ok(Some(document))
+}
+
+/// The rows of a query over [`MEMBERS`], a line of JSON each.
+async fn lines(engine: &Engine, stream: &mut QueryStream) -> Result<Vec<u8>, QueryError> {
+    let mut writer = NdjsonWriter::with_empty_collections(&stream.schema());
+    let mut lines = Vec::new();
+    while let Some(batch) = stream.try_next().await? {
+        writer.batch(&batch, &mut lines).map_err(internal)?;
+        check_bytes(engine, lines.len())?;
+    }
+    Ok(lines)
 }
 
 impl Flow {
-    fn new(summary: &Summary, mut rows: Vec<RecordRow>) -> Flow {
+    fn new(summary: &Summary, records: Vec<Record>) -> Flow {
         let count = |record_type| summary.records.get(&record_type).copied().unwrap_or(0);
         let joined = |tier| summary.tiers.get(&tier).copied().unwrap_or(0);
-        if let Some(first) = rows.first_mut() {
-            first.gap = first.gap.take().and_then(|gap| own_gap(&gap, summary));
-        }
         Flow {
             id: summary.id.clone(),
             start_time: format_time(summary.start),
@@ -292,7 +256,7 @@ impl Flow {
                     record: linked.record,
                 })
                 .collect(),
-            records: rows.into_iter().map(Record::from).collect(),
+            records,
         }
     }
 }
@@ -302,35 +266,4 @@ fn own_gap(gap: &str, summary: &Summary) -> Option<String> {
     let of_flow: Vec<String> = summary.gaps.iter().map(ToString::to_string).collect();
     let own = gap.strip_suffix(&of_flow.join("; ")).unwrap_or(gap).trim_end_matches("; ");
     (!own.is_empty()).then(|| own.to_owned())
-}
-
-impl From<RecordRow> for Record {
-    fn from(row: RecordRow) -> Self {
-        Record {
-            r#type: row.r#type,
-            time: row.time,
-            duration_ms: row.duration_ns.map(|nanos| nanos as f64 / 1e6),
-            service: row.service_name.unwrap_or_default(),
-            name: row.name,
-            kind: row.kind,
-            trace_id: row.trace_id,
-            span_id: row.span_id,
-            parent_id: row.parent_span_id,
-            correlation_id: row.correlation_id,
-            parent: row.parent,
-            depth: row.depth,
-            join: Join { tier: row.join_tier, confidence: row.confidence },
-            gap: row.gap,
-            outcome: row.outcome,
-            body: row.body,
-            source: row.source,
-            attempts: row.attempts.unwrap_or_default(),
-            attributes: row.attributes,
-        }
-    }
-}
-
-/// Null is a record without attributes.
-fn asked_for<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Map<String, Value>>, D::Error> {
-    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
