@@ -10,7 +10,10 @@ export interface Bounds {
 }
 
 class TimeRangeState {
-  #read = $derived(readRange(router.query.get('from'), router.query.get('to'), Date.now()));
+  // As texts, so that another change of the address is none of the range, and nothing loads again.
+  #from = $derived(router.query.get('from'));
+  #to = $derived(router.query.get('to'));
+  #read = $derived(readRange(this.#from, this.#to, Date.now()));
 
   // Texts of their own, so that the range stays the same object while other values of the address change.
   #from = $derived(this.#read.range.from);
