@@ -15,12 +15,8 @@ class TimeRangeState {
   #to = $derived(router.query.get('to'));
   #read = $derived(readRange(this.#from, this.#to, Date.now()));
 
-  // Texts of their own, so that the range stays the same object while other values of the address change.
-  #from = $derived(this.#read.range.from);
-  #to = $derived(this.#read.range.to);
-
   /** As the API and SQL take it. */
-  range: RangeText = $derived({ from: this.#from, to: this.#to });
+  range: RangeText = $derived(this.#read.range);
   /** Why the range of the address could not be used. */
   problem = $derived(this.#read.problem);
   /** For links: the values of the address that make the range. */
