@@ -14,6 +14,8 @@ const MAX_WRITE_INTERVAL: i64 = 30 * MINUTE;
 const JUDGE_AFTER: i64 = 30 * SECOND;
 /// Even if it still changes, it is judged after so long.
 const JUDGE_AT_LATEST: i64 = 3 * MINUTE;
+/// What is computed from storage is not written from memory for so long: traces of which storage had all may still be open.
+const FOREIGN_FOR: i64 = 10 * MINUTE;
 /// In a gap without records so many minutes are judged, so that what was open closes; then the gap is skipped.
 const GAP_MINUTES: i64 = 5;
 
@@ -30,9 +32,10 @@ struct State {
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     minutes: BTreeMap<i64, State>,
-    /// Minutes of which memory holds a part only; they are computed from storage.
-    foreign: BTreeSet<i64>,
-    /// Those of them that changed since they were.
+    /// Minutes of which memory holds a part only, or what is counted in storage already; they are computed from storage.
+    /// With when that was last done, or they changed.
+    foreign: BTreeMap<i64, i64>,
+    /// Those of them that changed since they were computed.
     stale: BTreeSet<i64>,
     judged: Option<i64>,
 }
@@ -47,22 +50,28 @@ impl Schedule {
         });
         state.changed = now;
         state.is_dirty = true;
-        if self.foreign.contains(&minute) {
+        if let Some(touched) = self.foreign.get_mut(&minute) {
+            *touched = now;
             self.stale.insert(minute);
         }
     }
 
     /// From here on the minute is not written from memory.
-    pub(super) fn set_foreign(&mut self, minute: i64) {
-        self.foreign.insert(minute);
+    pub(super) fn set_foreign(&mut self, minute: i64, now: i64) {
+        self.foreign.insert(minute, now);
         self.stale.insert(minute);
+    }
+
+    /// A foreign minute was computed from storage.
+    pub(super) fn computed(&mut self, minute: i64, now: i64) {
+        self.foreign.entry(minute).and_modify(|touched| *touched = now);
     }
 
     /// Minutes to write from memory.
     pub(super) fn due(&self, now: i64) -> Vec<i64> {
         let is_due = |(minute, state): &(&i64, &State)| {
             state.is_dirty
-                && !self.foreign.contains(minute)
+                && !self.foreign.contains_key(minute)
                 && match state.written {
                     None => now - state.changed >= SETTLED || now - state.first_changed >= WRITE_INTERVAL,
                     Some(written) => {
@@ -76,7 +85,7 @@ impl Schedule {
 
     /// All minutes with changes that are not written.
     pub(super) fn dirty(&self) -> Vec<i64> {
-        let dirty = self.minutes.iter().filter(|(minute, state)| state.is_dirty && !self.foreign.contains(minute));
+        let dirty = self.minutes.iter().filter(|(minute, state)| state.is_dirty && !self.foreign.contains_key(minute));
         dirty.map(|(minute, _)| *minute).collect()
     }
 
@@ -128,11 +137,11 @@ impl Schedule {
     }
 
     /// Forgets the minutes before `minute`.
-    pub(super) fn forget_before(&mut self, minute: i64) {
+    pub(super) fn forget_before(&mut self, minute: i64, now: i64) {
         self.minutes = self.minutes.split_off(&minute);
-        self.foreign = self.foreign.split_off(&minute);
-        // What is stale stays until it is computed.
-        self.foreign.extend(&self.stale);
+        // What is stale stays until it is computed, and then as long as open traces may be in it that storage has, too.
+        let stale = &self.stale;
+        self.foreign.retain(|time, touched| *time >= minute || stale.contains(time) || now - *touched < FOREIGN_FOR);
     }
 
     /// The oldest minute that is held.
@@ -147,7 +156,7 @@ impl Schedule {
 
     /// Whether a minute is to be written from memory.
     pub(super) fn is_dirty(&self, minute: i64) -> bool {
-        self.minutes.get(&minute).is_some_and(|state| state.is_dirty) && !self.foreign.contains(&minute)
+        self.minutes.get(&minute).is_some_and(|state| state.is_dirty) && !self.foreign.contains_key(&minute)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -243,12 +252,20 @@ mod tests {
     fn foreign_minutes_are_not_written_from_memory() {
         let mut schedule = Schedule::default();
         schedule.changed(T0, T0 + 60 * SECOND);
-        schedule.set_foreign(T0);
+        schedule.set_foreign(T0, T0 + 60 * SECOND);
         assert!(schedule.due(T0 + 80 * SECOND).is_empty() && schedule.dirty().is_empty());
         assert!(schedule.take_settled_foreign(T0 + 80 * SECOND).is_empty());
         assert_eq!(schedule.take_settled_foreign(T0 + 90 * SECOND), [T0]);
         assert!(schedule.take_settled_foreign(T0 + 90 * SECOND).is_empty());
         schedule.changed(T0, T0 + 100 * SECOND);
         assert_eq!(schedule.take_settled_foreign(T0 + 130 * SECOND), [T0], "it stays foreign");
+        schedule.computed(T0, T0 + 140 * SECOND);
+        schedule.forget_before(T0 + MINUTE, T0 + 150 * SECOND);
+        schedule.changed(T0, T0 + 160 * SECOND);
+        assert!(schedule.dirty().is_empty(), "a trace was open that storage had");
+        assert_eq!(schedule.take_settled_foreign(T0 + 190 * SECOND), [T0]);
+        schedule.forget_before(T0 + MINUTE, T0 + 160 * SECOND + FOREIGN_FOR);
+        schedule.changed(T0, T0 + 161 * SECOND + FOREIGN_FOR);
+        assert_eq!(schedule.dirty(), [T0]);
     }
 }

@@ -92,7 +92,7 @@ impl Worker {
         // Traces that are under way at the start are not whole in memory.
         let mut schedule = Schedule::default();
         let under_way = minute_of(now) - UNDER_WAY..minute_of(now) + 2 * MINUTE;
-        under_way.step_by(MINUTE as usize).for_each(|minute| schedule.set_foreign(minute));
+        under_way.step_by(MINUTE as usize).for_each(|minute| schedule.set_foreign(minute, now));
         Self {
             store,
             engine,
@@ -218,7 +218,7 @@ impl Worker {
                 if self.schedule.is_dirty(minute) && !self.write(minute, now).await {
                     return;
                 }
-                self.schedule.forget_before(minute + MINUTE);
+                self.schedule.forget_before(minute + MINUTE, now);
                 self.analyzer.forget_before(minute + MINUTE);
             }
         }
@@ -283,7 +283,7 @@ impl Worker {
 
     fn note_changes(&mut self, now: i64) {
         for minute in self.analyzer.take_uncounted() {
-            self.schedule.set_foreign(minute);
+            self.schedule.set_foreign(minute, now);
             self.schedule.changed(minute, now);
         }
         for minute in self.analyzer.take_dirty() {
@@ -315,6 +315,7 @@ impl Worker {
                     for minute in (from..to).step_by(MINUTE as usize) {
                         self.hours.changed(minute, now);
                         self.analyzer.add_stored(minute);
+                        self.schedule.computed(minute, now);
                     }
                 } else {
                     self.recompute.push_back((from, to));
@@ -428,8 +429,9 @@ impl Worker {
         match reconcile::uncovered(&self.engine, minute_of(from), minute_of(to)).await {
             Ok(minutes) => {
                 let dirty: BTreeSet<i64> = self.schedule.dirty().into_iter().collect();
-                let minutes: Vec<i64> = minutes.into_iter().filter(|minute| !dirty.contains(minute)).collect();
-                self.recompute.extend(reconcile::stretches(&minutes));
+                for minute in minutes.into_iter().filter(|minute| !dirty.contains(minute)) {
+                    self.schedule.set_foreign(minute, now);
+                }
                 self.check_from = i64::MAX;
             }
             Err(error) => tracing::warn!(%error, "rollups cannot be compared with the stored spans; will try again"),
@@ -446,7 +448,7 @@ impl Worker {
         let mut keep_from = needed_from.min(minute_of(now) - KEPT_MINUTES * MINUTE);
         let judged_from = self.schedule.judged_until().saturating_sub(KEPT_MINUTES * MINUTE);
         keep_from = keep_from.min(judged_from);
-        self.schedule.forget_before(keep_from);
+        self.schedule.forget_before(keep_from, now);
         self.analyzer.forget_before(keep_from);
     }
 
