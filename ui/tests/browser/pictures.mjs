@@ -24,12 +24,14 @@ const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, col
 async function take(path, ready, name) {
   await page.goto(base + path);
   await page.locator(ready).first().waitFor();
+  await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
   await page.screenshot({ path: `${directory}${name}.png` });
 }
 
 const answer = await fetch(`${base}/api/v1/traces?order=slowest&service=checkout&from=now-1h&limit=1`);
 const [slowest] = await answer.json();
-await take("/?from=now-15m", "table tbody tr", "services");
-await take("/traces?from=now-15m", "table tbody tr, [role=row]", "traces");
-await take(`/trace/${slowest.trace_id}`, "canvas, [role=row], [role=treeitem]", "trace");
+await take("/?from=now-1h", "table tbody tr", "overview");
+await take("/map?from=now-1h", ".svelte-flow__node", "map");
+await take("/findings?from=now-3h", "table tbody tr", "findings");
+await take(`/flow/${slowest.trace_id}`, "[role=treeitem]", "flow");
 await browser.close();

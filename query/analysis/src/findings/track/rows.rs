@@ -13,7 +13,7 @@ use spandrel_proto::model::Table;
 
 use super::{Change, Finding, State, json};
 
-/// The changes as rows of `findings`, written at `time` (nanoseconds since the epoch).
+/// The changes as rows of `findings`, written from `time` (nanoseconds since the epoch) on, a nanosecond apart.
 pub fn rows(changes: &[Change], time: i64) -> RecordBatch {
     let schema = Table::Findings.schema();
     let texts = |text: &dyn Fn(&Finding) -> Option<String>| -> ArrayRef {
@@ -25,7 +25,8 @@ pub fn rows(changes: &[Change], time: i64) -> RecordBatch {
     let states = changes.iter().map(|change| Some(change.state.as_str()));
     let scores = changes.iter().map(|change| change.finding.score as i32);
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from(vec![time; changes.len()])),
+        // Of several changes of one finding the last one counts.
+        Arc::new(Int64Array::from_iter_values((time..).take(changes.len()))),
         texts(&|finding| Some(finding.id.clone())),
         texts(&|finding| Some(finding.kind.as_str().to_owned())),
         texts(&|finding| finding.subkind.map(str::to_owned)),

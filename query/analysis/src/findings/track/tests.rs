@@ -130,6 +130,8 @@ fn rows_have_the_schema_of_findings() {
     assert_eq!(text("evidence", 0), "{\"measure\":0,\"threshold\":0,\"samples\":1000}");
     assert_eq!(batch["examples"].as_list::<i32>().value(0).as_string::<i32>().value(0), format!("{:032x}", 0xab));
     assert!(batch["closed"].is_null(0) && !batch["closed"].is_null(1));
+    let times = batch["time"].as_primitive::<arrow::datatypes::Int64Type>().values();
+    assert_eq!(*times, [99, 100], "which state is the last can be told");
     assert_eq!(rows(&[], 0).num_rows(), 0);
 }
 
