@@ -23,7 +23,7 @@ const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, col
  */
 async function take(path, ready, name) {
   await page.goto(base + path);
-  await page.locator(ready).first().waitFor();
+  await page.locator(`${ready} >> visible=true`).first().waitFor();
   await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
   await page.screenshot({ path: `${directory}${name}.png` });
 }
