@@ -32,6 +32,5 @@ const answer = await fetch(`${base}/api/v1/traces?order=slowest&service=checkout
 const [slowest] = await answer.json();
 await take("/?from=now-1h", "table tbody tr", "overview");
 await take("/map?from=now-1h", ".svelte-flow__node", "map");
-await take("/findings?from=now-3h", "table tbody tr", "findings");
 await take(`/flow/${slowest.trace_id}`, "[role=treeitem]", "flow");
 await browser.close();
