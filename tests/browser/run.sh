@@ -32,7 +32,7 @@ stop() {
 }
 trap stop EXIT
 
-deadline=$((SECONDS + 120))
+deadline=$((SECONDS + 180))
 until [[ -s $addresses ]] && grep -q 'History' "$directory/log"; do
   if ! kill -0 "$demo" 2> /dev/null || ((SECONDS > deadline)); then
     echo "the demo did not start:" >&2
@@ -42,8 +42,20 @@ until [[ -s $addresses ]] && grep -q 'History' "$directory/log"; do
   sleep 0.2
 done
 
-SPANDREL_URL=http://$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).http' "$addresses") \
-  npm run --silent test:browser
+url=http://$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).http' "$addresses")
+
+# The pages read counts of whole minutes, which are stored some time after their spans.
+counted="SELECT count(*) AS services FROM (SELECT service_name FROM operations GROUP BY 1 HAVING count(DISTINCT time) >= 3)"
+until (($("$binary" sql --url "$url" --format csv "$counted" | tail -n 1) >= 12)); do
+  if ((SECONDS > deadline)); then
+    echo "the history was not counted:" >&2
+    cat "$directory/log" >&2
+    exit 1
+  fi
+  sleep 1
+done
+
+SPANDREL_URL=$url npm run --silent test:browser
 
 kill -TERM "$demo"
 if ! wait "$demo"; then
