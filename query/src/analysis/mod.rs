@@ -14,3 +14,4 @@ pub(crate) use graph::{GraphDiffOf, GraphOf};
 pub(crate) use lookup::TraceLookup;
 pub(crate) use replay::ReplayRows;
 pub(crate) use rollups::RollupRows;
+pub(crate) use slices::estimated_rows;

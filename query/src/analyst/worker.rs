@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use super::{AnalystStats, hours::Hours, reconcile, schedule::Schedule};
 use crate::{
     Engine,
-    analysis::{ReplayRows, RollupRows, TraceLookup},
+    analysis::{ReplayRows, RollupRows, TraceLookup, estimated_rows},
     error::QueryError,
 };
 
@@ -51,9 +51,9 @@ const MAX_ROUNDS: usize = 8;
 const KEPT_MINUTES: i64 = 60;
 const LEAST_MINUTES: usize = 6;
 const RESTORED: [Table; 4] = [Table::Operations, Table::Edges, Table::CriticalPaths, Table::Coverage];
-/// How far back minutes are compared with the stored spans at start, and later.
+/// How far back minutes are compared with the stored spans at start, and later: then each minute is compared twice.
 const CHECK_AT_START: i64 = 48 * 60 * MINUTE;
-const CHECK_LATER: i64 = 2 * 60 * MINUTE;
+const CHECK_LATER: i64 = 25 * MINUTE;
 const CHECK_INTERVAL: i64 = 10 * MINUTE;
 /// Spans of one trace that are further apart than this are not looked up together.
 const TRACE_REACH: i64 = 15 * MINUTE;
@@ -86,20 +86,14 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(store: Arc<Store>, engine: Arc<Engine>, clock: Arc<dyn Clock>, stats: Arc<AnalystStats>) -> Self {
-        let now = clock.now_unix_nano();
         let options = Options { quiet_ns: QUIET, max_trace_bytes: TRACE_BYTES, ..Options::default() };
-        let analyzer = Analyzer::new(options, findings::detectors());
-        // Traces that are under way at the start are not whole in memory.
-        let mut schedule = Schedule::default();
-        let under_way = minute_of(now) - UNDER_WAY..minute_of(now) + 2 * MINUTE;
-        under_way.step_by(MINUTE as usize).for_each(|minute| schedule.set_foreign(minute, now));
         Self {
             store,
             engine,
             clock,
             stats,
-            analyzer,
-            schedule,
+            analyzer: Analyzer::new(options, findings::detectors()),
+            schedule: Schedule::default(),
             tracker: Tracker::default(),
             hours: Hours::default(),
             last_tick: 0,
@@ -116,6 +110,7 @@ impl Worker {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let started = self.clock.now_unix_nano();
+        self.note_under_way(started);
         self.adopt_findings().await;
         self.know_stored(minute_of(started)).await;
         self.check(started - CHECK_AT_START, minute_of(started)).await;
@@ -138,6 +133,15 @@ impl Worker {
             self.take(followed);
         }
         self.finish().await;
+    }
+
+    /// Traces that are under way at the start are not whole in memory, if storage has spans of them.
+    fn note_under_way(&mut self, started: i64) {
+        let minute = minute_of(started);
+        if estimated_rows(&self.store.snapshot(), Table::Spans, minute - TRACE_REACH, i64::MAX) > 0 {
+            let under_way = minute - UNDER_WAY..minute + 2 * MINUTE;
+            under_way.step_by(MINUTE as usize).for_each(|minute| self.schedule.set_foreign(minute, started));
+        }
     }
 
     fn take(&mut self, followed: Followed) {
