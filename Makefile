@@ -7,6 +7,11 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/targe
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spandrel/tools
 SPANDREL := $(CARGO_TARGET_DIR)/debug/spandrel
 
+# Cargo goes by the times of files, not by where they are: what another checkout has built there is not this one's.
+ifneq ($(shell cat $(CARGO_TARGET_DIR)/checkout 2> /dev/null),$(CURDIR))
+$(shell mkdir -p $(CARGO_TARGET_DIR) && git ls-files -z '*.rs' | xargs -0 touch && echo $(CURDIR) > $(CARGO_TARGET_DIR)/checkout)
+endif
+
 .PHONY: help demo test lint test-rust test-ui test-clients test-gateways test-browser bench score release
 
 help:

@@ -35,6 +35,7 @@ use crate::{
     memory::QueryMemory,
     registry::TablesOnly,
     session::{query_state, shared_state},
+    stale::StaleHours,
     statement,
     stream::{Message, QueryStream},
     suggest::Suggestion,
@@ -57,6 +58,7 @@ pub struct Engine {
     memory: Arc<dyn MemoryPool>,
     admission: Admission,
     workers: Workers,
+    stale_hours: Arc<StaleHours>,
 }
 
 #[derive(Debug)]
@@ -112,6 +114,7 @@ impl Engine {
             source,
             limits,
             clock,
+            stale_hours: Arc::default(),
         }))
     }
 
@@ -125,7 +128,7 @@ impl Engine {
         let counters = Arc::new(ScanCounters::default());
         let memory_limit = self.limits.query_memory.min(self.limits.total_memory);
         let memory = Arc::new(QueryMemory::new(self.memory.clone(), memory_limit));
-        let state = query_state(&self.shared, &self.snapshot(), self.now_ns(), memory, &counters)
+        let state = query_state(&self.shared, &self.tables(&counters), self.now_ns(), memory)
             .map_err(|error| planning_error(&error, memory_limit))?;
         let query = Query { text: text.to_owned(), state, limits: self.limits.clone(), memory_limit };
         let mut planning = self.workers.spawn(plan(query, admitted));
@@ -160,10 +163,10 @@ impl Engine {
         let counters = Arc::new(ScanCounters::default());
         let memory_limit = self.limits.query_memory.min(self.limits.total_memory);
         let memory = Arc::new(QueryMemory::new(self.memory.clone(), memory_limit));
-        let snapshot = self.snapshot();
-        let state = query_state(&self.shared, &snapshot, self.now_ns(), memory, &counters)
+        let tables = self.tables(&counters);
+        let state = query_state(&self.shared, &tables, self.now_ns(), memory)
             .map_err(|error| planning_error(&error, memory_limit))?;
-        let computation = computation(&Tables::new(&snapshot, &counters));
+        let computation = computation(&tables);
         let mut work = self.workers.spawn(async move {
             let _admitted = admitted;
             let inputs = input_plans(&computation.inputs()?, &state).await?;
@@ -203,11 +206,23 @@ impl Engine {
         self.memory.reserved()
     }
 
-    fn snapshot(&self) -> Snapshot {
-        match &self.source {
+    /// Hours that are not the sum of their minutes, for who writes them.
+    pub(crate) fn stale_hours(&self) -> &Arc<StaleHours> {
+        &self.stale_hours
+    }
+
+    /// The tables as they are at this moment.
+    fn tables(&self, counters: &Arc<ScanCounters>) -> Tables {
+        // Asked for before the snapshot: an hour that is written in between only counts as stale for longer.
+        let stale_hours = self.stale_hours.get();
+        let snapshot = match &self.source {
             Source::Live(store) => store.snapshot(),
             Source::Fixed(snapshot) => snapshot.clone(),
-        }
+        };
+        // And after it: a minute that was written in between makes its hour stale.
+        let since = self.stale_hours.get();
+        let stale_hours = stale_hours.zip(since).map(|(before, since)| &before | &since);
+        Tables::new(snapshot, counters, stale_hours)
     }
 }
 

@@ -18,6 +18,7 @@ mod memory;
 pub mod output;
 mod registry;
 mod session;
+mod stale;
 mod statement;
 mod stream;
 mod suggest;

@@ -20,9 +20,11 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use spandrel_proto::model::Table;
-use spandrel_store::Snapshot;
 
-use crate::{functions, limits::Limits, table::ScanCounters};
+use crate::{
+    functions::{self, Tables},
+    limits::Limits,
+};
 
 const CATALOG: &str = "spandrel";
 const SCHEMA: &str = "public";
@@ -52,17 +54,15 @@ pub(crate) fn shared_state(limits: &Limits, registry: Arc<dyn ObjectStoreRegistr
         .build())
 }
 
-/// The state of one query over `snapshot` that starts at `now_ns` and takes its memory from `memory`.
+/// The state of one query over `tables` that starts at `now_ns` and takes its memory from `memory`.
 pub(crate) fn query_state(
     shared: &SessionState,
-    snapshot: &Snapshot,
+    tables: &Tables,
     now_ns: i64,
     memory: Arc<dyn MemoryPool>,
-    counters: &Arc<ScanCounters>,
 ) -> Result<SessionState> {
     let runtime = RuntimeEnvBuilder::from_runtime_env(shared.runtime_env()).with_memory_pool(memory).build()?;
     let schema = MemorySchemaProvider::new();
-    let tables = functions::Tables::new(snapshot, counters);
     for table in Table::ALL {
         schema.register_table(table.name().to_owned(), tables.provider(table)?)?;
     }
@@ -76,7 +76,7 @@ pub(crate) fn query_state(
         .with_catalog_list(Arc::new(catalogs))
         .build();
     state.execution_props_mut().query_execution_start_time = Some(chrono::DateTime::from_timestamp_nanos(now_ns));
-    for (name, function) in functions::table_functions(&tables, now_ns)? {
+    for (name, function) in functions::table_functions(tables, now_ns)? {
         state.register_udtf(name, function);
     }
     Ok(state)

@@ -1,6 +1,6 @@
 //! The service graph of a range.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use datafusion::{
@@ -29,8 +29,6 @@ const MAX_SPANS: u64 = 250_000;
 /// From this length on, hours are read as hours.
 const LONG: i64 = 3 * HOUR;
 const HOUR: i64 = 60 * MINUTE;
-/// Hours are written some minutes after they end, and again when their minutes change.
-const HOURS_AFTER: i64 = 30 * MINUTE;
 
 /// What a graph was counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,27 +71,23 @@ struct Buckets {
 }
 
 impl GraphOf {
-    pub(crate) fn new(tables: &Tables, (from, to): (i64, i64), now_ns: i64) -> Self {
+    pub(crate) fn new(tables: &Tables, (from, to): (i64, i64)) -> Self {
         if estimated_rows(tables.snapshot(), Table::Spans, from, to) <= MAX_SPANS {
             return Self { source: Source::Spans(Range::new(tables, from, to)), from, to };
         }
         let (from, to) = (floor(from, MINUTE), ceil(to, MINUTE));
+        let stretches = stretches((from, to), tables.stale_hours());
         let buckets = |minutes: Table, hours: Table| {
-            let of = |table, range| Buckets { tables: tables.clone(), table, range };
-            if to - from < LONG {
-                return vec![of(minutes, (from, to))];
-            }
-            // The hour that ended last may not be written yet.
-            let last = floor(to.min(now_ns.saturating_sub(HOURS_AFTER)), HOUR);
-            let first = ceil(from, HOUR).min(last);
-            if first >= last {
-                return vec![of(minutes, (from, to))];
-            }
-            vec![of(minutes, (from, first)), of(hours, (first, last)), of(minutes, (last, to))]
+            let table = move |length| if length == Length::Hour { hours } else { minutes };
+            stretches.iter().map(move |(length, range)| Buckets {
+                tables: tables.clone(),
+                table: table(*length),
+                range: *range,
+            })
         };
         let edges = buckets(Table::Edges, Table::EdgesHourly);
         let operations = buckets(Table::Operations, Table::OperationsHourly);
-        Self { source: Source::Rollups(edges.into_iter().chain(operations).collect()), from, to }
+        Self { source: Source::Rollups(edges.chain(operations).collect()), from, to }
     }
 
     pub(crate) fn basis(&self) -> Basis {
@@ -115,6 +109,35 @@ fn floor(time: i64, unit: i64) -> i64 {
 
 fn ceil(time: i64, unit: i64) -> i64 {
     floor(time.saturating_add(unit - 1), unit)
+}
+
+/// Of what a rollup is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Minute,
+    Hour,
+}
+
+/// A range that begins and ends with a minute, in stretches: of hours where they are the sum of their minutes, of minutes
+/// elsewhere.
+fn stretches((from, to): (i64, i64), stale_hours: Option<&BTreeSet<i64>>) -> Vec<(Length, (i64, i64))> {
+    let (first, last) = (ceil(from, HOUR), floor(to, HOUR));
+    let Some(stale) = stale_hours.filter(|_| to.saturating_sub(from) >= LONG && first < last) else {
+        return vec![(Length::Minute, (from, to))];
+    };
+    let mut stretches = Vec::new();
+    let mut minutes_from = from;
+    let mut hours_from = first;
+    for hour in stale.range(first..last).copied().chain([last]) {
+        if hours_from < hour {
+            stretches.extend([(Length::Minute, (minutes_from, hours_from)), (Length::Hour, (hours_from, hour))]);
+            minutes_from = hour;
+        }
+        hours_from = hour + HOUR;
+    }
+    stretches.push((Length::Minute, (minutes_from, to)));
+    stretches.retain(|(_, (from, to))| from < to);
+    stretches
 }
 
 impl Computation for GraphOf {
@@ -212,10 +235,10 @@ pub(crate) struct GraphDiffOf {
 }
 
 impl GraphDiffOf {
-    pub(crate) fn new(tables: &Tables, before: (i64, i64), after: (i64, i64), now_ns: i64) -> Result<Self> {
-        let before = GraphOf::new(tables, before, now_ns);
+    pub(crate) fn new(tables: &Tables, before: (i64, i64), after: (i64, i64)) -> Result<Self> {
+        let before = GraphOf::new(tables, before);
         let inputs_before = before.inputs()?.len();
-        Ok(Self { before, after: GraphOf::new(tables, after, now_ns), inputs_before })
+        Ok(Self { before, after: GraphOf::new(tables, after), inputs_before })
     }
 }
 
@@ -267,5 +290,31 @@ impl Running for GraphDiffRunning {
 
     fn finish(self) -> Result<(Graph, Graph), DataFusionError> {
         Ok((self.before.finish()?, self.after.finish()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_are_read_where_they_are_the_sum_of_their_minutes() {
+        use Length::{Hour, Minute};
+        let stretches = |range: (i64, i64), stale: Option<&[i64]>| {
+            let stale = stale.map(|hours| hours.iter().map(|hour| hour * HOUR).collect());
+            let minutes = |(length, (from, to)): (Length, (i64, i64))| (length, from / MINUTE, to / MINUTE);
+            let found = super::stretches((range.0 * MINUTE, range.1 * MINUTE), stale.as_ref());
+            found.into_iter().map(minutes).collect::<Vec<_>>()
+        };
+        assert_eq!(stretches((30, 390), Some(&[])), [(Minute, 30, 60), (Hour, 60, 360), (Minute, 360, 390)]);
+        assert_eq!(stretches((0, 360), Some(&[9])), [(Hour, 0, 360)]);
+        assert_eq!(
+            stretches((30, 390), Some(&[2, 3, 5, 6])),
+            [(Minute, 30, 60), (Hour, 60, 120), (Minute, 120, 240), (Hour, 240, 300), (Minute, 300, 390)]
+        );
+        assert_eq!(stretches((30, 390), Some(&[1])), [(Minute, 30, 120), (Hour, 120, 360), (Minute, 360, 390)]);
+        assert_eq!(stretches((0, 240), Some(&[0, 1, 2, 3])), [(Minute, 0, 240)]);
+        assert_eq!(stretches((0, 170), Some(&[])), [(Minute, 0, 170)], "a short range");
+        assert_eq!(stretches((0, 1440), None), [(Minute, 0, 1440)], "nothing is known of hours");
     }
 }

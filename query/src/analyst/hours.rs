@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use spandrel_analysis::{analysed::MINUTE, context::Context, rollup};
 use spandrel_proto::model::Table;
 
-use crate::{Engine, analysis::RollupRows, error::QueryError};
+use crate::{Engine, analysis::RollupRows, error::QueryError, stale::StaleHours};
 
 pub(super) const HOUR: i64 = 60 * MINUTE;
 /// An hour is written when it has been over for so long, and its minutes have not changed for so long.
@@ -26,12 +26,20 @@ struct State {
 #[derive(Debug, Default)]
 pub(super) struct Hours {
     hours: BTreeMap<i64, State>,
+    /// The same for those who read them: those of `hours` that are dirty.
+    stale: Arc<StaleHours>,
 }
 
 impl Hours {
-    /// A minute of an hour was written.
-    pub(super) fn changed(&mut self, minute: i64, now: i64) {
-        let state = self.hours.entry(minute.div_euclid(HOUR) * HOUR).or_default();
+    pub(super) fn new(stale: Arc<StaleHours>) -> Self {
+        Self { hours: BTreeMap::new(), stale }
+    }
+
+    /// A minute of an hour is about to be written.
+    pub(super) fn changing(&mut self, minute: i64, now: i64) {
+        let hour = minute.div_euclid(HOUR) * HOUR;
+        self.stale.mark(hour);
+        let state = self.hours.entry(hour).or_default();
         state.changed = now;
         state.is_dirty = true;
     }
@@ -52,26 +60,37 @@ impl Hours {
             state.written = Some(now);
             state.is_dirty = false;
         }
+        self.stale.clear(hour);
         self.hours.retain(|_, state| state.is_dirty || now - state.changed < 2 * HOUR);
     }
 
-    /// Finds hours whose minutes were written after them.
-    pub(super) async fn check(&mut self, engine: &Arc<Engine>, from: i64, now: i64) -> Result<(), QueryError> {
-        let from = from.div_euclid(HOUR) * HOUR;
-        let sql = format!(
-            "SELECT CAST(m.hour AS BIGINT) FROM \
-               (SELECT date_bin(INTERVAL '1 hour', time) AS hour, max(revision) AS revision FROM operations \
-                WHERE time >= to_timestamp_nanos({from}) GROUP BY 1) m \
-             LEFT JOIN (SELECT time AS hour, max(revision) AS revision FROM operations_hourly \
-                WHERE time >= to_timestamp_nanos({from}) GROUP BY 1) h ON m.hour = h.hour \
-             WHERE h.revision IS NULL OR h.revision < m.revision"
-        );
-        let batches: Vec<RecordBatch> = engine.sql(&sql).await?.try_collect().await?;
-        for hour in batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()) {
-            self.hours.entry(hour).or_insert(State { changed: now - SETTLED, written: None, is_dirty: true });
+    /// The hour could not be written. It is due again after a while.
+    pub(super) fn failed(&mut self, hour: i64, now: i64) {
+        if let Some(state) = self.hours.get_mut(&hour) {
+            state.changed = now;
+            state.written = Some(now);
         }
-        Ok(())
     }
+
+    /// The hour is not the sum of its minutes.
+    pub(super) fn found_stale(&mut self, hour: i64, now: i64) {
+        self.stale.mark(hour);
+        let settled = State { changed: now - SETTLED, ..State::default() };
+        self.hours.entry(hour).or_insert(settled).is_dirty = true;
+    }
+}
+
+/// The hours that minutes were written of after them.
+pub(super) async fn stale(engine: Arc<Engine>) -> Result<Vec<i64>, QueryError> {
+    let sql = "SELECT CAST(minutes.hour AS BIGINT) FROM \
+          (SELECT date_bin(INTERVAL '1 hour', time) AS hour, max(revision) AS revision \
+           FROM (SELECT time, revision FROM operations UNION ALL SELECT time, revision FROM edges) written GROUP BY 1) minutes \
+        LEFT JOIN \
+          (SELECT time AS hour, max(revision) AS revision \
+           FROM (SELECT time, revision FROM operations_hourly UNION ALL SELECT time, revision FROM edges_hourly) written GROUP BY 1) hours \
+        ON minutes.hour = hours.hour WHERE hours.revision IS NULL OR hours.revision < minutes.revision";
+    let batches: Vec<RecordBatch> = engine.sql(sql).await?.try_collect().await?;
+    Ok(batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
 }
 
 /// The rows of an hour, added up from those of its minutes.
@@ -99,13 +118,30 @@ mod tests {
     fn an_hour_is_written_when_it_is_over_and_again_when_its_minutes_changed() {
         let hour = 1_800_000_000_000_000_000_i64.div_euclid(HOUR) * HOUR;
         let mut hours = Hours::default();
-        hours.changed(hour + 59 * MINUTE, hour + HOUR);
+        hours.changing(hour + 59 * MINUTE, hour + HOUR);
         assert_eq!(hours.due(hour + HOUR + 2 * MINUTE), None);
         assert_eq!(hours.due(hour + HOUR + 3 * MINUTE), Some(hour));
         hours.written(hour, hour + HOUR + 3 * MINUTE);
         assert_eq!(hours.due(hour + 2 * HOUR), None);
-        hours.changed(hour, hour + HOUR + 4 * MINUTE);
+        hours.changing(hour, hour + HOUR + 4 * MINUTE);
         assert_eq!(hours.due(hour + HOUR + 5 * MINUTE), None);
         assert_eq!(hours.due(hour + HOUR + 7 * MINUTE), Some(hour));
+        hours.failed(hour, hour + HOUR + 7 * MINUTE);
+        assert_eq!(hours.due(hour + HOUR + 8 * MINUTE), None);
+        assert_eq!(hours.due(hour + HOUR + 10 * MINUTE), Some(hour));
+    }
+
+    #[test]
+    fn readers_are_told_which_hours_are_not_the_sum_of_their_minutes() {
+        let stale = Arc::new(StaleHours::default());
+        let mut hours = Hours::new(Arc::clone(&stale));
+        assert_eq!(stale.get(), None, "nothing was compared yet");
+        hours.changing(7 * HOUR + MINUTE, 0);
+        stale.know();
+        assert_eq!(stale.get(), Some([7 * HOUR].into()));
+        hours.failed(7 * HOUR, 0);
+        assert_eq!(stale.get(), Some([7 * HOUR].into()));
+        hours.written(7 * HOUR, 0);
+        assert_eq!(stale.get(), Some([].into()));
     }
 }

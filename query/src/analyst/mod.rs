@@ -3,6 +3,7 @@
 //! Nothing waits for it. It may fall behind, be stopped or killed at any point: what it did not count, it finds by
 //! comparing `coverage` with the stored spans ([`reconcile`]).
 
+mod adopted;
 mod hours;
 mod reconcile;
 mod schedule;

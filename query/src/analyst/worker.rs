@@ -6,12 +6,7 @@ use std::{
     time::Duration,
 };
 
-use arrow::{
-    array::AsArray,
-    compute::{filter_record_batch, is_null},
-    datatypes::Int64Type,
-    record_batch::RecordBatch,
-};
+use arrow::record_batch::RecordBatch;
 use futures::FutureExt;
 use spandrel_analysis::{
     analysed::{MINUTE, minute_of},
@@ -24,10 +19,15 @@ use spandrel_analysis::{
 };
 use spandrel_proto::model::{Clock, Table};
 use spandrel_store::{Followed, Follower, Store};
-use tokio::time::MissedTickBehavior;
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{AnalystStats, hours::Hours, reconcile, schedule::Schedule};
+use super::{
+    AnalystStats, adopted,
+    hours::{self, Hours},
+    reconcile,
+    schedule::Schedule,
+};
 use crate::{
     Engine,
     analysis::{ReplayRows, RollupRows, TraceLookup, estimated_rows},
@@ -73,6 +73,7 @@ pub(super) struct Worker {
     schedule: Schedule,
     tracker: Tracker,
     hours: Hours,
+    checking_hours: Option<JoinHandle<Result<Vec<i64>, QueryError>>>,
     last_tick: i64,
     revision: i64,
     recompute: VecDeque<(i64, i64)>,
@@ -86,6 +87,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(store: Arc<Store>, engine: Arc<Engine>, clock: Arc<dyn Clock>, stats: Arc<AnalystStats>) -> Self {
+        let hours = Hours::new(Arc::clone(engine.stale_hours()));
         let options = Options { quiet_ns: QUIET, max_trace_bytes: TRACE_BYTES, ..Options::default() };
         Self {
             store,
@@ -95,7 +97,8 @@ impl Worker {
             analyzer: Analyzer::new(options, findings::detectors()),
             schedule: Schedule::default(),
             tracker: Tracker::default(),
-            hours: Hours::default(),
+            hours,
+            checking_hours: None,
             last_tick: 0,
             revision: 0,
             recompute: VecDeque::new(),
@@ -111,6 +114,7 @@ impl Worker {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let started = self.clock.now_unix_nano();
         self.note_under_way(started);
+        self.checking_hours = Some(tokio::spawn(hours::stale(Arc::clone(&self.engine))));
         self.adopt_findings().await;
         self.know_stored(minute_of(started)).await;
         self.check(started - CHECK_AT_START, minute_of(started)).await;
@@ -183,6 +187,7 @@ impl Worker {
         if self.judged_since_start.is_some_and(|minutes| minutes >= ADOPTED_FOR) {
             self.close_adopted(now).await;
         }
+        self.know_hours(now).await;
         let foreign = self.schedule.take_settled_foreign(now);
         self.recompute.extend(reconcile::stretches(&foreign));
         if let Some((from, to)) = self.recompute.pop_front() {
@@ -300,10 +305,10 @@ impl Worker {
         let revision = self.next_revision(now);
         let Some(counts) = self.analyzer.minutes().get(&minute) else { return true };
         let rows = rollup::rows(minute, counts, self.analyzer.context(), revision);
+        self.hours.changing(minute, now);
         let is_stored = self.append(rows).await;
         if is_stored {
             self.schedule.written(minute, now);
-            self.hours.changed(minute, now);
             AnalystStats::add(&self.stats.minutes_written, 1);
         }
         is_stored
@@ -314,10 +319,11 @@ impl Worker {
         let rows = self.engine.compute(|tables| ReplayRows::new(tables, from, to, revision)).await;
         match rows {
             Ok(rows) => {
+                let minutes = || (from..to).step_by(MINUTE as usize);
+                minutes().for_each(|minute| self.hours.changing(minute, now));
                 if self.append(rows).await {
-                    AnalystStats::add(&self.stats.minutes_recomputed, ((to - from) / MINUTE) as usize);
-                    for minute in (from..to).step_by(MINUTE as usize) {
-                        self.hours.changed(minute, now);
+                    AnalystStats::add(&self.stats.minutes_recomputed, minutes().count());
+                    for minute in minutes() {
                         self.analyzer.add_stored(minute);
                         self.schedule.computed(minute, now);
                     }
@@ -347,17 +353,9 @@ impl Worker {
 
     /// Takes over the findings that were open when the server last ran.
     async fn adopt_findings(&mut self) {
-        match self.open_findings().await {
-            Ok(batches) => {
-                for batch in &batches {
-                    let ids = batch.column_by_name("id").and_then(|ids| ids.as_string_opt::<i32>());
-                    let opened =
-                        batch.column_by_name("opened").and_then(|opened| opened.as_primitive_opt::<Int64Type>());
-                    let (Some(ids), Some(opened)) = (ids, opened) else { continue };
-                    for (id, opened) in ids.iter().zip(opened) {
-                        self.tracker.adopt(id.unwrap_or_default().to_owned(), opened.unwrap_or_default());
-                    }
-                }
+        match adopted::open_findings(&self.engine).await {
+            Ok(rows) => {
+                adopted::ids(&rows).for_each(|(id, opened)| self.tracker.adopt(id.to_owned(), opened));
             }
             Err(error) => tracing::warn!(%error, "findings from before the start cannot be read; they stay open"),
         }
@@ -370,31 +368,12 @@ impl Worker {
         if ids.is_empty() {
             return;
         }
-        let closing = match self.open_findings().await {
-            Ok(batches) => {
-                batches.iter().map(|batch| track::closing_rows(batch, &ids, now)).collect::<Result<Vec<_>, _>>()
-            }
-            Err(error) => {
-                tracing::warn!(%error, "findings from before the start cannot be read; they stay open");
-                return;
-            }
-        };
-        match closing {
+        match adopted::closing_rows(&self.engine, &ids, now).await {
             Ok(rows) => {
                 self.append(rows.into_iter().map(|rows| (Table::Findings, rows)).collect()).await;
             }
             Err(error) => tracing::error!(%error, "findings from before the start cannot be closed"),
         }
-    }
-
-    /// The rows of findings that are open.
-    async fn open_findings(&self) -> Result<Vec<RecordBatch>, QueryError> {
-        let rows = self.engine.compute(|tables| RollupRows::new(tables, Table::Findings, (i64::MIN, i64::MAX))).await?;
-        let is_open = |batch: &RecordBatch| {
-            let closed = batch.column_by_name("closed").cloned();
-            closed.and_then(|closed| is_null(&closed).ok()).and_then(|open| filter_record_batch(batch, &open).ok())
-        };
-        Ok(rows.iter().filter_map(is_open).collect())
     }
 
     async fn store_changes(&mut self, now: i64) {
@@ -409,7 +388,7 @@ impl Worker {
 
     async fn write_hour(&mut self, hour: i64, now: i64) {
         let revision = self.next_revision(now);
-        match super::hours::rows(&self.engine, hour, revision).await {
+        match hours::rows(&self.engine, hour, revision).await {
             Ok(rows) => {
                 if self.append(rows).await {
                     self.hours.written(hour, now);
@@ -417,8 +396,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!(%error, "an hour cannot be added up; will try again");
-                self.hours.written(hour, now);
-                self.hours.changed(hour, now);
+                self.hours.failed(hour, now);
             }
         }
     }
@@ -440,8 +418,20 @@ impl Worker {
             }
             Err(error) => tracing::warn!(%error, "rollups cannot be compared with the stored spans; will try again"),
         }
-        if let Err(error) = self.hours.check(&self.engine, from, now).await {
-            tracing::warn!(%error, "hours cannot be compared with their minutes; will try again");
+    }
+
+    /// Learns which hours are not the sum of their minutes. Until that is known, none is read.
+    async fn know_hours(&mut self, now: i64) {
+        let Some(checking) = self.checking_hours.take_if(|checking| checking.is_finished()) else { return };
+        let checked = checking.await.map_err(|error| error.to_string());
+        match checked.and_then(|hours| hours.map_err(|error| error.to_string())) {
+            Ok(hours) => {
+                hours.into_iter().for_each(|hour| self.hours.found_stale(hour, now));
+                self.engine.stale_hours().know();
+            }
+            Err(error) => {
+                tracing::warn!(error, "hours cannot be compared with their minutes, which are read in their place");
+            }
         }
     }
 

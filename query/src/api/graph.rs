@@ -140,7 +140,7 @@ pub(super) async fn graph(
     let described = OnceLock::new();
     let graph = engine
         .compute(|tables| {
-            let computation = GraphOf::new(tables, (range.from_ns, range.to_ns), now_ns);
+            let computation = GraphOf::new(tables, (range.from_ns, range.to_ns));
             described.get_or_init(|| (computation.basis(), computation.range()));
             computation
         })

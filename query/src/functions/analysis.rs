@@ -71,11 +71,11 @@ impl TableFunctionImpl for AnalysisFunction {
         let tables = &self.tables;
         Ok(match (self.analysis, arguments.exprs()) {
             (Analysis::ServiceGraph, [from, to]) => {
-                Arc::new(ComputedTable::new(GraphOf::new(tables, self.range(from, to)?, self.now_ns)))
+                Arc::new(ComputedTable::new(GraphOf::new(tables, self.range(from, to)?)))
             }
             (Analysis::GraphDiff, [before_from, before_to, from, to]) => {
                 let before = self.range(before_from, before_to)?;
-                Arc::new(ComputedTable::new(GraphDiffOf::new(tables, before, self.range(from, to)?, self.now_ns)?))
+                Arc::new(ComputedTable::new(GraphDiffOf::new(tables, before, self.range(from, to)?)?))
             }
             (Analysis::CriticalPath, [trace]) => {
                 let trace_id = arguments::trace_id("critical_path", trace)?;

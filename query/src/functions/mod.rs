@@ -30,7 +30,7 @@ mod red;
 mod red_stats;
 mod trace;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::{
     catalog::{TableFunctionImpl, TableProvider},
@@ -66,11 +66,12 @@ pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
 pub(crate) struct Tables {
     snapshot: Snapshot,
     counters: Arc<ScanCounters>,
+    stale_hours: Option<Arc<BTreeSet<i64>>>,
 }
 
 impl Tables {
-    pub(crate) fn new(snapshot: &Snapshot, counters: &Arc<ScanCounters>) -> Self {
-        Self { snapshot: snapshot.clone(), counters: counters.clone() }
+    pub(crate) fn new(snapshot: Snapshot, counters: &Arc<ScanCounters>, stale_hours: Option<BTreeSet<i64>>) -> Self {
+        Self { snapshot, counters: counters.clone(), stale_hours: stale_hours.map(Arc::new) }
     }
 
     /// The table as users see it: without rows that later ones replaced.
@@ -96,6 +97,11 @@ impl Tables {
 
     pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Hours that are not the sum of their minutes; `None` if it is not known of any hour whether it is.
+    pub(crate) fn stale_hours(&self) -> Option<&BTreeSet<i64>> {
+        self.stale_hours.as_deref()
     }
 
     /// A table of which only files are read that may have rows with one of `ids`.
