@@ -88,11 +88,11 @@ def wait_for_rollups(http_address, spans):
     deadline = time.monotonic() + 1800
     while time.monotonic() < deadline:
         counted = sql(http_address, "SELECT sum(spans) FROM coverage")[0][0]
-        hours = sql(http_address, "SELECT count(DISTINCT time) FROM edges_hourly")[0][0]
-        if counted == spans and hours == 24:
+        calls, of_hours = (sql(http_address, f"SELECT sum(requests) FROM {table}")[0][0] for table in ("edges", "edges_hourly"))
+        if counted == spans and calls == of_hours:
             return
         time.sleep(2)
-    raise SystemExit(f"the rollups hold {counted} of {spans} spans, and {hours} of 24 hours")
+    raise SystemExit(f"the rollups hold {counted} of {spans} spans, and the hours {of_hours} of {calls} calls")
 
 
 def graph(address):
