@@ -10,6 +10,7 @@ a span is returned by SQL. Linux only: the figures are from /proc.
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -33,6 +34,16 @@ def wait_for(path):
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds_by_thread(pid):
+    """By the names of threads, which are cut at 15 characters."""
+    seconds = collections.Counter()
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        name, fields = (task / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+        fields = fields.split()
+        seconds[name] += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 def peak_memory_mib(pid):
@@ -98,6 +109,7 @@ def main():
             report = json.loads(subprocess.check_output(load))
             fresh = [freshness_ms(addresses["http"], addresses["otlp_http"], number) for number in range(20)]
             stored = sql(addresses["http"], "SELECT count(*) FROM spans WHERE name <> 'fresh' AND service_name <> 'spandrel'")[0][0]
+            threads = cpu_seconds_by_thread(server.pid)
             server.send_signal(signal.SIGTERM)
             # The directory is the process's own until it is reaped, so its figures can still be read while it seals.
             cpu, memory = cpu_seconds(server.pid), peak_memory_mib(server.pid)
@@ -120,6 +132,8 @@ def main():
     print(f"stored              {stored} spans{'' if stored == accepted else '  (NOT what was accepted)'}")
     print(f"request             {report['bytes'] / max(accepted, 1):.0f} bytes a span")
     print(f"server CPU          {cpu - before:.1f} s: {accepted / (cpu - before):,.0f} spans per CPU-second")
+    shares = ", ".join(f"{name} {seconds / accepted * 1e6:.2f}" for name, seconds in threads.most_common() if seconds)
+    print(f"before it stops     microseconds of CPU a span: {shares}")
     print(f"server peak memory  {memory:.0f} MiB")
     print(f"acknowledgement     p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms, max {latency['max']:.1f} ms")
     print(f"fresh in SQL        median {statistics.median(fresh):.0f} ms, worst {max(fresh):.0f} ms after the acknowledgement")
