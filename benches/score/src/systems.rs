@@ -15,8 +15,13 @@ use spandrel_shop::{
 /// That of the SDKs, nanoseconds.
 const EXPORT_INTERVAL: i64 = 5_000_000_000;
 
+/// Systems for each kind of finding and set: a share of fewer than some eight conditions says little, and each system goes
+/// through three degradations.
+const SYSTEMS: u64 = 3;
 /// Minutes before a scenario begins: findings that compare with what is usual need eight.
 const QUIET: i64 = 9;
+/// Minutes before it in the further systems of kinds that compare with nothing, which take most of the time of scoring.
+const BRIEFLY_QUIET: i64 = 2;
 /// Minutes that a scenario runs, and afterwards.
 const RUNNING: i64 = 5;
 const AFTER: i64 = 1;
@@ -106,8 +111,8 @@ fn ends(truth: &TruthFile) -> (String, String) {
     (name(leaf.copied()), name(inner.map(|(service, _)| *service)))
 }
 
-/// All systems: two that nothing is wrong with, and for each kind of finding one that has it and one that nearly has it,
-/// for training and to be held out. Those that are held out are another system each.
+/// All systems: three that nothing is wrong with, and for each kind of finding some that have it and some that nearly
+/// have it, for training and to be held out. Those that are held out are other systems each.
 pub fn systems() -> Vec<System> {
     let mut systems = vec![
         plain(Set::Training, "the shop", ShopConfig { seed: 1, ..ShopConfig::default() }),
@@ -123,12 +128,14 @@ pub fn systems() -> Vec<System> {
         ),
     ];
     for (number, kind) in (1_u64..).zip(FindingKind::ALL) {
-        for scenario in [Scenario::of(kind), Scenario::near_miss(kind)] {
-            let training = ShopConfig { seed: 10 + number, ..ShopConfig::default() };
-            systems.push(with_scenario(Set::Training, scenario, training));
-            let system = Architecture::Generated { seed: 1000 + number, shape: Shape::Layered };
-            let held_out = ShopConfig { seed: 200 + number, system, ..ShopConfig::default() };
-            systems.push(with_scenario(Set::HeldOut, scenario, held_out));
+        for copy in 0..SYSTEMS {
+            for scenario in [Scenario::of(kind), Scenario::near_miss(kind)] {
+                let training = ShopConfig { seed: 10 + number + 1000 * copy, ..ShopConfig::default() };
+                systems.push(with_scenario(Set::Training, scenario, copy, training));
+                let system = Architecture::Generated { seed: 1000 * (copy + 1) + number, shape: Shape::Layered };
+                let held_out = ShopConfig { seed: 200 + number + 1000 * copy, system, ..ShopConfig::default() };
+                systems.push(with_scenario(Set::HeldOut, scenario, copy, held_out));
+            }
         }
     }
     systems
@@ -139,14 +146,37 @@ fn plain(set: Set, name: &str, config: ShopConfig) -> System {
     System { name: name.to_owned(), set, extent: Extent::All, config, duration: 4 * MINUTE, leaves_out_spans: false }
 }
 
-fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
-    let scenarios = vec![Scheduled { scenario, during: QUIET * MINUTE..(QUIET + RUNNING) * MINUTE }];
+fn with_scenario(set: Set, scenario: Scenario, copy: u64, config: ShopConfig) -> System {
+    let quiet = if copy == 0 || compares(scenario.kind) { QUIET } else { BRIEFLY_QUIET };
+    let scenarios = vec![Scheduled { scenario, during: quiet * MINUTE..(quiet + RUNNING) * MINUTE }];
     System {
-        name: scenario.to_string(),
+        name: if copy == 0 { scenario.to_string() } else { format!("{scenario} {}", copy + 1) },
         set,
         extent: if scenario.near_miss { Extent::Clean } else { Extent::Few },
         config: ShopConfig { rate: 10.0, export_interval: EXPORT_INTERVAL, scenarios, ..config },
-        duration: (QUIET + RUNNING + AFTER) * MINUTE,
+        duration: (quiet + RUNNING + AFTER) * MINUTE,
         leaves_out_spans: scenario.kind == FindingKind::InstrumentationGap,
+    }
+}
+
+/// Whether a finding of the kind is one in comparison with what is usual.
+fn compares(kind: FindingKind) -> bool {
+    matches!(kind, FindingKind::Cascade | FindingKind::HotService | FindingKind::RetryStorm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_a_place() {
+        let systems = systems();
+        let names: BTreeSet<(Set, &str)> = systems.iter().map(|system| (system.set, system.name.as_str())).collect();
+        assert_eq!(names.len(), systems.len());
+        for system in systems.iter().filter(|system| !system.config.scenarios.is_empty()) {
+            let plans = spandrel_shop::plans(&system.config);
+            let made_for = |kind| plans.iter().flat_map(|plan| &plan.expected).any(|expected| expected.kind == kind);
+            assert!(made_for(system.config.scenarios[0].scenario.kind), "{}, {}", system.set.as_str(), system.name);
+        }
     }
 }
