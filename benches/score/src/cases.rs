@@ -46,6 +46,7 @@ impl Case {
         match extent {
             Extent::All => true,
             Extent::Few => self.is_clean() || [LOSSY, COARSE, SAMPLED].contains(&self.name),
+            Extent::Sampled => self.counts == Counts::Sampled,
             Extent::Clean => self.is_clean(),
         }
     }

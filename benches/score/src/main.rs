@@ -128,6 +128,12 @@ fn measure(system: &System, only: Option<&str>, verbose: bool) -> anyhow::Result
             observe(&degrade(recording.batches.clone(), &case.knobs), Pace::AtOnce)?
         };
         let mut results = Results::of(&recording.truth, &observed, &case);
+        if case.is_clean()
+            && let Some(condition) = system.condition()
+        {
+            let truths = (&*recording.truth, &system.truth_without_condition());
+            results.add_cost(&condition, truths, &observed, &case);
+        }
         if system.leaves_out_spans {
             results = Results { findings: results.findings, ..Results::default() };
         }
