@@ -48,11 +48,16 @@ the sum of w (w − 1) n² over traces, each of weight w with n of the requests,
 together.
 *quantile error*: the greatest of p50, p90, p95 and p99 against the exact nearest rank. *edges*: of (source, target, kind),
 precision / recall. *attempts*: edges and minutes with exactly the calls, attempts and failures that there were. *paths*:
-share of the time of all entries that is given to the right service. *partition*: entries whose time is shared out to the
+share of the time of all entries that is given to the right service, entry by entry; *sums*: of that of all entries of a
+system together. *partition*: entries whose time is shared out to the
 nanosecond. *origins*: failed entries whose failure is said to begin where it did. *findings*: all kinds, precision /
 recall; kinds that come and go must overlap the truth by half. What another condition brings about may be found, for a part
 of its time too. *near misses*: conditions just below a threshold that were
 found nevertheless. A dash: nothing to measure.
+
+Clocks of whole milliseconds take away what single paths are made of: most calls here last less than some milliseconds, and
+the ends of a span say no more than between which ticks it began and ended. Nothing else is lost: rounding keeps the order
+and the nesting of spans, and what is wrong of one entry has the other sign in the next, so that the sums are right.
 ";
 
 const IMPACT: &str = "\
@@ -118,8 +123,8 @@ pub fn examples(sets: &[SetResults]) -> String {
 
 fn telemetry_table(page: &mut String, set: &SetResults) {
     page.push_str(
-        "| telemetry | RED equal | within 1.96 σ | quantile error | edges | attempts | paths | partition | origins | \
-         findings | near misses |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| telemetry | RED equal | within 1.96 σ | quantile error | edges | attempts | paths | sums | partition | origins | \
+         findings | near misses |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (case, results) in &set.cases {
         let cells = [
@@ -130,6 +135,7 @@ fn telemetry_table(page: &mut String, set: &SetResults) {
             both(&results.edges),
             percent(&results.attempts),
             percent(&results.path_overlap),
+            percent(&results.path_sums),
             percent(&results.path_partition),
             percent(&results.origins),
             both(&results.findings.total()),

@@ -26,6 +26,7 @@ pub struct Results {
     pub edges: Match,
     pub attempts: Ratio,
     pub path_overlap: Ratio,
+    pub path_sums: Ratio,
     pub path_partition: Ratio,
     pub origins: Ratio,
     pub findings: Score,
@@ -56,6 +57,7 @@ impl Results {
             edges: edges::existence(&truth.edges, &observed.edges, &case.knobs.uninstrumented),
             attempts: if is_in_its_minute { in_minute() } else { Ratio::default() },
             path_overlap: paths::overlap(&path_truth, &observed.paths),
+            path_sums: paths::overlap_of_sums(&path_truth, &observed.paths),
             path_partition: paths::partition(&observed.durations, &observed.paths),
             origins: origins::top_one(&origin_truth(truth, observed, is_complete), &observed.origins),
             findings: Score::of(&expected(truth, case), &observed.findings),
@@ -92,6 +94,7 @@ impl Results {
         self.edges.merge(&other.edges);
         self.attempts.merge(&other.attempts);
         self.path_overlap.merge(&other.path_overlap);
+        self.path_sums.merge(&other.path_sums);
         self.path_partition.merge(&other.path_partition);
         self.origins.merge(&other.origins);
         self.findings.merge(&other.findings);
