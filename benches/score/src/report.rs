@@ -56,8 +56,8 @@ of its time too. *near misses*: conditions just below a threshold that were
 found nevertheless. A dash: nothing to measure.
 
 Clocks of whole milliseconds take away what single paths are made of: most calls here last less than some milliseconds, and
-the ends of a span say no more than between which ticks it began and ended. Nothing else is lost: rounding keeps the order
-and the nesting of spans, and what is wrong of one entry has the other sign in the next, so that the sums are right.
+the ends of a span say no more than between which ticks it began and ended. Skew alone takes next to nothing away. Most of what
+is wrong of one entry has the other sign in the next, as the sums show.
 ";
 
 const IMPACT: &str = "\

@@ -118,7 +118,7 @@ fn round(writer: &mut Writer<'_>, caller: &str, callee: &str, operation: &str, o
 
 #[test]
 fn services_that_are_next_to_nothing() {
-    let cases: [(&str, Write, bool); 14] = [
+    let cases: [(&str, Write, bool); 15] = [
         ("one millisecond of five", |writer, _| _ = round(writer, "shop", "rounding", "Round", 1), true),
         ("two milliseconds of its own", |writer, _| _ = round(writer, "shop", "rounding", "Round", 2), false),
         (
