@@ -6,7 +6,7 @@ use std::{
 };
 
 use spandrel_analysis::{
-    analysed::{Analysed, MINUTE},
+    analysed::{Analysed, MINUTE, minute_of},
     analyzer::{Analyzer, Options},
     context::{Context, NodeKind},
     findings::{
@@ -15,6 +15,7 @@ use spandrel_analysis::{
     },
     hops::HopKind,
     rollup::{EdgeKey, Minute, Minutes, View},
+    span::{Span, WEIGHT_ONE},
 };
 use spandrel_proto::model::Table;
 use spandrel_shop::{engine::EdgeKind, telemetry::Batch};
@@ -100,7 +101,7 @@ fn count(observed: &mut Observed, minutes: &Minutes, context: &Context) {
                 requests: calls.weight(),
                 failures: calls.failed(),
                 duration_sum: calls.duration,
-                weight_squares: calls.weight_squares,
+                variance: 0,
                 latency,
             };
             // Counts of a minute in which the operation was only busy are none of its requests.
@@ -198,6 +199,8 @@ pub struct Probed {
     pub paths: BTreeMap<EntryKey, PathSeen>,
     pub durations: BTreeMap<EntryKey, i64>,
     pub origins: BTreeMap<EntryKey, String>,
+    /// As in [`OperationSeen`].
+    pub variances: BTreeMap<OperationAt, u128>,
 }
 
 impl Probe {
@@ -207,12 +210,36 @@ impl Probe {
         observed.paths.extend(probed.paths);
         observed.durations.extend(probed.durations);
         observed.origins.extend(probed.origins);
+        for (at, variance) in probed.variances {
+            observed.operations.entry(at).and_modify(|seen| seen.variance = variance);
+        }
+    }
+}
+
+impl Probed {
+    /// Adds what the requests of a sampled trace add to the variance of their numbers.
+    fn count(&mut self, analysed: &Analysed<'_>) {
+        let mut requests: BTreeMap<OperationAt, (u128, u128)> = BTreeMap::new();
+        let sampled = |span: &Span| span.kind.serves() && span.weight > WEIGHT_ONE;
+        for (index, span) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| sampled(span)) {
+            let at = OperationAt {
+                minute: minute_of(span.start),
+                service: analysed.context.service_name(analysed.service(index as u32)).to_owned(),
+                operation: analysed.context.texts.get(span.operation).to_owned(),
+            };
+            let (count, weight) = requests.entry(at).or_default();
+            (*count, *weight) = (*count + 1, span.weight.into());
+        }
+        for (at, (count, weight)) in requests {
+            *self.variances.entry(at).or_default() += weight * (weight - u128::from(WEIGHT_ONE)) * count * count;
+        }
     }
 }
 
 impl Detector for Probe {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         let mut probed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        probed.count(analysed);
         let context = analysed.context;
         let keys: Vec<Option<EntryKey>> = analysed
             .entries

@@ -46,15 +46,23 @@ impl Case {
         match extent {
             Extent::All => true,
             Extent::Few => self.is_clean() || [LOSSY, COARSE, SAMPLED].contains(&self.name),
+            Extent::Sampled => self.counts == Counts::Sampled,
             Extent::Clean => self.is_clean(),
         }
     }
 
     /// Whether spans of the service are missing, do not say what they are, or have wrong times.
     pub fn spoils_spans_of(&self, service: &str) -> bool {
-        let Degradation { loss, uninstrumented, without_clients, without_kinds, clocks, .. } = &self.knobs;
+        let Degradation { loss, uninstrumented, without_clients, without_kinds, clocks, head_sampling, .. } =
+            &self.knobs;
+        // Who keeps fewer traces than others cuts theirs off.
+        let kept = head_sampling.as_ref().and_then(|head| Some((head.services.get(service)?, head.keep)));
+        let is_thin = kept.is_some_and(|(kept, others)| *kept < others);
         let named = [uninstrumented, without_clients, without_kinds];
-        *loss > 0 || *clocks != Clocks::default() || named.iter().any(|names| names.iter().any(|name| name == service))
+        *loss > 0
+            || is_thin
+            || *clocks != Clocks::default()
+            || named.iter().any(|names| names.iter().any(|name| name == service))
     }
 
     /// The share of a service's requests that is kept.

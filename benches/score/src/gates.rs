@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     cases::{COARSE, Case, Counts, LOSSY},
-    compare::{Match, Ratio},
+    compare::{Match, Ratio, impact},
     results::Results,
 };
 
@@ -88,6 +88,8 @@ impl Gates<'_> {
             self.ratio("critical paths, clean", &results.path_overlap, 0.999);
             self.ratio("origins, clean", &results.origins, 0.98);
             self.findings("clean", results, (0.95, 0.95));
+            let agreement = impact::agreement(&results.costs);
+            self.push("order of scores and of true impact", agreement, Bound::AtLeast(0.8));
         }
     }
 

@@ -122,8 +122,18 @@ fn measure(system: &System, only: Option<&str>, verbose: bool) -> anyhow::Result
     let cases = cases(system.config.seed, system.config.start_time, &recording.leaf, &recording.inner);
     let mut measured = Vec::new();
     for case in cases.into_iter().filter(|case| case.is_within(system.extent) && contains(case.name, only)) {
-        let observed = observe(&degrade(recording.batches.clone(), &case.knobs), Pace::AtOnce)?;
+        let observed = if case.is_clean() {
+            observe(&recording.batches, Pace::AtOnce)?
+        } else {
+            observe(&degrade(recording.batches.clone(), &case.knobs), Pace::AtOnce)?
+        };
         let mut results = Results::of(&recording.truth, &observed, &case);
+        if case.is_clean()
+            && let Some(condition) = system.condition()
+        {
+            let truths = (&*recording.truth, &system.truth_without_condition());
+            results.add_cost(&condition, truths, &observed, &case);
+        }
         if system.leaves_out_spans {
             results = Results { findings: results.findings, ..Results::default() };
         }

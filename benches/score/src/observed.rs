@@ -20,8 +20,8 @@ pub struct OperationSeen {
     pub requests: u64,
     pub failures: u64,
     pub duration_sum: i128,
-    /// Sum of the squares of the weights, in multiples of 2^-32.
-    pub weight_squares: u128,
+    /// Of `requests`, in multiples of 2^-32: a trace of weight w with n of them adds w (w - 1) n². They were sampled together.
+    pub variance: u128,
     pub latency: Sketch,
 }
 

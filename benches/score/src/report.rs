@@ -1,10 +1,16 @@
 //! The scores as Markdown.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use crate::{
     cases::Case,
-    compare::{Match, Ratio},
+    compare::{
+        Match, Ratio,
+        impact::{self, Cost},
+    },
     gates::{Gate, gates},
     results::Results,
 };
@@ -37,17 +43,31 @@ by minute, with what the demo announces.
 
 const LEGEND: &str = "\
 *RED equal*: operations and minutes whose requests, failures and summed durations are exactly those that there were. *within
-1.96 σ*: operations and minutes whose estimated requests are that near the truth, of those with ten samples or more.
+1.96 σ*: operations and minutes whose estimated requests are that near the truth, of those with ten samples or more; σ² is
+the sum of w (w − 1) n² over traces, each of weight w with n of the requests, since the requests of a trace are sampled
+together.
 *quantile error*: the greatest of p50, p90, p95 and p99 against the exact nearest rank. *edges*: of (source, target, kind),
 precision / recall. *attempts*: edges and minutes with exactly the calls, attempts and failures that there were. *paths*:
-share of the time of all entries that is given to the right service. *partition*: entries whose time is shared out to the
+share of the time of all entries that is given to the right service, entry by entry; *sums*: of that of all entries of a
+system together. *partition*: entries whose time is shared out to the
 nanosecond. *origins*: failed entries whose failure is said to begin where it did. *findings*: all kinds, precision /
 recall; kinds that come and go must overlap the truth by half. What another condition brings about may be found, for a part
 of its time too. *near misses*: conditions just below a threshold that were
 found nevertheless. A dash: nothing to measure.
 
-Not measured: how the order of the scores agrees with that of true impact. The simulation knows which conditions held, not
-how much each of them cost.
+Clocks of whole milliseconds take away what single paths are made of: most calls here last less than some milliseconds, and
+the ends of a span say no more than between which ticks it began and ended. Skew alone takes next to nothing away. Most of what
+is wrong of one entry has the other sign in the next, as the sums show.
+";
+
+const IMPACT: &str = "\
+## Scores and true impact
+
+What a condition cost: the same system with the same users is run without it. A request from outside costs its duration, and
+10 s more if it fails, after which users give up; the difference of the means while the condition held is what each request
+lost by it. The score is the greatest of the findings that the condition brought about, 0 if there are none: by that it is found
+in a list. Their orders are compared over all systems of a set (Spearman's ρ, clean telemetry). Left out are conditions that
+cost what would happen if: `SPOF`, `SHARED_DB`, `CYCLE`, `DISTRIBUTED_MONOLITH`, and `INSTRUMENTATION_GAP`.
 ";
 
 /// The page.
@@ -64,6 +84,7 @@ pub fn page(sets: &[SetResults], only: Option<&str>) -> String {
     }
     let _ = writeln!(page, "\n{LEGEND}");
     kinds_table(&mut page, sets);
+    impact_table(&mut page, sets);
     missed_gates(&mut page, sets);
     page
 }
@@ -91,6 +112,8 @@ pub fn examples(sets: &[SetResults]) -> String {
             list(kind, &found.recall.misses);
         }
         list("near miss", &results.findings.near_misses.misses);
+        let cost = |Cost { kind, lost, score }: &Cost| format!("{}: {:.1} ms, {score}", kind.as_str(), lost / 1e6);
+        list("cost", &results.costs.iter().map(cost).collect::<Vec<_>>());
         if let Some((error, place)) = results.quantile_error.as_ref().filter(|(error, _)| *error > 0.011) {
             list("quantile", &[format!("{error:.4} at {place}")]);
         }
@@ -100,8 +123,8 @@ pub fn examples(sets: &[SetResults]) -> String {
 
 fn telemetry_table(page: &mut String, set: &SetResults) {
     page.push_str(
-        "| telemetry | RED equal | within 1.96 σ | quantile error | edges | attempts | paths | partition | origins | \
-         findings | near misses |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| telemetry | RED equal | within 1.96 σ | quantile error | edges | attempts | paths | sums | partition | origins | \
+         findings | near misses |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (case, results) in &set.cases {
         let cells = [
@@ -112,6 +135,7 @@ fn telemetry_table(page: &mut String, set: &SetResults) {
             both(&results.edges),
             percent(&results.attempts),
             percent(&results.path_overlap),
+            percent(&results.path_sums),
             percent(&results.path_partition),
             percent(&results.origins),
             both(&results.findings.total()),
@@ -144,6 +168,31 @@ fn kinds_table(page: &mut String, sets: &[SetResults]) {
             .iter()
             .map(|found| format!("{} ({}, {})", both(found), found.precision.of, found.recall.of))
             .collect();
+        let _ = writeln!(page, "| `{kind}` | {} |", cells.join(" | "));
+    }
+}
+
+fn impact_table(page: &mut String, sets: &[SetResults]) {
+    let costs: Vec<Vec<Cost>> =
+        sets.iter().map(|set| set.cases.iter().flat_map(|(_, results)| results.costs.clone()).collect()).collect();
+    if costs.iter().all(Vec::is_empty) {
+        return;
+    }
+    let _ = writeln!(page, "\n{IMPACT}");
+    for (set, costs) in sets.iter().zip(&costs) {
+        let agreement = impact::agreement(costs).map_or_else(dash, |agreement| format!("{agreement:.2}"));
+        let _ = writeln!(page, "- {}: ρ = {agreement}, {} conditions", set.name, costs.len());
+    }
+    page.push_str("\nMilliseconds that a request lost, and score, both as means.\n\n| kind |");
+    sets.iter().for_each(|set| _ = write!(page, " {} |", set.name));
+    let _ = writeln!(page, "\n|---{}|", "|---".repeat(sets.len()));
+    let by_kind: Vec<BTreeMap<&str, (f64, f64)>> = costs.iter().map(|costs| impact::by_kind(costs)).collect();
+    let kinds: BTreeSet<&str> = by_kind.iter().flat_map(|kinds| kinds.keys().copied()).collect();
+    for kind in kinds {
+        let cell = |means: Option<&(f64, f64)>| {
+            means.map_or_else(dash, |(lost, score)| format!("{:.1} ms, {score:.0}", lost / 1e6))
+        };
+        let cells: Vec<String> = by_kind.iter().map(|kinds| cell(kinds.get(kind))).collect();
         let _ = writeln!(page, "| `{kind}` | {} |", cells.join(" | "));
     }
 }

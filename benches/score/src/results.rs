@@ -8,10 +8,12 @@ use crate::{
     cases::{Case, Counts},
     compare::{
         Match, Ratio, edges,
-        findings::{Expected, Score},
+        findings::{self, Expected, Score},
+        impact::{self, Cost},
         origins, paths, red,
     },
     observed::{EntryKey, Observed, PathSeen},
+    systems::Condition,
 };
 
 /// Scores as ANALYSIS 10.4 has them.
@@ -24,9 +26,12 @@ pub struct Results {
     pub edges: Match,
     pub attempts: Ratio,
     pub path_overlap: Ratio,
+    pub path_sums: Ratio,
     pub path_partition: Ratio,
     pub origins: Ratio,
     pub findings: Score,
+    /// What the conditions of systems cost, where nothing was done to the telemetry.
+    pub costs: Vec<Cost>,
 }
 
 impl Results {
@@ -52,10 +57,31 @@ impl Results {
             edges: edges::existence(&truth.edges, &observed.edges, &case.knobs.uninstrumented),
             attempts: if is_in_its_minute { in_minute() } else { Ratio::default() },
             path_overlap: paths::overlap(&path_truth, &observed.paths),
+            path_sums: paths::overlap_of_sums(&path_truth, &observed.paths),
             path_partition: paths::partition(&observed.durations, &observed.paths),
             origins: origins::top_one(&origin_truth(truth, observed, is_complete), &observed.origins),
             findings: Score::of(&expected(truth, case), &observed.findings),
+            costs: Vec::new(),
         }
+    }
+
+    /// Adds what a condition cost in comparison with the system without it, and the greatest score of what it brought about.
+    pub fn add_cost(
+        &mut self,
+        condition: &Condition,
+        (truth, without): (&TruthFile, &TruthFile),
+        observed: &Observed,
+        case: &Case,
+    ) {
+        let Condition { kind, during } = condition;
+        let expected = expected(truth, case);
+        let findings = findings::right(&expected, &observed.findings);
+        let scores = findings.filter(|it| it.since < during.end && it.until > during.start).map(|it| it.score);
+        self.costs.push(Cost {
+            kind: *kind,
+            lost: impact::lost(truth, without, during),
+            score: scores.max().unwrap_or_default(),
+        });
     }
 
     pub fn merge(&mut self, other: &Results) {
@@ -68,9 +94,11 @@ impl Results {
         self.edges.merge(&other.edges);
         self.attempts.merge(&other.attempts);
         self.path_overlap.merge(&other.path_overlap);
+        self.path_sums.merge(&other.path_sums);
         self.path_partition.merge(&other.path_partition);
         self.origins.merge(&other.origins);
         self.findings.merge(&other.findings);
+        self.costs.extend_from_slice(&other.costs);
     }
 }
 

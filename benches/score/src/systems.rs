@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -12,11 +13,21 @@ use spandrel_shop::{
     topology::Shape,
 };
 
+use crate::compare::impact;
+
 /// That of the SDKs, nanoseconds.
 const EXPORT_INTERVAL: i64 = 5_000_000_000;
 
+/// Systems for each kind of finding and set: a share of fewer than some eight conditions says little, and each system goes
+/// through three degradations.
+const SYSTEMS: u64 = 3;
+/// Systems of each set that are only sampled. Traces are sampled as a whole, so that the errors of most operations of a
+/// minute are one and the same, and a share of few systems says little.
+const SAMPLED: u64 = 12;
 /// Minutes before a scenario begins: findings that compare with what is usual need eight.
 const QUIET: i64 = 9;
+/// Minutes before it in the further systems of kinds that compare with nothing, which take most of the time of scoring.
+const BRIEFLY_QUIET: i64 = 2;
 /// Minutes that a scenario runs, and afterwards.
 const RUNNING: i64 = 5;
 const AFTER: i64 = 1;
@@ -47,6 +58,8 @@ pub enum Extent {
     All,
     /// A few that take different things away.
     Few,
+    /// Those in which requests stand for others.
+    Sampled,
     /// None.
     Clean,
 }
@@ -62,6 +75,14 @@ pub struct System {
     pub duration: i64,
     /// Its own services leave out spans, so that only its findings can be judged.
     pub leaves_out_spans: bool,
+}
+
+/// What is wrong with a system, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub kind: FindingKind,
+    /// Nanoseconds since the epoch.
+    pub during: Range<i64>,
 }
 
 /// What a system sent, and what really happened in it.
@@ -87,6 +108,21 @@ impl System {
         let (leaf, inner) = ends(&truth);
         Recording { batches, truth, leaf, inner }
     }
+
+    /// What is wrong with it, if that costs its users something.
+    pub fn condition(&self) -> Option<Condition> {
+        let Scheduled { scenario, during } = self.config.scenarios.first()?;
+        let during = self.config.start_time + during.start..self.config.start_time + during.end;
+        (!scenario.near_miss && impact::costs(scenario.kind)).then_some(Condition { kind: scenario.kind, during })
+    }
+
+    /// What would have happened to the same users if nothing were wrong.
+    pub fn truth_without_condition(&self) -> TruthFile {
+        let mut shop = Shop::new(&ShopConfig { scenarios: Vec::new(), ..self.config.clone() });
+        shop.due(self.config.start_time + self.duration).for_each(drop);
+        shop.close().for_each(drop);
+        shop.truth().to_file()
+    }
 }
 
 /// A leaf and an inner service of a system.
@@ -106,8 +142,8 @@ fn ends(truth: &TruthFile) -> (String, String) {
     (name(leaf.copied()), name(inner.map(|(service, _)| *service)))
 }
 
-/// All systems: two that nothing is wrong with, and for each kind of finding one that has it and one that nearly has it,
-/// for training and to be held out. Those that are held out are another system each.
+/// All systems: a few that nothing is wrong with, and for each kind of finding some that have it and some that nearly
+/// have it, for training and to be held out. Those that are held out are other systems each.
 pub fn systems() -> Vec<System> {
     let mut systems = vec![
         plain(Set::Training, "the shop", ShopConfig { seed: 1, ..ShopConfig::default() }),
@@ -122,13 +158,20 @@ pub fn systems() -> Vec<System> {
             },
         ),
     ];
+    for copy in 0..SAMPLED {
+        systems.push(sampled(Set::Training, copy, ShopConfig { seed: 300 + copy, ..ShopConfig::default() }));
+        let system = Architecture::Generated { seed: 10 + copy, shape: Shape::Layered };
+        systems.push(sampled(Set::HeldOut, copy, ShopConfig { seed: 400 + copy, system, ..ShopConfig::default() }));
+    }
     for (number, kind) in (1_u64..).zip(FindingKind::ALL) {
-        for scenario in [Scenario::of(kind), Scenario::near_miss(kind)] {
-            let training = ShopConfig { seed: 10 + number, ..ShopConfig::default() };
-            systems.push(with_scenario(Set::Training, scenario, training));
-            let system = Architecture::Generated { seed: 1000 + number, shape: Shape::Layered };
-            let held_out = ShopConfig { seed: 200 + number, system, ..ShopConfig::default() };
-            systems.push(with_scenario(Set::HeldOut, scenario, held_out));
+        for copy in 0..SYSTEMS {
+            for scenario in [Scenario::of(kind), Scenario::near_miss(kind)] {
+                let training = ShopConfig { seed: 10 + number + 1000 * copy, ..ShopConfig::default() };
+                systems.push(with_scenario(Set::Training, scenario, copy, training));
+                let system = Architecture::Generated { seed: 1000 * (copy + 1) + number, shape: Shape::Layered };
+                let held_out = ShopConfig { seed: 200 + number + 1000 * copy, system, ..ShopConfig::default() };
+                systems.push(with_scenario(Set::HeldOut, scenario, copy, held_out));
+            }
         }
     }
     systems
@@ -139,14 +182,41 @@ fn plain(set: Set, name: &str, config: ShopConfig) -> System {
     System { name: name.to_owned(), set, extent: Extent::All, config, duration: 4 * MINUTE, leaves_out_spans: false }
 }
 
-fn with_scenario(set: Set, scenario: Scenario, config: ShopConfig) -> System {
-    let scenarios = vec![Scheduled { scenario, during: QUIET * MINUTE..(QUIET + RUNNING) * MINUTE }];
+fn sampled(set: Set, copy: u64, config: ShopConfig) -> System {
+    System { extent: Extent::Sampled, ..plain(set, &format!("sampled {}", copy + 1), config) }
+}
+
+fn with_scenario(set: Set, scenario: Scenario, copy: u64, config: ShopConfig) -> System {
+    let quiet = if copy == 0 || compares(scenario.kind) { QUIET } else { BRIEFLY_QUIET };
+    let scenarios = vec![Scheduled { scenario, during: quiet * MINUTE..(quiet + RUNNING) * MINUTE }];
     System {
-        name: scenario.to_string(),
+        name: if copy == 0 { scenario.to_string() } else { format!("{scenario} {}", copy + 1) },
         set,
         extent: if scenario.near_miss { Extent::Clean } else { Extent::Few },
         config: ShopConfig { rate: 10.0, export_interval: EXPORT_INTERVAL, scenarios, ..config },
-        duration: (QUIET + RUNNING + AFTER) * MINUTE,
+        duration: (quiet + RUNNING + AFTER) * MINUTE,
         leaves_out_spans: scenario.kind == FindingKind::InstrumentationGap,
+    }
+}
+
+/// Whether a finding of the kind is one in comparison with what is usual.
+fn compares(kind: FindingKind) -> bool {
+    matches!(kind, FindingKind::Cascade | FindingKind::HotService | FindingKind::RetryStorm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_a_place() {
+        let systems = systems();
+        let names: BTreeSet<(Set, &str)> = systems.iter().map(|system| (system.set, system.name.as_str())).collect();
+        assert_eq!(names.len(), systems.len());
+        for system in systems.iter().filter(|system| !system.config.scenarios.is_empty()) {
+            let plans = spandrel_shop::plans(&system.config);
+            let made_for = |kind| plans.iter().flat_map(|plan| &plan.expected).any(|expected| expected.kind == kind);
+            assert!(made_for(system.config.scenarios[0].scenario.kind), "{}, {}", system.set.as_str(), system.name);
+        }
     }
 }

@@ -84,6 +84,12 @@ impl Score {
     }
 }
 
+/// The findings that are of what there was to be found.
+pub fn right<'a>(expected: &[Expected], seen: &'a [FindingSeen]) -> impl Iterator<Item = &'a FindingSeen> {
+    let is_there = |expected: &&Expected| !expected.is_near_miss;
+    seen.iter().filter(move |finding| expected.iter().filter(is_there).any(|expected| is_right(expected, finding)))
+}
+
 fn matches(expected: &Expected, finding: &FindingSeen) -> bool {
     is_about(expected, finding) && (!INTERVALS.contains(&finding.kind) || overlap(expected, finding) >= LEAST_OVERLAP)
 }

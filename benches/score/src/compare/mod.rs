@@ -3,6 +3,7 @@
 
 pub mod edges;
 pub mod findings;
+pub mod impact;
 pub mod origins;
 pub mod paths;
 pub mod red;

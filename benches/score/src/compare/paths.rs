@@ -7,6 +7,18 @@ use crate::observed::{EntryKey, PathSeen};
 
 type Paths = BTreeMap<EntryKey, PathSeen>;
 
+/// The same of the sums over all entries: what a service owns of all requests together.
+pub fn overlap_of_sums(truth: &Paths, seen: &Paths) -> Ratio {
+    let all = |paths: &Paths| {
+        let mut sum = PathSeen::new();
+        for (service, time) in truth.keys().filter_map(|entry| paths.get(entry)).flatten() {
+            *sum.entry(service.clone()).or_default() += time;
+        }
+        Paths::from([((0, String::new()), sum)])
+    };
+    overlap(&all(truth), &all(seen))
+}
+
 /// Share of the time of all entries that is given to the right service.
 pub fn overlap(truth: &Paths, seen: &Paths) -> Ratio {
     let mut ratio = Ratio::default();
@@ -52,6 +64,18 @@ mod tests {
         assert_eq!(overlap(&truth, &truth).value(), Some(1.0));
         assert_eq!(overlap(&truth, &paths(&[("a", 50), ("b", 50)])).value(), Some(0.8));
         assert_eq!(overlap(&truth, &Paths::new()).value(), Some(0.0));
+    }
+
+    #[test]
+    fn what_is_wrong_both_ways_is_right_in_the_sum() {
+        let of = |first: i64, second: i64| {
+            let path = |a: i64| PathSeen::from([("a".to_owned(), a), ("b".to_owned(), 100 - a)]);
+            Paths::from([((1, "shop".to_owned()), path(first)), ((2, "shop".to_owned()), path(second))])
+        };
+        let (truth, seen) = (of(30, 30), of(20, 40));
+        assert_eq!((overlap(&truth, &seen).value(), overlap_of_sums(&truth, &seen).value()), (Some(0.9), Some(1.0)));
+        let known = Paths::from([((1, "shop".to_owned()), PathSeen::from([("a".to_owned(), 100)]))]);
+        assert_eq!(overlap_of_sums(&known, &seen).value(), Some(0.2), "only of entries that are compared");
     }
 
     #[test]

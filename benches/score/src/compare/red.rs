@@ -65,11 +65,8 @@ pub fn coverage(truth: &[OperationTruth], seen: &Operations, sampled: impl Fn(&s
             continue;
         }
         let one = WEIGHT_ONE as f64;
-        let (estimate, squares) = seen
-            .get(&key)
-            .map_or((0.0, 0.0), |seen| (seen.requests as f64 / one, seen.weight_squares as f64 / (one * one)));
-        // A call of weight w adds w (w - 1) to the variance.
-        let error = (squares - estimate).max(0.0).sqrt();
+        let (estimate, error) =
+            seen.get(&key).map_or((0.0, 0.0), |seen| (seen.requests as f64 / one, (seen.variance as f64).sqrt() / one));
         let is_near = (estimate - truth.requests as f64).abs() <= TWO_SIDED_95 * error + 1e-3;
         ratio.count(is_near, || format!("{key:?}: {estimate:.1} ± {error:.1}, expected {}", truth.requests));
     }
@@ -127,11 +124,12 @@ mod tests {
     fn seen(requests: u64, weight: u64) -> Operations {
         let key = OperationAt { minute: 0, service: "cart".to_owned(), operation: "GET /".to_owned() };
         let total = requests * weight * WEIGHT_ONE;
-        let squares = u128::from(requests) * u128::from(weight * WEIGHT_ONE).pow(2);
+        let one = u128::from(WEIGHT_ONE);
+        let variance = u128::from(requests) * u128::from(weight) * u128::from(weight - 1) * one * one;
         let seen = OperationSeen {
             requests: total,
             duration_sum: i128::from(total) * 10,
-            weight_squares: squares,
+            variance,
             ..OperationSeen::default()
         };
         BTreeMap::from([(key, seen)])

@@ -130,7 +130,8 @@ impl Truth {
                 // What was meant to stay below the threshold did not, by chance: then it is a finding.
                 Some(real) => push(subject, real, false, plan.near_miss),
                 None if plan.near_miss || !OF_EVENTS.contains(&expected.kind) => {
-                    push(subject, during.clone(), plan.near_miss, false);
+                    let is_slight = !plan.near_miss && self.is_slight(expected, &Window::within(&during));
+                    push(subject, during.clone(), plan.near_miss, is_slight);
                 }
                 None => {}
             }
@@ -142,6 +143,24 @@ impl Truth {
             push(subject, real, false, true);
         }
         findings
+    }
+
+    /// Whether a condition that a scenario builds lacks what the rule asks for besides, which depends on where it is built: an
+    /// orchestrator owns a tenth of the time of all requests. It is right to find it nearly there, and no fault not to.
+    fn is_slight(&self, expected: &Expectation, window: &Window) -> bool {
+        let time = self.time_by_service(window);
+        let own = time.get(expected.service.as_str()).copied().unwrap_or_default();
+        expected.kind == FindingKind::GodGateway && own * 10 < time.values().sum::<i64>()
+    }
+
+    /// Nanoseconds of requests from outside that services own.
+    fn time_by_service(&self, window: &Window) -> BTreeMap<&str, i64> {
+        let mut time = BTreeMap::new();
+        let entries = self.flows.entries.iter().filter(|entry| window.contains(minute_of(entry.start)));
+        for (service, nanos) in entries.flat_map(|entry| &entry.shares) {
+            *time.entry(&*self.topology.service(*service).name).or_default() += nanos;
+        }
+        time
     }
 
     /// What held in a stretch of time, judged by its full minutes.
@@ -289,11 +308,8 @@ impl Truth {
 
     /// Services that much of the time, or of the requests, goes to. Whoever is asked from outside does not count.
     fn prominent(&self, window: &Window) -> Vec<Subject> {
-        let (mut time, mut requests): (BTreeMap<&str, i64>, BTreeMap<&str, u64>) = Default::default();
-        let entries = self.flows.entries.iter().filter(|entry| window.contains(minute_of(entry.start)));
-        for (service, nanos) in entries.flat_map(|entry| &entry.shares) {
-            *time.entry(&*self.topology.service(*service).name).or_default() += nanos;
-        }
+        let time = self.time_by_service(window);
+        let mut requests: BTreeMap<&str, u64> = BTreeMap::new();
         for ((minute, service, _), counts) in &self.operations {
             if window.contains(*minute) {
                 *requests.entry(service).or_default() += counts.durations.len() as u64;

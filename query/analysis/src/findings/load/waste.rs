@@ -5,7 +5,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, sql,
+            Additive, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, shortest,
+            sql, wilson,
         },
     },
     hops::{HopFlags, HopKind},
@@ -21,7 +22,6 @@ const MIN_CONCURRENCY: f64 = 1.0;
 const MIN_DATABASE_SHARE: f64 = 0.2;
 /// Clocks and the way back explain that a server ends this much later than its client, nanoseconds.
 const TOLERANCE: i64 = 1_000_000;
-const MAX_WINDOW: i64 = 5;
 const MAX_KEYS: usize = 4096;
 
 #[derive(Debug, Clone, Default)]
@@ -103,7 +103,10 @@ impl Detector for Waste {
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let wasteful = self.services.minute(evaluation.minute).filter(|(_, work)| work.in_vain > 0);
-        wasteful.filter_map(|(service, _)| self.candidate(evaluation, *service)).collect()
+        let services = wasteful.map(|(service, _)| *service);
+        services
+            .filter_map(|service| shortest(evaluation, |window| self.candidate(evaluation, window, service)))
+            .collect()
     }
 
     fn forget_before(&mut self, minute: i64) {
@@ -170,16 +173,15 @@ impl Waste {
         }
     }
 
-    fn candidate(&self, evaluation: &Evaluation<'_>, service: ServiceId) -> Option<Candidate> {
-        let (window, work) = (1..=MAX_WINDOW)
-            .map(|minutes| Window::of(evaluation, minutes))
-            .map(|window| (window, self.services.sum(window, &service)))
-            .find(|(_, work)| work.requests.effective() >= MIN_SAMPLES)?;
+    fn candidate(&self, evaluation: &Evaluation<'_>, window: Window, service: ServiceId) -> Option<Candidate> {
+        let work = self.services.sum(window, &service);
         let (share, concurrency, database) = (work.share(), work.concurrency(window), work.database_share());
-        let is_seen = work.exemplars.distinct() >= MIN_TRACES;
+        // A few requests in vain more or less, of few, move a share of time as they do a share of requests.
+        let least = |share: f64| wilson(share, work.requests.effective()).0;
+        let is_seen = work.requests.effective() >= MIN_SAMPLES && work.exemplars.distinct() >= MIN_TRACES;
         let holds = |part: f64| {
-            let is_much = concurrency >= part * MIN_CONCURRENCY || database >= part * MIN_DATABASE_SHARE;
-            is_seen && share >= part * MIN_SHARE && is_much
+            let is_much = concurrency >= part * MIN_CONCURRENCY || least(database) >= part * MIN_DATABASE_SHARE;
+            is_seen && least(share) >= part * MIN_SHARE && is_much
         };
         if !holds(STAYS) {
             return None;
@@ -206,6 +208,7 @@ impl Waste {
             evidence: Evidence {
                 measure: share,
                 threshold: MIN_SHARE,
+                interval: Some(wilson(share, work.requests.effective())),
                 samples: work.requests.effective() as u64,
                 details: vec![
                     ("requests", Value::Number(work.requests.share(work.affected))),

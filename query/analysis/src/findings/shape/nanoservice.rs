@@ -145,17 +145,19 @@ impl Nanoservice {
     }
 
     fn count_call(&mut self, analysed: &Analysed<'_>, (serving, hop): (u32, &Hop), own_times: &[i64], is_first: bool) {
-        let (Some(client), Some(server)) = (hop.client, analysed.hops.servers(hop).first()) else { return };
-        let (caller, callee) = (analysed.service(serving), analysed.service(*server));
-        if caller == callee {
-            return;
-        }
+        let Some(client) = hop.client else { return };
+        let (caller, server) = (analysed.service(serving), analysed.hops.servers(hop).first());
+        let answering = server.map(|server| analysed.service(*server));
+        let callee = answering.or_else(|| analysed.context.node_service(hop.callee));
+        let Some(callee) = callee.filter(|callee| *callee != caller) else { return };
         let Some(calls) = self.edges.at(minute_of(hop.start), (caller, callee)) else { return };
-        let (span, weight) = (analysed.span(client), hop.weight);
-        calls.seen.see_during(span, weight, (hop.start, hop.end));
+        // Whoever calls does so even if the callee's span is lost; what a call costs takes both.
         if is_first {
             calls.callers.count(analysed.span(serving).weight);
         }
+        let Some(server) = server else { return };
+        let (span, weight) = (analysed.span(client), hop.weight);
+        calls.seen.see_during(span, weight, (hop.start, hop.end));
         let own = own_times[*server as usize];
         if own < SMALL {
             calls.small = calls.small.saturating_add(weight);

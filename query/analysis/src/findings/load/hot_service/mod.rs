@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use self::{
     concurrency::{Process, knee, utilisation},
-    own_work::{OwnWork, local_times},
+    own_work::{OwnWork, local_times, lost_calls},
     prominence::Prominence,
 };
 use crate::{
@@ -102,7 +102,7 @@ impl Default for HotService {
 
 impl Detector for HotService {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        let local = local_times(analysed);
+        let (local, lost_calls) = (local_times(analysed), lost_calls(analysed));
         let mut seen = BTreeSet::new();
         for (index, span) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| span.kind == Kind::Server) {
             let service = analysed.service(index as u32);
@@ -114,6 +114,7 @@ impl Detector for HotService {
                 process.count(span.start, span.duration(), local[index], span.weight);
             }
             if span.outcome != Outcome::Rejected
+                && !lost_calls[index]
                 && let Some(own) = self.operations.at(minute_of(span.start), (service, span.operation))
             {
                 own.requests.count(span.weight);

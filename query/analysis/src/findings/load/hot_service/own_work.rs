@@ -61,6 +61,52 @@ pub(super) fn local_times(analysed: &Analysed<'_>) -> Vec<i64> {
     local
 }
 
+/// Per span that serves, whether some of what passes for its service's own work may be waiting for a call whose span is
+/// lost: a span whose parent is missing ran just then. One such request of a hundred makes the 99th percentile.
+pub(super) fn lost_calls(analysed: &Analysed<'_>) -> Vec<bool> {
+    let trace = analysed.trace;
+    let mut lost = vec![false; trace.len()];
+    let time = |span: usize| analysed.paths.adjusted[span];
+    let middle = |(start, end): (i64, i64)| start + (end - start) / 2;
+    let mut middles: Vec<i64> =
+        trace.roots().filter(|root| trace.is_orphan(*root)).map(|root| middle(time(root))).collect();
+    if middles.is_empty() {
+        return lost;
+    }
+    middles.sort_unstable();
+    let within = |(start, end): (i64, i64)| {
+        middles
+            .partition_point(|middle| *middle < end)
+            .saturating_sub(middles.partition_point(|middle| *middle < start))
+    };
+    let mut roots: Vec<usize> = (0..trace.len()).collect();
+    let mut children: Vec<(i64, i64)> = Vec::new();
+    for span in trace.order() {
+        roots[span] = trace.parent(span).map_or(span, |parent| roots[parent]);
+        let serving = trace.serving(span);
+        if trace.kind(span).calls() || analysed.service(span as u32) != analysed.service(serving as u32) {
+            continue;
+        }
+        children.clear();
+        children.extend(trace.children(span).map(time));
+        children.sort_unstable();
+        let (start, end) = time(span);
+        // What it is itself a part of is no call of its own.
+        let own_root = middle(time(roots[span]));
+        let (mut reached, mut count) = (start, 0);
+        for (from, to) in children.iter().copied().chain([(end, end)]) {
+            let gap = (reached, from.min(end));
+            if gap.0 < gap.1 {
+                let is_own = trace.is_orphan(roots[span]) && (gap.0..gap.1).contains(&own_root);
+                count += within(gap) - usize::from(is_own);
+            }
+            reached = reached.max(to);
+        }
+        lost[serving] |= count > 0;
+    }
+    lost
+}
+
 /// The median of the 99th percentiles of stretches of minutes with as many requests as such a percentile needs: that of
 /// fewer requests is lower, and what is compared with it would look high.
 fn usual_p99(minutes: impl Iterator<Item = OwnWork>) -> Option<f64> {

@@ -49,6 +49,15 @@ fn usual_slow_downstream_and_small_changes_are_not_hot() {
     for (what, last) in cases {
         assert_eq!(traffic(last).fires::<HotService>(12), [""; 0], "{what}");
     }
+    let lost_calls = traffic(|number, writer| match number % 25 {
+        0 => {
+            writer.span((1, 0), Kind::Server, "shop", (0, 240));
+            writer.call((2, 1), ("shop", "cart"), (5, 230), Outcome::Ok);
+            writer.span((5, 99), Kind::Server, "stock", (8, 208));
+        }
+        _ => request(writer, 20 + number % 10, 200, Outcome::Ok),
+    });
+    assert_eq!(lost_calls.fires::<HotService>(12), ["HOT_SERVICE stock"], "spans of calls of the cart are lost");
     let slow_stock = traffic(|number, writer| request(writer, 20 + number % 10, 200, Outcome::Ok));
     assert_eq!(slow_stock.fires::<HotService>(12), ["HOT_SERVICE stock"], "not the cart, which waits for it");
 }

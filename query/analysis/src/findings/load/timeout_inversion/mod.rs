@@ -32,8 +32,7 @@ const CRITICAL_SHARE: f64 = 0.2;
 /// What the callee may wait as a multiple of what its caller waits for it: too much, and critical.
 const MIN_RATIO: f64 = 1.05;
 const CRITICAL_RATIO: f64 = 4.0;
-/// Without a timeout: the longest call, nanoseconds, and as a multiple of the 99th percentile. A hundredth of the calls is
-/// a statement of the 99th percentile too, for which it takes so many.
+/// Without a timeout: the longest call, nanoseconds, and as a multiple of the 99th percentile, of so many calls.
 const ENDLESS: i64 = 60_000_000_000;
 const TIMES_P99: f64 = 10.0;
 const MIN_FOR_P99: f64 = 200.0;
@@ -141,7 +140,7 @@ impl TimeoutInversion {
         let limits = self.limits.sum(window, &key);
         let share = limits.calls.share(limits.exceeded);
         let interval = limits.calls.interval(limits.exceeded);
-        let is_seen = limits.calls.effective() >= MIN_FOR_P99 && limits.exemplars.distinct() >= MIN_TRACES;
+        let is_seen = limits.calls.effective() >= MIN_SAMPLES && limits.exemplars.distinct() >= MIN_TRACES;
         let holds = |part: f64| is_seen && interval.0 >= part * MIN_SHARE;
         let found = Found {
             key,

@@ -30,6 +30,15 @@ fn a_callee_that_often_takes_longer_than_its_caller_waits_is_an_inversion() {
 }
 
 #[test]
+fn what_is_surely_a_hundredth_needs_no_two_hundred_calls() {
+    for (calls, slow, expected) in [(60, 6, 1), (29, 6, 0), (600, 6, 0)] {
+        let mut traffic = Traffic::default();
+        traffic.minute(0, calls, |number, writer| request(writer, 100, if number < slow { 150 } else { 50 }));
+        assert_eq!(traffic.fires::<TimeoutInversion>(0).len(), expected, "{slow} of {calls}");
+    }
+}
+
+#[test]
 fn rare_blurred_and_foreign_timeouts_are_none() {
     let cases: [Case; 5] = [
         ("four timeouts", |number, writer| request(writer, 100, if number < 4 { 150 } else { 50 })),

@@ -118,7 +118,7 @@ fn round(writer: &mut Writer<'_>, caller: &str, callee: &str, operation: &str, o
 
 #[test]
 fn services_that_are_next_to_nothing() {
-    let cases: [(&str, Write, bool); 14] = [
+    let cases: [(&str, Write, bool); 15] = [
         ("one millisecond of five", |writer, _| _ = round(writer, "shop", "rounding", "Round", 1), true),
         ("two milliseconds of its own", |writer, _| _ = round(writer, "shop", "rounding", "Round", 2), false),
         (
@@ -166,6 +166,18 @@ fn services_that_are_next_to_nothing() {
             true,
         ),
         (
+            "its own span is lost now and then",
+            |writer, index| {
+                if index % 20 != 10 {
+                    round(writer, "shop", "rounding", "Round", 1);
+                } else {
+                    let entry = writer.entry("shop", "GET /", (0, 50));
+                    writer.outside(entry, ("shop", "rounding"), "Round", (10, 15));
+                }
+            },
+            true,
+        ),
+        (
             "with data of its own",
             |writer, _| {
                 let server = round(writer, "shop", "rounding", "Round", 1);
@@ -205,7 +217,7 @@ fn services_that_are_next_to_nothing() {
     ];
     for (case, write, expected) in cases {
         let mut traffic = Traffic::default();
-        traffic.many(100, write);
+        traffic.many(200, write);
         let expected: &[&str] = if expected { &["rounding"] } else { &[] };
         assert_eq!(traffic.fired(Nanoservice::new), expected, "{case}");
     }
