@@ -196,14 +196,27 @@ export class FlowView {
     if (Object.keys(this.#pending).length > 0) return;
     const { tree } = this.flow!;
     this.name = readView(query.get('view'));
+    const isOtherSearch = this.wanted !== (query.get('q') ?? '');
     this.wanted = query.get('q') ?? '';
     // What the page itself has written is there already: only another address costs a look at all rows.
     if (!isWritten(writeShown(this.shown), query)) this.shown = readShown(query);
     this.zoom = readZoom(query.get('zoom'), tree.lengthOfAllNs);
-    if (isWritten(this.#keyOf(this.selected), query)) return;
+    if (isWritten(this.#keyOf(this.selected), query)) {
+      if (isOtherSearch && this.selected === undefined) this.#showMatch();
+      return;
+    }
     const row = this.#rowOf(query);
     if (row === this.selected) return;
     this.selected = row;
+    if (row === undefined) return;
+    this.shown = { ...this.shown, toggled: openedTo(tree, row, this.shown) };
+    this.revealed = { row };
+  }
+
+  /** What an address looks for is brought into view, what failed of it first. */
+  #showMatch(): void {
+    const { tree } = this.flow!;
+    const row = this.matches.find((match) => tree.failed[match] === 1) ?? this.matches[0];
     if (row === undefined) return;
     this.shown = { ...this.shown, toggled: openedTo(tree, row, this.shown) };
     this.revealed = { row };
