@@ -261,7 +261,7 @@ async function refusal(response: Response): Promise<ApiError> {
     const message = text.trim().slice(0, 500) || `The server answered ${response.status} ${response.statusText}`.trim();
     return new ApiError(message, response.status, `http_${response.status}`, requestId, undefined);
   }
-  const details = body.details === undefined || body.details === null ? undefined : asText(body.details);
+  const details = hasContent(body.details) ? asText(body.details) : undefined;
   return new ApiError(
     asText(body.message ?? 'The server gave no message'),
     response.status,
@@ -280,6 +280,12 @@ function errorBody(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The server names details that it has none of: `{"suggestion": null}`. */
+function hasContent(details: unknown): boolean {
+  if (typeof details !== 'object') return details !== undefined && details !== '';
+  return details !== null && Object.values(details).some((value) => value !== null);
 }
 
 function asText(value: unknown): string {

@@ -45,6 +45,11 @@ export function kindName(kind: string): string {
   return KINDS[kind]?.name ?? kind.toLowerCase().replaceAll('_', ' ');
 }
 
+/** With arrows in place of `->` and `=>`. */
+export function subjectText(subject: string): string {
+  return subject.replaceAll(' -> ', ' → ').replaceAll(' => ', ' ⇒ ');
+}
+
 /** The kind, and what its subkind says more. */
 export function findingTitle(kind: string, subkind: string | null | undefined): string {
   const words = SUBKIND_WORDS[`${kind} ${subkind}`];

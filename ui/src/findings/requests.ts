@@ -5,8 +5,8 @@ import { readEvidence } from './occurrence';
 import { hiddenCallOf } from './proof';
 import { isOfEdge, type FindingRow } from './rows';
 
-/** Failing ones first; of calls that are tried again the slowest have the most attempts. */
-const FAILURES = new Set(['CASCADE', 'BREAKER', 'SPOF']);
+/** Failing ones come first. */
+const FAILURES = new Set(['CASCADE', 'BREAKER', 'RETRY_AMPLIFICATION', 'RETRY_STORM', 'SPOF']);
 /** The caller goes on as if nothing were: its failed calls are what to look for. */
 const FAILED_CALLS = new Set(['HIDDEN_ERRORS', 'TIMEOUT_INVERSION']);
 /** Their operation is one of their service. */

@@ -27,21 +27,21 @@ const FAULTS: Fault[] = [
     kind: 'SYNC_CHAIN', service: 'gateway', target: 'synonyms', title: 'Synchronous chain',
     shows: ['gateway', 'web-bff', 'search', 'spelling', 'dictionary', 'synonyms'].map((service) => ({ row: new RegExp(`^${service}, `) })),
   },
-  { kind: 'CASCADE', service: 'pricing', target: 'gateway', title: 'Cascading failure', shows: [{ row: /^pricing, .*Quote.* failed, match$/ }, { row: /^gateway, .* failed/ }] },
-  { kind: 'HOT_SERVICE', service: 'pricing', title: 'Hot service', shows: [{ row: /^pricing, .*Quote, (\d{2,3}(\.\d+)? ms|\d(\.\d+)? s), .*match$/ }] },
+  { kind: 'CASCADE', service: 'pricing', target: 'gateway', title: 'Cascading failure', shows: [{ row: /^pricing, .*Quote.* failed/ }, { row: /^gateway, .* failed/ }] },
+  { kind: 'HOT_SERVICE', service: 'pricing', title: 'Hot service', shows: [{ row: /^pricing, .*Quote, (\d{2,3}(\.\d+)? ms|\d(\.\d+)? s)/ }] },
   { kind: 'BREAKER', service: 'web-bff', target: 'recommendation', title: 'Breaker open', shows: [{ row: /^breaker event, .*short_circuit/ }] },
-  { kind: 'RETRY_STORM', service: 'web-bff', target: 'search', title: 'Retry storm', shows: [{ row: /^search, GET \/search, .* failed/, times: 2 }] },
-  { kind: 'RETRY_AMPLIFICATION', service: 'web-bff', target: 'inventory', title: 'Retry amplification', shows: [{ row: /^inventory, .*InventoryService.* failed/ }] },
+  { kind: 'RETRY_STORM', service: 'web-bff', target: 'search', title: 'Retry storm', shows: [{ row: /^search, GET \/search, .* failed/ }, { row: /will retry/ }] },
+  { kind: 'RETRY_AMPLIFICATION', service: 'web-bff', target: 'inventory', title: 'Retry amplification', shows: [{ row: /^inventory, .*InventoryService.* failed/ }, { row: /will retry/ }] },
   { kind: 'CHATTY', service: 'web-bff', target: 'catalog', title: 'Chatty calls', shows: [{ row: /^catalog, /, times: 5 }] },
-  { kind: 'N_PLUS_ONE', service: 'cart', target: 'catalog', title: 'N+1 calls', shows: [{ row: /^catalog, shop\.items\.v1\.ItemService\/GetItem, .*match$/, times: 8 }] },
+  { kind: 'N_PLUS_ONE', service: 'cart', target: 'catalog', title: 'N+1 calls', shows: [{ row: /^catalog, shop\.items\.v1\.ItemService\/GetItem, /, times: 8 }] },
   { kind: 'SHARED_DB', service: 'catalog-db', target: 'products', title: 'Shared database', shows: [{ row: /^recommendation, UPDATE products, / }, { row: /^catalog, .*products/ }] },
   { kind: 'CYCLE', service: 'checkout', title: 'Cycle', shows: [{ row: /^checkout, .*PlaceOrder/ }, { row: /^checkout, shop\.history/ }] },
   { kind: 'FANOUT_BURST', service: 'web-bff', target: 'inventory', title: 'Fan-out burst', shows: [{ row: /^inventory, /, times: 8 }] },
-  { kind: 'SPOF', service: 'catalog', title: 'Single point of failure', shows: [{ row: /^catalog, .* failed, match$/ }] },
+  { kind: 'SPOF', service: 'catalog', title: 'Single point of failure', shows: [{ row: /^catalog, .* failed/ }] },
   { kind: 'TIMEOUT_INVERSION', service: 'web-bff', target: 'recommendation', title: 'Timeout inversion', shows: [{ row: /^web-bff, GET, 60(\.\d+)? ms, failed/ }, { row: /^recommendation, GET \/recommendations, (?!\d(\.\d+)? ms)/ }] },
   { kind: 'WASTED_WORK', service: 'recommendation', title: 'Wasted work', shows: [{ row: /^web-bff, GET, 60(\.\d+)? ms, failed/ }, { row: /^recommendation, GET \/recommendations, (\d{3} ms|\d+(\.\d+)? s)/ }] },
   { kind: 'DISTRIBUTED_MONOLITH', service: 'pricing', title: 'Distributed monolith', shows: ['pricing', 'promotions', 'tax'].map((service) => ({ row: new RegExp(`^${service}, `) })) },
-  { kind: 'NANOSERVICE', service: 'rounding', target: 'pricing', title: 'Nanoservice', shows: [{ row: /^rounding, .*match$/ }] },
+  { kind: 'NANOSERVICE', service: 'rounding', target: 'pricing', title: 'Nanoservice', shows: [{ row: /^rounding, / }] },
   { kind: 'GOD_GATEWAY', service: 'web-bff', title: 'God gateway', shows: [{ row: /^web-bff, /, times: 8 }] },
   { kind: 'HIDDEN_ERRORS', service: 'gateway', title: 'Hidden errors', shows: [{ row: /^web-bff, GET, .* failed/ }] },
   { kind: 'INSTRUMENTATION_GAP', service: 'pricing', title: 'Instrumentation gap', shows: [{ row: /PricingService\/Quote, .*absent callee/ }], hasRequests: false },
@@ -97,6 +97,7 @@ for (const fault of FAULTS) {
     await click(finding(page, fault).getByRole('link', { name: titled(fault) }));
     await click(page.getByRole('region', { name: 'Example flows' }).getByRole('link').first());
     await expectProof(page, fault.shows);
+    await expect(page.getByRole('treeitem', { name: /, match$/ }).first(), 'what is guilty is marked').toBeVisible();
     await click(page.getByRole('treeitem', { name: fault.shows[0]!.row }).first());
     await expect(page.getByRole('complementary', { name: 'Selected record' })).toBeVisible();
 
@@ -105,7 +106,6 @@ for (const fault of FAULTS) {
     const again = clicker();
     await again(finding(page, fault).getByRole('link', { name: /^Requests/ }));
     await again(page.getByRole('region', { name: 'Traces' }).locator('tbody a').first());
-    // Nothing is searched for there.
-    await expectProof(page, fault.shows.map(({ row, times }) => ({ row: new RegExp(row.source.replace(/(\.\*|, )match\$$/, '')), times })));
+    await expectProof(page, fault.shows);
   });
 }
