@@ -61,7 +61,7 @@ async function compare(page: Page, request: APIRequestContext, { name, path, rea
   await useOwnLetters(page);
   await replay(page, name);
   await settle(page, ready);
-  await expect(page).toHaveScreenshot(`${name}-${look}.png`, { maxDiffPixelRatio: 0.005, animations: 'disabled', caret: 'hide' });
+  await expect(page).toHaveScreenshot(`${name}-${look}.png`, { maxDiffPixelRatio: 0.002, animations: 'disabled', caret: 'hide' });
 }
 
 /** The failing prices: an hour that ends while they fail. */
