@@ -12,7 +12,7 @@ function finding(values: Partial<FindingRow>, details: Record<string, unknown> =
 }
 
 function part(trace: string, service: string, values: Partial<FlowPart> = {}): FlowPart {
-  return { trace_id: trace, service_name: service, collection: null, started: '2026-01-01T10:01:00Z', ended: '2026-01-01T10:01:00.01Z', spans: 1, failed: 0, longest_ns: 1e6, ...values };
+  return { trace_id: trace, service_name: service, collection: null, callee: null, started: '2026-01-01T10:01:00Z', ended: '2026-01-01T10:01:00.01Z', spans: 1, failed: 0, longest_ns: 1e6, ...values };
 }
 
 const ranked = (of: FindingRow, parts: FlowPart[]) => rankExamples(of, [...new Set(parts.map((one) => one.trace_id))], parts);
@@ -42,7 +42,7 @@ describe('the best example', () => {
 
   it('lacks the spans that are missing', () => {
     const gap = finding({ kind: 'INSTRUMENTATION_GAP', subkind: 'server_spans_missing', target: null });
-    expect(ranked(gap, [part('x', 'a'), part('y', 'c')])[0]).toMatchObject({ traceId: 'y', shows: 'no span of a' });
+    expect(ranked(gap, [part('x', 'a'), part('z', 'c'), part('y', 'c', { callee: 'a' })])[0]).toMatchObject({ traceId: 'y', shows: '1 call of a, and no span of it' });
   });
 });
 

@@ -83,11 +83,12 @@ function namesIn(value: unknown): string[] {
   });
 }
 
-/** What a service does in a flow, in all or to one table of a database. */
+/** What a service does in a flow: the calls of one callee, to one table of a database, or all else. */
 export interface FlowPart {
   trace_id: string;
   service_name: string | null;
   collection: string | null;
+  callee: string | null;
   started: string;
   ended: string;
   spans: number;
@@ -97,11 +98,13 @@ export interface FlowPart {
 
 export function flowPartsSql(traceIds: readonly string[]): string {
   return [
-    'SELECT trace_id, service_name, db_collection_name AS collection, min(start_time) AS started, max(end_time) AS ended,',
+    'SELECT trace_id, service_name, db_collection_name AS collection,',
+    "       CASE WHEN kind = 'CLIENT' THEN coalesce(service_peer_name, server_address) END AS callee,",
+    '       min(start_time) AS started, max(end_time) AS ended,',
     `       count(*) AS spans, count(*) FILTER (WHERE ${IS_FAILED}) AS failed, max(duration_ns) AS longest_ns`,
     'FROM spans',
     `WHERE trace_id IN (${traceIds.map(quote).join(', ')})`,
-    'GROUP BY 1, 2, 3',
+    'GROUP BY 1, 2, 3, 4',
   ].join('\n');
 }
 
@@ -157,8 +160,10 @@ function weigh(proof: Proof, parts: readonly FlowPart[]): Pick<ExampleFlow, 'wei
       const accessors = new Set(own.filter((part) => part.collection === proof.find).map((part) => part.service_name));
       return { weight: accessors.size, shows: [...accessors].sort().join(', ') };
     }
-    case 'absence':
-      return own.length === 0 ? { weight: 1, shows: `no span of ${name}` } : { weight: 0, shows: '' };
+    case 'absence': {
+      const calls = own.length > 0 ? 0 : sum(parts.filter((part) => part.callee === name), 'spans');
+      return { weight: calls, shows: calls === 0 ? '' : `${plural(calls, 'call')} of ${name}, and no span of it` };
+    }
   }
 }
 
