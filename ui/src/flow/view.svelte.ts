@@ -21,6 +21,8 @@ export class FlowView {
   zoom = $state.raw<Zoom>({ fromNs: 0, toNs: 0 });
   shown = $state.raw<Shown>(NOTHING);
   wanted = $state('');
+  /** Ids of spans that have what is searched in an attribute; attributes are with the server. */
+  inAttributes = $state.raw<ReadonlySet<string>>(new Set());
   name = $state<ViewName>('waterfall');
   /** To be brought into view; a new object each time. */
   revealed = $state.raw<{ row: number }>();
@@ -28,7 +30,7 @@ export class FlowView {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   visible = $derived.by(() => (this.flow ? visibleRows(this.flow.tree, this.shown) : new Int32Array(0)));
-  matches = $derived.by(() => (this.flow ? findRows(this.flow.tree, this.flow.records, this.wanted) : new Int32Array(0)));
+  matches = $derived.by(() => (this.flow ? findRows(this.flow.tree, this.flow.records, this.wanted, this.inAttributes) : new Int32Array(0)));
   isZoomed = $derived.by(() => this.zoom.fromNs > 0 || this.zoom.toNs < this.lengthNs);
 
   /** While a component is set up. */
