@@ -14,6 +14,7 @@ export default defineConfig({
   // The mock knows services and traces; all else is tested on real data.
   ...(server === undefined && api === undefined && { testMatch: ['first-page.spec.ts', 'answers.spec.ts'] }),
   outputDir: 'test-results',
+  snapshotPathTemplate: '{testDir}/looks/{arg}{ext}',
   // One browser at a time: the machine also runs the server.
   workers: 1,
   timeout: 60_000,
@@ -35,6 +36,9 @@ export default defineConfig({
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
+        // Letters come out alike, whatever the machine is set to.
+        '--font-render-hinting=none',
+        '--disable-lcd-text',
       ],
     },
   },

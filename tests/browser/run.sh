@@ -23,7 +23,8 @@ directory=$(mktemp -d)
 addresses=$directory/addresses.json
 # Settings meant for another server are not for this one.
 for name in $(compgen -e | grep -E '^(SPANDREL|OTEL)_' || true); do unset "$name"; done
-"$binary" demo --seed 1 --history 5 --rate 20 --scenario none --data-dir "$directory/data" --addresses-file "$addresses" \
+# The history is long enough for every kind of fault to have had its turn.
+"$binary" demo --seed 1 --history 120 --rate 4 --scenario all --data-dir "$directory/data" --addresses-file "$addresses" \
   --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --http 127.0.0.1:0 > "$directory/log" 2>&1 &
 demo=$!
 stop() {
@@ -32,7 +33,7 @@ stop() {
 }
 trap stop EXIT
 
-deadline=$((SECONDS + 180))
+deadline=$((SECONDS + 300))
 until [[ -s $addresses ]] && grep -q 'History' "$directory/log"; do
   if ! kill -0 "$demo" 2> /dev/null || ((SECONDS > deadline)); then
     echo "the demo did not start:" >&2
@@ -44,11 +45,11 @@ done
 
 url=http://$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).http' "$addresses")
 
-# The pages read counts of whole minutes, which are stored some time after their spans.
-counted="SELECT count(*) AS services FROM (SELECT service_name FROM operations GROUP BY 1 HAVING count(DISTINCT time) >= 3)"
-until (($("$binary" sql --url "$url" --format csv "$counted" | tail -n 1) >= 12)); do
+# Counts of whole minutes, which the pages read, and findings are stored some time after their spans.
+kinds="SELECT count(DISTINCT kind) AS kinds FROM findings"
+until (($("$binary" sql --url "$url" --format csv "$kinds" | tail -n 1) >= 19)); do
   if ((SECONDS > deadline)); then
-    echo "the history was not counted:" >&2
+    echo "not every kind of fault was found:" >&2
     cat "$directory/log" >&2
     exit 1
   fi

@@ -5,6 +5,10 @@ const names = ['checkout', 'cart', 'POST /api/checkout', 'shop.auth.v1.AuthServi
 const find = (query: string) => fuzzySort(names, query, (name) => name, 10);
 
 describe('fuzzySort', () => {
+  it('leaves the order as it is without a query', () => {
+    expect(find(' ')).toEqual(names.slice(0, 10));
+  });
+
   it('finds letters in order, whole words first', () => {
     expect(find('checkout')).toEqual(['checkout', 'POST /api/checkout']);
     expect(find('pac')[0]).toBe('POST /api/checkout');

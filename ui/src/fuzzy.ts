@@ -13,7 +13,9 @@ export function fuzzyScore(query: string, text: string): number | undefined {
   return total - text.length / 1000;
 }
 
+/** The best first; without a query as they come. */
 export function fuzzySort<Item>(items: readonly Item[], query: string, text: (item: Item) => string, limit: number): Item[] {
+  if (query.trim() === '') return items.slice(0, limit);
   const scored = items.flatMap((item) => {
     const score = fuzzyScore(query, text(item));
     return score === undefined ? [] : [{ item, score }];

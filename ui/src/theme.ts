@@ -18,3 +18,8 @@ export function chooseTheme(theme: Theme): void {
     // Storage may be forbidden; the choice then lasts as long as the page.
   }
 }
+
+/** The font of the page, for a canvas. */
+export function canvasFont(px: number): string {
+  return `${px}px ${getComputedStyle(document.documentElement).getPropertyValue('--sans') || 'sans-serif'}`;
+}

@@ -1,6 +1,6 @@
 /** Answers of the API for a small shop, the same for the same seed and time. Used by the mock server. */
 
-/** @typedef {import('../src/api/types').Span} Span */
+/** @typedef {import('../src/api/schema').components['schemas']['Span']} Span */
 
 const ROUTES = [
   { name: 'GET /', service: 'gateway', weight: 30 },

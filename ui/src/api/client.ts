@@ -1,6 +1,6 @@
 /** The one module that talks to the server. */
 import { quote } from '../sql-text';
-import type { Finding, Flow, Graph, Operation, Service, SqlResult, Trace, TraceOrder, TraceSummary } from './types';
+import type { Acknowledgement, AcknowledgementRequest, FindingHistory, Flow, Graph, Operation, Service, SqlResult, TraceOrder, TraceSummary } from './types';
 
 const SQL_URL = '/api/v1/sql';
 
@@ -116,10 +116,6 @@ export function tracesSource(filter: TraceFilter, sql?: string): Source<TraceSum
   return getSource<TraceSummary[]>('/api/v1/traces', query, sql);
 }
 
-export function fetchTrace(traceId: string, signal: AbortSignal): Promise<Trace> {
-  return getSource<Trace>(`/api/v1/traces/${encodeURIComponent(traceId)}`).fetch(signal);
-}
-
 /** By trace id or any correlation id. */
 export function fetchFlow(id: string, signal: AbortSignal): Promise<Flow> {
   return flowSource(id).fetch(signal);
@@ -129,47 +125,9 @@ export function flowSource(id: string): Source<Flow> {
   return getSource(`/api/v1/flows/${encodeURIComponent(id)}`, {}, `SELECT * FROM flow(${quote(id)})`);
 }
 
-export function fetchGraph(range: TimeRange, signal: AbortSignal): Promise<Graph> {
-  return graphSource(range).fetch(signal);
-}
-
 export function graphSource(range: TimeRange): Source<Graph> {
   const sql = `SELECT * FROM service_graph(${quote(range.from)}, ${quote(range.to)})`;
   return getSource('/api/v1/graph', { from: range.from, to: range.to }, sql);
-}
-
-/** Without a range: those that are open, and those that closed within `recent`. With one: evaluated from its spans. */
-export interface FindingsFilter {
-  range?: TimeRange | undefined;
-  /** As in `1h`, which is also the default. */
-  recent?: string | undefined;
-  kind?: string | undefined;
-  service?: string | undefined;
-}
-
-export function fetchFindings(filter: FindingsFilter, signal: AbortSignal): Promise<Finding[]> {
-  const { range, ...others } = filter;
-  return getSource<Finding[]>('/api/v1/findings', { from: range?.from, to: range?.to, ...others }).fetch(signal);
-}
-
-/** Somebody knows of a finding, and why nothing is done for the time being. */
-export interface Acknowledgement {
-  reason: string;
-  by: string | null;
-  time: string;
-  /** Until then it is also of later occurrences; without it, of the one that it was made in. */
-  until: string | null;
-}
-
-/** A finding as it was told last, with all its occurrences, the latest first. */
-export interface FindingHistory {
-  acknowledgement?: Acknowledgement | null;
-  occurrences: {
-    opened: string;
-    closed: string | null;
-    states: { time: string; state: string; severity: string; score: number }[];
-  }[];
-  is_cut: boolean;
 }
 
 export function findingSource(id: string): Source<FindingHistory> {
@@ -177,7 +135,7 @@ export function findingSource(id: string): Source<FindingHistory> {
 }
 
 /** `until` is RFC 3339, or relative like `now+7d`. */
-export function acknowledge(id: string, body: { reason: string; by?: string; until?: string }, signal: AbortSignal): Promise<Acknowledgement> {
+export function acknowledge(id: string, body: AcknowledgementRequest, signal: AbortSignal): Promise<Acknowledgement> {
   const init = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   return request(`/api/v1/findings/${encodeURIComponent(id)}/acknowledgement`, { ...init, signal });
 }
@@ -261,7 +219,7 @@ async function refusal(response: Response): Promise<ApiError> {
     const message = text.trim().slice(0, 500) || `The server answered ${response.status} ${response.statusText}`.trim();
     return new ApiError(message, response.status, `http_${response.status}`, requestId, undefined);
   }
-  const details = body.details === undefined || body.details === null ? undefined : asText(body.details);
+  const details = hasContent(body.details) ? asText(body.details) : undefined;
   return new ApiError(
     asText(body.message ?? 'The server gave no message'),
     response.status,
@@ -280,6 +238,12 @@ function errorBody(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The server names details that it has none of: `{"suggestion": null}`. */
+function hasContent(details: unknown): boolean {
+  if (typeof details !== 'object') return details !== undefined && details !== '';
+  return details !== null && Object.values(details).some((value) => value !== null);
 }
 
 function asText(value: unknown): string {

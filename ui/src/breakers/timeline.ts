@@ -1,5 +1,6 @@
 /** When breakers were open, of their events and of what is concluded from calls. */
 import { readEvidence } from '../findings/occurrence';
+import { grouped } from '../grouped';
 import { parseInstant } from '../time/instant';
 import { SILENCE_MS, type CountRow, type StateRow } from './sql';
 
@@ -120,16 +121,6 @@ function addCount(lines: ReadonlyMap<string, BreakerLine>, lineOf: (service: str
 
 export function openMs(line: BreakerLine, endMs: number): number {
   return line.intervals.reduce((sum, { state, fromMs, toMs }) => sum + (state === 'half open' ? 0 : (toMs ?? endMs) - fromMs), 0);
-}
-
-function grouped<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<string, Row[]> {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group) group.push(row);
-    else groups.set(keyOf(row), [row]);
-  }
-  return groups;
 }
 
 function millis(text: string): number {

@@ -1,4 +1,5 @@
 /** How uPlot draws a chart over time. */
+import { canvasFont } from '../theme';
 import type uPlot from 'uplot';
 import { formatValue, type Unit } from '../format';
 import type { Bounds } from '../state/time.svelte';
@@ -19,12 +20,11 @@ export interface ChartSetup {
   onbrush: ((bounds: Bounds) => void) | undefined;
 }
 
-const FONT = '11px system-ui, sans-serif';
 const LEAST_BRUSH_PX = 4;
 
 export function chartOptions(library: typeof uPlot, setup: ChartSetup): uPlot.Options {
   const [ink, line] = [resolveColor('var(--ink-3)'), resolveColor('var(--line)')];
-  const axis = { stroke: ink, font: FONT, grid: { stroke: line, width: 1 }, ticks: { show: false } };
+  const axis = { stroke: ink, font: canvasFont(11), grid: { stroke: line, width: 1 }, ticks: { show: false } };
   return {
     width: setup.width,
     height: setup.height,
@@ -98,7 +98,7 @@ function drawMarkers(chart: uPlot, markers: readonly ChartMarker[]): void {
   const { ctx, bbox } = chart;
   const ratio = window.devicePixelRatio;
   ctx.save();
-  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.font = canvasFont(11 * ratio);
   ctx.textAlign = 'left';
   ctx.textBaseline = 'alphabetic';
   ctx.setLineDash([4 * ratio, 3 * ratio]);

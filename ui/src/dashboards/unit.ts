@@ -24,8 +24,8 @@ const KNOWN: Record<string, Omit<PanelUnit, 'note'>> = {
   bytes: { unit: 'bytes', scale: 1 },
 };
 
-export function panelUnit(text: string | null): PanelUnit {
-  if (text === null || text === '') return { unit: 'number', scale: 1, note: undefined };
+export function panelUnit(text: string | null | undefined): PanelUnit {
+  if (!text) return { unit: 'number', scale: 1, note: undefined };
   const known = KNOWN[text.toLowerCase()];
   if (known) return { ...known, note: undefined };
   return { unit: text.endsWith('/s') && text.toLowerCase() !== 'b/s' && text !== 'bytes/s' ? 'rate' : 'number', scale: 1, note: text };

@@ -1,46 +1,11 @@
 /** What differs between a selection of spans and the rest of the same service: `GET /api/v1/differences`. */
 import { getSource, type Parameters, type Source } from '../api/client';
+import type { Differences } from '../api/types';
 import { rfc3339, type Box } from '../heatmap/box';
 import { IS_FAILED } from '../sql';
 import { within } from '../sql-text';
 import { populationConditions } from '../requests/population';
 import type { RangeText } from '../time/range';
-
-export interface Differences {
-  selection: SideSize;
-  rest: SideSize;
-  /** The most different first; those that may be alike are not there. */
-  attributes: DifferentAttribute[];
-  left_out: { name: string; origin: Origin; distinct: number }[];
-}
-
-interface SideSize {
-  spans: number;
-  /** The newest of them, whose attributes were compared. */
-  compared: number;
-}
-
-export type Origin = 'span' | 'resource' | 'gateway';
-
-export interface DifferentAttribute {
-  name: string;
-  origin: Origin;
-  /** The difference of shares of one value that is certain with 95 %. */
-  score: number;
-  values: DifferentValue[];
-  distinct: number;
-  sql: string;
-}
-
-export interface DifferentValue {
-  /** Null for spans without the attribute. */
-  value: string | null;
-  selection: { spans: number; share: number };
-  rest: { spans: number; share: number };
-  difference: number;
-  difference_low: number;
-  difference_high: number;
-}
 
 /** Which spans are compared with all others. */
 export type Selection =

@@ -1,9 +1,26 @@
 /** What the rules of findings could look for in a range, by what there was to look at. */
 import { formatCompact, plural } from '../format';
-import type { FindingsBasis } from './sql';
+import { withinMinutes } from '../sql-text';
+import type { RangeText } from '../time/range';
 
-/** Kinds of findings that are documented. */
-export const KINDS = 19;
+/** What the rules had to look at. */
+export interface FindingsBasis {
+  minutes: number;
+  requests: number | null;
+  services: number;
+  queries: number | null;
+}
+
+export function findingsBasisSql(range: RangeText): string {
+  const minutes = withinMinutes(range);
+  return [
+    `SELECT (SELECT count(DISTINCT time) FROM coverage WHERE ${minutes}) AS minutes,`,
+    `       (SELECT sum(entries) FROM operations WHERE "view" = 'server' AND ${minutes}) AS requests,`,
+    `       (SELECT count(DISTINCT service_name) FROM operations WHERE ${minutes}) AS services,`,
+    `       (SELECT sum(requests) FROM edges WHERE kind IN ('db', 'cache') AND ${minutes}) AS queries`,
+  ].join('\n');
+}
+
 /** Rules that compare with what is usual need so many minutes before. */
 const USUAL_MINUTES = 8;
 const GOD_GATEWAY_SERVICES = 8;

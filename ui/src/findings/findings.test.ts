@@ -7,7 +7,7 @@ import { findingsSql, isOfEdge, worstSeverity, type FindingRow } from './rows';
 function row(values: Partial<FindingRow>): FindingRow {
   return {
     id: '1', kind: 'CASCADE', subkind: null, severity: 'low', score: 3, method: 'measured', subject: 'a => b', service_name: 'a', operation: null, target: 'b',
-    deployment_environment_name: null, opened: '2026-01-01T10:00:00Z', closed: null, ...values,
+    deployment_environment_name: null, opened: '2026-01-01T10:00:00Z', closed: null, evidence: '{}', examples: null, remedy: '', ...values,
   };
 }
 

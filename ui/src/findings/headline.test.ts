@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { findingNumber, findingTitle } from './headline';
+import { findingNumber } from './headline';
+import { findingTitle } from './kinds';
 
 describe('findingTitle', () => {
   it('speaks of the subkind where that says more', () => {
     expect(findingTitle('CASCADE', null)).toBe('Cascading failure');
     expect(findingTitle('INSTRUMENTATION_GAP', 'clocks_differ')).toBe('Instrumentation gap: clocks differ');
     expect(findingTitle('INSTRUMENTATION_GAP', 'orphans')).toBe('Instrumentation gap');
-    expect(findingTitle('OTHER_KIND', null)).toBe('OTHER_KIND');
+    expect(findingTitle('OTHER_KIND', null)).toBe('other kind');
   });
 });
 

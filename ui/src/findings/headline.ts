@@ -1,62 +1,11 @@
-/** Findings in a few words: what, and the number that tells how bad (docs/reference/findings.md). */
-import { formatDuration, formatRate, formatShare } from '../format';
-
-export interface FindingEvidence {
-  measure?: number;
-  threshold?: number;
-  interval?: [number, number];
-  baseline?: number;
-  samples?: number;
-  details?: Record<string, unknown>;
-  caveats?: string[];
-}
-
-const TITLES: Record<string, string> = {
-  SYNC_CHAIN: 'Synchronous chain',
-  CASCADE: 'Cascading failure',
-  HOT_SERVICE: 'Hot service',
-  BREAKER: 'Breaker open',
-  RETRY_AMPLIFICATION: 'Retry amplification',
-  RETRY_STORM: 'Retry storm',
-  CHATTY: 'Chatty calls',
-  N_PLUS_ONE: 'N+1 calls',
-  FANOUT_BURST: 'Fan-out burst',
-  SHARED_DB: 'Shared database',
-  CYCLE: 'Cycle',
-  SPOF: 'Single point of failure',
-  TIMEOUT_INVERSION: 'Timeout inversion',
-  WASTED_WORK: 'Wasted work',
-  DISTRIBUTED_MONOLITH: 'Distributed monolith',
-  NANOSERVICE: 'Nanoservice',
-  GOD_GATEWAY: 'God gateway',
-  HIDDEN_ERRORS: 'Hidden errors',
-  INSTRUMENTATION_GAP: 'Instrumentation gap',
-};
-
-const SUBKIND_WORDS: Record<string, string> = {
-  'BREAKER inferred': 'inferred from calls',
-  'BREAKER overflow': 'limit on concurrency',
-  'BREAKER ejection': 'hosts taken out',
-  'HOT_SERVICE hot_instance': 'one instance',
-  'N_PLUS_ONE redundant_calls': 'the same call again',
-  'N_PLUS_ONE pagination': 'page by page',
-  'TIMEOUT_INVERSION no_timeout': 'no timeout',
-  'INSTRUMENTATION_GAP server_spans_missing': 'server spans are missing',
-  'INSTRUMENTATION_GAP client_spans_missing': 'client spans are missing',
-  'INSTRUMENTATION_GAP clocks_differ': 'clocks differ',
-};
-
-/** The kind in words, and where it says more, the subkind; a kind that is not known stays as it is. */
-export function findingTitle(kind: string, subkind: string | null | undefined): string {
-  const title = TITLES[kind] ?? kind;
-  const words = SUBKIND_WORDS[`${kind} ${subkind}`];
-  return words === undefined ? title : `${title}: ${words}`;
-}
+/** The number that tells how bad a finding is (docs/reference/findings.md). */
+import { formatDuration, formatShare } from '../format';
+import { measureText, type Evidence } from './evidence';
 
 type Reading = (measure: number, details: Record<string, unknown>) => { value: string; of: string } | undefined;
 
 const share = (of: string): Reading => (measure) => ({ value: formatShare(measure), of });
-const count = (of: string): Reading => (measure) => ({ value: formatRate(measure).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''), of });
+const count = (of: string): Reading => (measure) => ({ value: measureText(Number(measure.toPrecision(3)), 'number'), of });
 
 const READINGS: Record<string, Reading> = {
   SYNC_CHAIN: count('hops that wait'),
@@ -99,7 +48,7 @@ function readStress(measure: number, details: Record<string, unknown>): { value:
 export function findingNumber(
   kind: string,
   subkind: string | null | undefined,
-  { measure, details = {} }: FindingEvidence,
+  { measure, details = {} }: Partial<Evidence>,
 ): { value: string; of: string } | undefined {
   if (measure === undefined) return undefined;
   const read = READINGS[`${kind} ${subkind ?? ''}`] ?? READINGS[kind];

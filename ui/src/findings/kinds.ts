@@ -28,8 +28,32 @@ export const KINDS: Record<string, Kind> = {
   INSTRUMENTATION_GAP: { name: 'Instrumentation gap', sentence: (a) => `${a} does not say all, or says it wrongly.` },
 };
 
+const SUBKIND_WORDS: Record<string, string> = {
+  'BREAKER inferred': 'inferred from calls',
+  'BREAKER overflow': 'limit on concurrency',
+  'BREAKER ejection': 'hosts taken out',
+  'HOT_SERVICE hot_instance': 'one instance',
+  'N_PLUS_ONE redundant_calls': 'the same call again',
+  'N_PLUS_ONE pagination': 'page by page',
+  'TIMEOUT_INVERSION no_timeout': 'no timeout',
+  'INSTRUMENTATION_GAP server_spans_missing': 'server spans are missing',
+  'INSTRUMENTATION_GAP client_spans_missing': 'client spans are missing',
+  'INSTRUMENTATION_GAP clocks_differ': 'clocks differ',
+};
+
 export function kindName(kind: string): string {
   return KINDS[kind]?.name ?? kind.toLowerCase().replaceAll('_', ' ');
+}
+
+/** With arrows in place of `->` and `=>`. */
+export function subjectText(subject: string): string {
+  return subject.replaceAll(' -> ', ' → ').replaceAll(' => ', ' ⇒ ');
+}
+
+/** The kind, and what its subkind says more. */
+export function findingTitle(kind: string, subkind: string | null | undefined): string {
+  const words = SUBKIND_WORDS[`${kind} ${subkind}`];
+  return words === undefined ? kindName(kind) : `${kindName(kind)}: ${words}`;
 }
 
 export function kindSentence(kind: string, service: string | null, target: string | null): string {

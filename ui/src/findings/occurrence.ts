@@ -4,11 +4,7 @@ import type { Evidence } from './evidence';
 import type { FindingRow } from './rows';
 
 export interface Occurrence extends FindingRow {
-  /** JSON text. */
-  evidence: string;
-  examples: string[];
   sql: string;
-  remedy: string;
 }
 
 /** The last first. */

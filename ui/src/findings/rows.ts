@@ -18,10 +18,14 @@ export interface FindingRow {
   deployment_environment_name: string | null;
   opened: string;
   closed: string | null;
+  /** JSON. */
+  evidence: string;
+  examples: string[] | null;
+  remedy: string;
 }
 
 const COLUMNS =
-  'id, kind, subkind, severity, score, method, subject, service_name, operation, target,\n       deployment_environment_name, opened, closed';
+  'id, kind, subkind, severity, score, method, subject, service_name, operation, target,\n       deployment_environment_name, opened, closed, evidence, examples, remedy';
 
 export interface FindingFilter {
   kind?: string | undefined;
@@ -30,14 +34,19 @@ export interface FindingFilter {
   isOpen?: boolean | undefined;
 }
 
-/** Those that were open at some time of the range. */
+/** Those that were open at some time of the range: those that were at its end first, then the worst. */
 export function findingsSql(range: RangeText, filter: FindingFilter = {}): string {
   const conditions = [`opened < ${timeSql(range.to)}`, `(closed IS NULL OR closed >= ${timeSql(range.from)})`];
   if (filter.kind) conditions.push(`kind = ${quote(filter.kind)}`);
   if (filter.severity) conditions.push(`severity = ${quote(filter.severity)}`);
   if (filter.service) conditions.push(`(service_name = ${quote(filter.service)} OR target = ${quote(filter.service)})`);
   if (filter.isOpen !== undefined) conditions.push(`closed IS ${filter.isOpen ? '' : 'NOT '}NULL`);
-  return `SELECT ${COLUMNS}\nFROM findings\nWHERE ${conditions.join('\n  AND ')}\nORDER BY score DESC, opened DESC`;
+  return `SELECT ${COLUMNS}\nFROM findings\nWHERE ${conditions.join('\n  AND ')}\nORDER BY ${[
+    `closed IS NOT NULL AND closed < ${timeSql(range.to)}`,
+    `array_position(make_array(${SEVERITIES.map(quote).join(', ')}), severity)`,
+    'score DESC',
+    'opened DESC',
+  ].join(', ')}`;
 }
 
 const OF_EDGES = new Set(['BREAKER', 'RETRY_AMPLIFICATION', 'RETRY_STORM', 'CHATTY', 'N_PLUS_ONE', 'FANOUT_BURST', 'TIMEOUT_INVERSION']);
@@ -55,8 +64,4 @@ export function worstSeverity(findings: readonly { severity: string }[]): string
 export function severityColor(severity: string): string {
   if (severity === 'critical' || severity === 'high') return 'var(--bad-fill)';
   return severity === 'medium' ? 'var(--warn-fill)' : 'var(--ink-3)';
-}
-
-export function findingsWithEvidenceSql(range: RangeText, kind: string): string {
-  return findingsSql(range, { kind }).replace(COLUMNS, `${COLUMNS}, evidence`);
 }

@@ -1,4 +1,5 @@
 /** A flame graph of paths: where each stands, and how it is drawn and walked. */
+import { canvasFont } from '../theme';
 import { formatDuration } from '../format';
 import type { PathNode } from './aggregate';
 import type { Palette } from './palette';
@@ -40,7 +41,7 @@ function placeOf(nodes: readonly PathNode[], index: number, focus: number): Span
 export function paintFlame(context: CanvasRenderingContext2D, scene: FlameScene): void {
   const { nodes, focus, width, height, scrollTop } = scene;
   context.clearRect(0, 0, width, height);
-  context.font = '11.5px system-ui, sans-serif';
+  context.font = canvasFont(11.5);
   context.textBaseline = 'middle';
   for (let at = nodes[focus]!.parent; at !== -1; at = nodes[at]!.parent) paintNode(context, scene, at, { left: 0, width });
   const waiting = [focus];

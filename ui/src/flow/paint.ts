@@ -1,4 +1,5 @@
 /** Draws the bars of the rows in view. */
+import { canvasFont } from '../theme';
 import { formatDuration } from '../format';
 import type { CriticalPath } from './critical';
 import type { LaidOut } from './flow.worker';
@@ -36,13 +37,12 @@ const BAR = 11;
 const PATH = 3;
 const LEAST_WIDTH = 2;
 const GAP = 6;
-const FONT = '11px system-ui, sans-serif';
 
 type Context = CanvasRenderingContext2D;
 
 export function paintRows(context: Context, scene: Scene): void {
   context.clearRect(0, 0, scene.width, scene.height);
-  context.font = FONT;
+  context.font = canvasFont(11);
   context.textBaseline = 'middle';
   paintGrid(context, scene);
   for (let at = scene.first; at < scene.end; at += 1) {

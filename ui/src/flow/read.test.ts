@@ -87,6 +87,7 @@ describe('findRows', () => {
     expect([...findRows(tree, records, 'CART')]).toEqual([1, 2]);
     expect([...findRows(tree, records, 'cd3')]).toEqual([2]);
     expect([...findRows(tree, records, ' ')]).toEqual([]);
+    expect([...findRows(tree, records, 'only in an attribute', new Set([records.spanIds[tree.record[2]!]!]))]).toEqual([2]);
     expect(recordKey(tree, 1)).toBe('log.1');
   });
 });

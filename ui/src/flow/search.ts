@@ -1,9 +1,9 @@
 /** Finding records of a flow by their words and ids. */
-import { LOG, PHANTOM, TYPE_NAMES, type FlowRecords, type Texts } from './records';
+import { LOG, PHANTOM, SPAN, TYPE_NAMES, type FlowRecords, type Texts } from './records';
 import type { FlowTree } from './tree';
 
-/** Rows that contain `wanted` in service, name, text, kind, outcome, gap or an id, ignoring case. */
-export function findRows(tree: FlowTree, records: FlowRecords, wanted: string): Int32Array {
+/** Rows that contain `wanted` in service, name, text, kind, outcome, gap or an id, ignoring case; and spans that have it in an attribute. */
+export function findRows(tree: FlowTree, records: FlowRecords, wanted: string, inAttributes?: ReadonlySet<string>): Int32Array {
   const needle = wanted.trim().toLowerCase();
   if (needle === '') return new Int32Array(0);
   const columns = [records.service, records.name, records.body, records.kind, records.outcome, records.gap]
@@ -18,6 +18,7 @@ export function findRows(tree: FlowTree, records: FlowRecords, wanted: string): 
       tree.type[row] === PHANTOM
         ? tree.phantomIds[-1 - position]!.includes(needle)
         : columns.some(({ codes, matches: hits }) => hits[codes[position]!] === 1) ||
+          (inAttributes?.has(records.spanIds[position]!) === true && tree.type[row] === SPAN) ||
           (isId && records.spanIds[position]!.includes(needle) && tree.type[row] !== LOG);
     if (matches) found.push(row);
   }

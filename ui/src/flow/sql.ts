@@ -28,6 +28,18 @@ export function linksSql(traceIds: readonly string[]): string {
   return `SELECT span_id, service_name, name, links\nFROM spans\nWHERE trace_id IN (${ids}) AND links IS NOT NULL\nLIMIT ${MOST_LINKS}`;
 }
 
+/** Columns that hold what was sent as attributes. */
+const ATTRIBUTE_COLUMNS =
+  'http_request_method, http_route, url_path, CAST(http_response_status_code AS VARCHAR), rpc_method, rpc_status_code,\n    db_namespace, db_collection_name, db_operation_name, db_query_text, messaging_destination_name, service_peer_name,\n    server_address, error_type, status_message';
+const MOST_FOUND = 20_000;
+
+/** Spans of the flow with this text in the name or the value of an attribute. */
+export function attributesSql(traceIds: readonly string[], wanted: string): string {
+  const ids = traceIds.slice(0, MOST_PATHS).map(quote).join(', ');
+  const texts = `concat_ws(' ', ${ATTRIBUTE_COLUMNS},\n    array_to_string(map_keys(attributes), ' '), array_to_string(map_values(attributes), ' '))`;
+  return `SELECT span_id\nFROM spans\nWHERE trace_id IN (${ids})\n  AND strpos(lower(${texts}), ${quote(wanted.toLowerCase())}) > 0\nLIMIT ${MOST_FOUND}`;
+}
+
 const TABLES = ['spans', 'requests', 'logs', 'breakers'] as const;
 const TIMES = ['start_time', 'start_time', 'time', 'time'] as const;
 

@@ -21,6 +21,8 @@ export class FlowView {
   zoom = $state.raw<Zoom>({ fromNs: 0, toNs: 0 });
   shown = $state.raw<Shown>(NOTHING);
   wanted = $state('');
+  /** Ids of spans that have what is searched in an attribute; attributes are with the server. */
+  inAttributes = $state.raw<ReadonlySet<string>>(new Set());
   name = $state<ViewName>('waterfall');
   /** To be brought into view; a new object each time. */
   revealed = $state.raw<{ row: number }>();
@@ -28,7 +30,7 @@ export class FlowView {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   visible = $derived.by(() => (this.flow ? visibleRows(this.flow.tree, this.shown) : new Int32Array(0)));
-  matches = $derived.by(() => (this.flow ? findRows(this.flow.tree, this.flow.records, this.wanted) : new Int32Array(0)));
+  matches = $derived.by(() => (this.flow ? findRows(this.flow.tree, this.flow.records, this.wanted, this.inAttributes) : new Int32Array(0)));
   isZoomed = $derived.by(() => this.zoom.fromNs > 0 || this.zoom.toNs < this.lengthNs);
 
   /** While a component is set up. */
@@ -196,14 +198,27 @@ export class FlowView {
     if (Object.keys(this.#pending).length > 0) return;
     const { tree } = this.flow!;
     this.name = readView(query.get('view'));
+    const isOtherSearch = this.wanted !== (query.get('q') ?? '');
     this.wanted = query.get('q') ?? '';
     // What the page itself has written is there already: only another address costs a look at all rows.
     if (!isWritten(writeShown(this.shown), query)) this.shown = readShown(query);
     this.zoom = readZoom(query.get('zoom'), tree.lengthOfAllNs);
-    if (isWritten(this.#keyOf(this.selected), query)) return;
+    if (isWritten(this.#keyOf(this.selected), query)) {
+      if (isOtherSearch && this.selected === undefined) this.#showMatch();
+      return;
+    }
     const row = this.#rowOf(query);
     if (row === this.selected) return;
     this.selected = row;
+    if (row === undefined) return;
+    this.shown = { ...this.shown, toggled: openedTo(tree, row, this.shown) };
+    this.revealed = { row };
+  }
+
+  /** What an address looks for is brought into view, what failed of it first. */
+  #showMatch(): void {
+    const { tree } = this.flow!;
+    const row = this.matches.find((match) => tree.failed[match] === 1) ?? this.matches[0];
     if (row === undefined) return;
     this.shown = { ...this.shown, toggled: openedTo(tree, row, this.shown) };
     this.revealed = { row };

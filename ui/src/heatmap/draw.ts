@@ -1,4 +1,5 @@
 /** Draws a heatmap on a canvas. */
+import { canvasFont } from '../theme';
 import { formatTick } from '../format';
 import { resolveColor } from '../state/theme.svelte';
 import { BANDS_PER_DECADE, STEPS, stepOf, type Cells, type Heat } from './heat';
@@ -80,7 +81,7 @@ export function drawHeat(context: CanvasRenderingContext2D, heat: Heat, plot: Pl
 
 function drawAxes(context: CanvasRenderingContext2D, heat: Heat, plot: Plot, colors: HeatColors): void {
   const { innerWidth, innerHeight, cellWidth, cellHeight } = grid(heat, plot);
-  context.font = '11px system-ui, sans-serif';
+  context.font = canvasFont(11);
   context.lineWidth = 1;
   context.strokeStyle = colors.line;
   context.fillStyle = colors.ink;

@@ -94,8 +94,15 @@ export class Tail {
       this.waiting = this.#pending.length;
       return;
     }
-    this.records = [...this.#pending.toReversed(), ...this.records].slice(0, MOST_HELD);
+    // Processes send what they have gathered at one time; what came together is shown by its time.
+    const latest = this.#pending.toSorted((one, other) => byTime(other, one));
+    this.records = [...latest, ...this.records].slice(0, MOST_HELD);
     this.#pending = [];
     this.waiting = 0;
   }
+}
+
+/** RFC 3339 in UTC with nine digits sorts as text. */
+function byTime({ record: one }: ListedRecord, { record: other }: ListedRecord): number {
+  return one.time < other.time ? -1 : Number(one.time > other.time);
 }

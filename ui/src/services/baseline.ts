@@ -1,4 +1,5 @@
 /** What a range is compared with. */
+import { formatDuration } from '../format';
 import { spelledOut } from '../sql-text';
 
 export interface Baseline {
@@ -26,7 +27,8 @@ export function baselineOf(key: string | null, bounds: { fromMs: number; toMs: n
   return known.find((baseline) => baseline.key === key) ?? known[0]!;
 }
 
-/** `hour`, `15 minutes` */
+/** `hour`, `15 minutes`, `29 m 40 s` */
 function periodName(ms: number): string {
-  return spelledOut(ms).replace(/^1 /, '');
+  const name = spelledOut(ms).replace(/^1 /, '');
+  return ms > 60_000 && name.endsWith(' seconds') ? formatDuration(ms * 1e6) : name;
 }

@@ -34,6 +34,7 @@ describe('rates', () => {
     const [row] = toServiceRows([counts('a')], BOUNDS, HOUR);
     expect(row!.rate).toBe(1);
     expect(countedUntil([counts('a', { last_seen: '2026-11-21T19:10:00Z' })], BOUNDS)).toBe(AT);
+    expect(countedUntil([counts('a', { last_seen: '2026-11-21T19:10:00Z' })], BOUNDS, true)).toBe(Date.parse('2026-11-21T19:10:00Z'));
   });
 
   it('of a baseline that is stored in part are over that part', () => {

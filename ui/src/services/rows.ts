@@ -34,10 +34,26 @@ const MINUTE_MS = 60_000;
 /** Minutes are stored a little later; an end that is less far behind the end of the range is that delay. */
 const DELAY_MS = 2 * MINUTE_MS;
 
-/** Until when the range is counted: minutes are stored up to a minute after they have begun. */
-export function countedUntil(rows: readonly ServiceCounts[], bounds: Bounds): number {
-  const newest = rows.reduce((most, row) => Math.max(most, epochMs(row.last_seen) ?? -Infinity), -Infinity);
-  return newest < bounds.toMs && bounds.toMs - newest < DELAY_MS ? newest : bounds.toMs;
+/** The last that is counted; undefined where nothing is. */
+export function lastCounted(rows: readonly ServiceCounts[]): number | undefined {
+  const known = rows.flatMap((row) => epochMs(row.last_seen) ?? []);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+/** Whether so much of the range comes after what is counted that it may be still to be counted. */
+export function mayBeBehind(rows: readonly ServiceCounts[], bounds: Bounds): boolean {
+  const lastMs = lastCounted(rows);
+  return lastMs !== undefined && bounds.toMs - lastMs >= DELAY_MS;
+}
+
+/**
+ * Until when the range is counted: minutes are stored up to a minute after they have begun, and later while much comes at
+ * once. Without later spans there was nothing more to count.
+ */
+export function countedUntil(rows: readonly ServiceCounts[], bounds: Bounds, hasLaterSpans = false): number {
+  const lastMs = lastCounted(rows);
+  if (lastMs === undefined || lastMs >= bounds.toMs) return bounds.toMs;
+  return hasLaterSpans || bounds.toMs - lastMs < DELAY_MS ? lastMs : bounds.toMs;
 }
 
 /** Since when the baseline is stored. */
@@ -46,9 +62,9 @@ export function storedSince(rows: readonly ServiceCounts[]): number | undefined 
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-export function toServiceRows(rows: readonly ServiceCounts[], bounds: Bounds, shiftMs: number): ServiceRow[] {
+export function toServiceRows(rows: readonly ServiceCounts[], bounds: Bounds, shiftMs: number, hasLaterSpans = false): ServiceRow[] {
   const startMs = floorMinute(bounds.fromMs);
-  const seconds = secondsBetween(startMs, countedUntil(rows, bounds));
+  const seconds = secondsBetween(startMs, countedUntil(rows, bounds, hasLaterSpans));
   const beforeStartMs = Math.max(floorMinute(bounds.fromMs - shiftMs), floorMinute(storedSince(rows) ?? 0));
   const beforeSeconds = secondsBetween(beforeStartMs, Math.min(bounds.toMs - shiftMs, startMs));
   return rows.map((row) => toServiceRow(row, seconds, beforeSeconds));

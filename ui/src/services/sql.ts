@@ -76,3 +76,9 @@ export function ofService(service: string, operation?: string): string {
   if (operation !== undefined) conditions.push(`operation = ${quote(operation)}`);
   return conditions.join(' AND ');
 }
+
+/** The newest span of a range that comes two minutes or more after what is counted. */
+export function laterSpansSql(range: RangeText, countedMs: number): string {
+  const from = new Date(countedMs + 120_000).toISOString();
+  return `SELECT max(start_time) AS newest\nFROM spans\nWHERE start_time >= TIMESTAMP ${quote(from)} AND start_time < ${timeSql(range.to)} AND service_name <> 'spandrel'`;
+}

@@ -12,7 +12,7 @@ export const links = {
   flow: (id: string, values: QueryValues = {}) => pageHref(`/flow/${encodeURIComponent(id)}`, values),
   compare: (a: string, b: string) => pageHref('/compare', { a, b }),
   findings: (values: QueryValues = {}) => pageHref('/findings', values),
-  finding: (id: string) => pageHref(`/findings/${encodeURIComponent(id)}`),
+  finding: (id: string, values: { opened?: string } = {}) => pageHref(`/findings/${encodeURIComponent(id)}`, values),
   breakers: (values: QueryValues = {}) => pageHref('/breakers', values),
   logs: (values: QueryValues = {}) => pageHref('/logs', values),
   /** The editor with this statement in it. */

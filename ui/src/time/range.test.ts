@@ -57,6 +57,12 @@ describe('describeRange', () => {
     expect(describeRange({ from: 'now-15m', to: 'now' })).toBe('Last 15 minutes');
     expect(describeRange({ from: 'now-2h', to: 'now-1h' })).toBe('now-2h – now-1h');
   });
+
+  it('tells a day once, and seconds where there are some', () => {
+    const local = (text: string) => new Date(text).toISOString();
+    expect(describeRange({ from: local('2020-03-05T10:00:00'), to: local('2020-03-05T11:30:15') })).toBe('5 Mar 2020, 10:00 – 11:30:15');
+    expect(describeRange({ from: local('2020-03-05T10:00:00'), to: local('2020-03-06T10:00:00') })).toBe('5 Mar 2020, 10:00 – 6 Mar 2020, 10:00');
+  });
 });
 
 describe('local input', () => {

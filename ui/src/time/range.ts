@@ -73,7 +73,7 @@ export function describeRange(range: RangeText): string {
     const count = Number(relative[1]);
     return `Last ${count} ${UNIT_NAMES[relative[2]!]}${count === 1 ? '' : 's'}`;
   }
-  return `${describePoint(range.from)} – ${describePoint(range.to)}`;
+  return `${describePoint(range.from, true)} – ${describePoint(range.to, !areOfOneDay(range.from, range.to))}`;
 }
 
 /** The value of an `<input type="datetime-local">`, in the time zone of the browser. */
@@ -94,8 +94,19 @@ function durationMs(text: string): number {
   return [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * UNIT_MS[unit!]!, 0);
 }
 
-function describePoint(text: string): string {
+function describePoint(text: string, isDayShown: boolean): string {
   const point = parseTimePoint(text);
   if (point?.kind !== 'absolute') return text;
-  return new Date(point.epochMs).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+  const date = new Date(point.epochMs);
+  const time = date.toLocaleTimeString('en-GB', { timeStyle: date.getSeconds() === 0 ? 'short' : 'medium' });
+  if (!isDayShown) return time;
+  const isThisYear = date.getFullYear() === new Date().getFullYear();
+  return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: isThisYear ? undefined : 'numeric' })}, ${time}`;
+}
+
+/** Of two times in the zone of the browser. */
+function areOfOneDay(from: string, to: string): boolean {
+  const [start, end] = [parseTimePoint(from), parseTimePoint(to)];
+  if (start?.kind !== 'absolute' || end?.kind !== 'absolute') return false;
+  return new Date(start.epochMs).toDateString() === new Date(end.epochMs).toDateString();
 }

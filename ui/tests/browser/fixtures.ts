@@ -23,12 +23,20 @@ export const test = base.extend<{ complaints: string[] }>({
 
 export { expect };
 
-/** Fails on WCAG 2.2 AA violations that axe calls serious or critical. What has scrolled under the header has no size to press. */
+/**
+ * Fails on WCAG 2.2 AA violations that axe calls serious or critical. What is about to be replaced is dimmed, and what has
+ * scrolled under the header has no size to press.
+ */
 export async function expectAccessible(page: Page): Promise<void> {
+  await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
   await page.evaluate(() => window.scrollTo(0, 0));
   const results = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
   const serious = results.violations.filter((violation) => violation.impact === 'serious' || violation.impact === 'critical');
-  expect(serious.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' | ')}`)).toEqual([]);
+  // What of the map is under its controls can be moved, and stands in its table.
+  for (const violation of serious) {
+    if (violation.id === 'target-size') violation.nodes = violation.nodes.filter((node) => !node.html.includes('data-map-node'));
+  }
+  expect(serious.filter(({ nodes }) => nodes.length > 0).map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' | ')}`)).toEqual([]);
 }
 
 /** Puts rows in place of the server's answers to statements; undefined lets the server answer. */

@@ -15,8 +15,7 @@ for (const { look, colorScheme, viewport } of LOOKS) {
     for (const { name, path, refused } of testedPaths()) {
       test(name, async ({ page, request, complaints }) => {
         const address = typeof path === 'string' ? path : await path(request);
-        test.skip(address === undefined, 'the server has none of these');
-        await page.goto(address!);
+        await page.goto(address);
         await expect(page.getByRole('heading', { level: 1 })).toBeAttached();
         await expect(page).toHaveTitle(/ · Spandrel$/);
         await settle(page);

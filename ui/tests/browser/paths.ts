@@ -9,8 +9,8 @@ import { expect, type APIRequestContext } from '@playwright/test';
 export interface TestedPath {
   /** What distinguishes it from others of the page. */
   what?: string;
-  /** Either fixed, or found in the data of the server, if that has any. */
-  path: string | ((request: APIRequestContext) => Promise<string | undefined>);
+  /** Either fixed, or found in the data of the server. */
+  path: string | ((request: APIRequestContext) => Promise<string>);
   /** What the server answers to it, and the browser logs, where the page says so. */
   refused?: number;
 }
@@ -76,8 +76,9 @@ async function slowest(request: APIRequestContext): Promise<[string, string]> {
   return [ids[0]!, ids[1]!];
 }
 
-async function finding(request: APIRequestContext): Promise<string | undefined> {
-  const answer = await request.get('/api/v1/findings');
+async function finding(request: APIRequestContext): Promise<string> {
+  const answer = await request.get('/api/v1/findings?recent=24h');
   const [first] = (await answer.json()) as { id: string }[];
-  return first && `/findings/${encodeURIComponent(first.id)}`;
+  expect(first, 'the demo has findings').toBeDefined();
+  return `/findings/${encodeURIComponent(first!.id)}`;
 }
