@@ -47,8 +47,8 @@ fn price(truth: &TruthFile, during: &Range<i64>) -> f64 {
 /// How well the order of the scores agrees with that of what was lost: 1 if it is the same, -1 if it is the reverse. `None`
 /// if there is nothing to order.
 pub fn agreement(costs: &[Cost]) -> Option<f64> {
-    let lost = ranks(costs.iter().map(|cost| cost.lost).collect());
-    let scores = ranks(costs.iter().map(|cost| f64::from(cost.score)).collect());
+    let rank_by = |value: fn(&Cost) -> f64| ranks(&costs.iter().map(value).collect::<Vec<_>>());
+    let (lost, scores) = (rank_by(|cost| cost.lost), rank_by(|cost| f64::from(cost.score)));
     let mean = (costs.len() as f64 + 1.0) / 2.0;
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
     let spread = (product(&lost, &lost) * product(&scores, &scores)).sqrt();
@@ -56,7 +56,7 @@ pub fn agreement(costs: &[Cost]) -> Option<f64> {
 }
 
 /// The rank of each value from 1 on; equal values share the mean of theirs.
-fn ranks(values: Vec<f64>) -> Vec<f64> {
+fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
