@@ -64,8 +64,8 @@ const IMPACT: &str = "\
 ## Scores and true impact
 
 What a condition cost: the same system with the same users is run without it. A request from outside costs its duration, and
-10 s more if it fails, after which users give up; the difference of the means while the condition held is what each request
-lost by it. The score is the greatest of the findings that the condition brought about, 0 if there are none: by that it is found
+10 s more if it fails, after which users give up, or 0.1 s if it answers without something that failed; the difference of the
+means while the condition held is what each request lost by it. The score is the greatest of the findings that the condition brought about, 0 if there are none: by that it is found
 in a list. Their orders are compared over all systems of a set (Spearman's ρ, clean telemetry). Left out are conditions that
 cost what would happen if: `SPOF`, `SHARED_DB`, `CYCLE`, `DISTRIBUTED_MONOLITH`, and `INSTRUMENTATION_GAP`.
 ";
@@ -112,7 +112,7 @@ pub fn examples(sets: &[SetResults]) -> String {
             list(kind, &found.recall.misses);
         }
         list("near miss", &results.findings.near_misses.misses);
-        let cost = |Cost { kind, lost, score }: &Cost| format!("{}: {:.1} ms, {score}", kind.as_str(), lost / 1e6);
+        let cost = |cost: &Cost| format!("{}: {:.1} ms, {}", cost.kind.as_str(), cost.lost / 1e6, cost.finding);
         list("cost", &results.costs.iter().map(cost).collect::<Vec<_>>());
         if let Some((error, place)) = results.quantile_error.as_ref().filter(|(error, _)| *error > 0.011) {
             list("quantile", &[format!("{error:.4} at {place}")]);

@@ -76,11 +76,13 @@ impl Results {
         let Condition { kind, during } = condition;
         let expected = expected(truth, case);
         let findings = findings::right(&expected, &observed.findings);
-        let scores = findings.filter(|it| it.since < during.end && it.until > during.start).map(|it| it.score);
+        let during_it = findings.filter(|it| it.since < during.end && it.until > during.start);
+        let greatest = during_it.max_by_key(|finding| finding.score);
         self.costs.push(Cost {
             kind: *kind,
             lost: impact::lost(truth, without, during),
-            score: scores.max().unwrap_or_default(),
+            score: greatest.map_or(0, |finding| finding.score),
+            finding: greatest.map_or_else(String::new, findings::described),
         });
     }
 

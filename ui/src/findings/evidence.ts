@@ -97,7 +97,7 @@ export function detailsOf(details: Record<string, unknown> = {}): Detail[] {
   });
 }
 
-const SHARES = /share|prevalence|explained|passed_on|failed_attempts|own_failures|^failures$|quantile|goodput|server_spans_missing|trace_cut_off|client_spans_missing|kind_misused|orphans|outside_parents|contradict|negative_durations|clocks_differ|no_name/;
+const SHARES = /share|at_risk|prevalence|explained|passed_on|failed_attempts|own_failures|^failures$|quantile|goodput|server_spans_missing|trace_cut_off|client_spans_missing|kind_misused|orphans|outside_parents|contradict|negative_durations|clocks_differ|no_name/;
 const COUNTS = new Set(['failed', 'calls', 'reads', 'writes', 'unknown', 'callers', 'callees', 'attempts', 'refused', 'fallbacks', 'affected_requests']);
 
 const TIME = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/;

@@ -115,8 +115,13 @@ fn overlap(expected: &Expected, finding: &FindingSeen) -> f64 {
 }
 
 fn describe(what: &str, finding: &FindingSeen) -> String {
+    format!("{what}: {}", described(finding))
+}
+
+/// A finding in a line.
+pub fn described(finding: &FindingSeen) -> String {
     let FindingSeen { kind, text, since, until, score, evidence, .. } = finding;
-    format!("{what}: {kind} {text}, {} s from {since}, score {score}: {evidence}", (until - since) / 1_000_000_000)
+    format!("{kind} {text}, {} s from {since}, score {score}: {evidence}", (until - since) / 1_000_000_000)
 }
 
 #[cfg(test)]

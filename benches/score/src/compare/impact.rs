@@ -1,11 +1,16 @@
 //! What conditions cost the users, and whether scores are in the order of that.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use spandrel_shop::{FindingKind, TruthFile};
+use spandrel_shop::{FindingKind, PathTruth, TruthFile};
 
 /// A request that failed costs its user as much as one that takes ten seconds, after which users give up.
 const FAILURE_NS: f64 = 10e9;
+/// An answer that lacks something because a failure was absorbed costs a tenth of a second, which users begin to notice.
+const DEGRADED_NS: f64 = 100e6;
 
 /// Whether a condition costs something by being there. What the others cost is what would happen if: if the one instance
 /// died, if the shared table or one of the services in a circle were changed, if somebody had to look at the spans.
@@ -28,6 +33,8 @@ pub struct Cost {
     pub lost: f64,
     /// The greatest score of the findings that it brought about; 0 if it was not found.
     pub score: u32,
+    /// The finding with that score.
+    pub finding: String,
 }
 
 /// Nanoseconds that the requests from outside of a time lost, on average, in comparison with the same system and the same
@@ -38,10 +45,18 @@ pub fn lost(with: &TruthFile, without: &TruthFile, during: &Range<i64>) -> f64 {
 
 /// What a request of a time costs its user, on average, nanoseconds.
 fn price(truth: &TruthFile, during: &Range<i64>) -> f64 {
-    let requests = truth.paths.iter().filter(|path| during.contains(&path.start_unix_nano));
-    let (count, time) = requests.fold((0_u64, 0.0), |(count, time), path| (count + 1, time + path.duration_ns as f64));
-    let failed = truth.origins.iter().filter(|origin| during.contains(&origin.start_unix_nano)).count();
-    (time + failed as f64 * FAILURE_NS) / count.max(1) as f64
+    let failed: BTreeSet<&str> = truth.origins.iter().map(|origin| origin.trace_id.as_str()).collect();
+    let price = |path: &PathTruth| {
+        let beyond_time = match () {
+            () if failed.contains(path.trace_id.as_str()) => FAILURE_NS,
+            () if path.absorbed > 0 => DEGRADED_NS,
+            () => 0.0,
+        };
+        path.duration_ns as f64 + beyond_time
+    };
+    let prices = truth.paths.iter().filter(|path| during.contains(&path.start_unix_nano)).map(price);
+    let (count, sum) = prices.fold((0_u64, 0.0), |(count, sum), price| (count + 1, sum + price));
+    sum / count.max(1) as f64
 }
 
 /// How well the order of the scores agrees with that of what was lost: 1 if it is the same, -1 if it is the reverse. `None`
@@ -81,12 +96,18 @@ pub fn by_kind(costs: &[Cost]) -> BTreeMap<&'static str, (f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use spandrel_shop::{OriginTruth, PathTruth, Totals};
+    use spandrel_shop::{OriginTruth, Totals};
 
     use super::*;
 
     fn costs(of: &[(f64, u32)]) -> Vec<Cost> {
-        of.iter().map(|(lost, score)| Cost { kind: FindingKind::Chatty, lost: *lost, score: *score }).collect()
+        let cost = |(lost, score): &(f64, u32)| Cost {
+            kind: FindingKind::Chatty,
+            lost: *lost,
+            score: *score,
+            finding: String::new(),
+        };
+        of.iter().map(cost).collect()
     }
 
     #[test]
@@ -114,15 +135,17 @@ mod tests {
     /// Requests by start and duration, of which the first so many fail.
     fn truth(requests: &[(i64, u64)], failed: usize) -> TruthFile {
         let path = |(start, duration): &(i64, u64)| PathTruth {
-            trace_id: String::new(),
+            trace_id: start.to_string(),
             start_unix_nano: *start,
             entry_service: String::new(),
             entry_operation: String::new(),
             duration_ns: *duration,
+            // The first that does not fail lacks something.
+            absorbed: u32::from(requests.iter().position(|(other, _)| other == start) <= Some(failed)),
             exclusive_ns: BTreeMap::new(),
         };
         let origin = |(start, _): &(i64, u64)| OriginTruth {
-            trace_id: String::new(),
+            trace_id: start.to_string(),
             start_unix_nano: *start,
             entry_service: String::new(),
             entry_operation: String::new(),
@@ -145,10 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_time_and_failures() {
-        let without = truth(&[(10, 100), (20, 300), (99, 5_000)], 0);
-        assert_eq!(lost(&truth(&[(10, 200), (20, 400), (99, 1)], 0), &without, &(0..50)), 100.0);
-        assert_eq!(lost(&truth(&[(10, 100), (20, 300)], 1), &without, &(0..50)), FAILURE_NS / 2.0);
-        assert_eq!(lost(&without, &without, &(0..50)), 0.0);
+    fn what_is_lost_is_time_failures_and_what_answers_lack() {
+        let (quick, slow) = ([(10, 100), (20, 300), (99, 5_000)], [(10, 200), (20, 400), (99, 1)]);
+        let without = truth(&quick, 0);
+        for (with, lost_by_each) in [
+            (truth(&slow, 0), 100.0),
+            (truth(&quick, 1), FAILURE_NS / 2.0),
+            (truth(&quick, 2), FAILURE_NS - DEGRADED_NS / 2.0),
+            (truth(&quick, 0), 0.0),
+        ] {
+            assert_eq!(lost(&with, &without, &(0..50)), lost_by_each);
+        }
     }
 }

@@ -100,6 +100,7 @@ impl Flows {
             entry_service: service_of(topology, entry),
             entry_operation: topology.operation(entry.operation).name.to_string(),
             duration_ns: (entry.end - entry.start) as u64,
+            absorbed: entry.absorbed,
             exclusive_ns: entry
                 .shares
                 .iter()

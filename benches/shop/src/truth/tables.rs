@@ -157,6 +157,8 @@ pub struct PathTruth {
     pub entry_operation: String,
     /// How long it took; the sum of `exclusive_ns`.
     pub duration_ns: u64,
+    /// Failures inside that somebody went on without.
+    pub absorbed: u32,
     /// Nanoseconds by service. Waiting for the network, a database or an outsider is the caller's.
     pub exclusive_ns: BTreeMap<String, u64>,
 }

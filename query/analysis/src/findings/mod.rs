@@ -10,7 +10,7 @@ pub mod shape;
 pub(crate) mod shared;
 pub mod track;
 
-pub use candidate::{Candidate, Evidence, Method, Subject, Value, magnitude};
+pub use candidate::{Candidate, DEGRADED, Evidence, FAILURE, Harm, Method, Subject, Value, magnitude};
 pub use kind::{FindingKind, Severity};
 
 use arrow::record_batch::RecordBatch;

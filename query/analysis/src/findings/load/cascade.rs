@@ -7,7 +7,7 @@ use crate::{
     context::NodeId,
     errors::Origin,
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, Evidence, FAILURE, FindingKind, Harm, Method, Severity, Subject, Value,
         shared::{
             Additive, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted,
             Window, median, names, number, priority, requests, run_start, shortest, sql,
@@ -27,9 +27,8 @@ const MIN_MINUTES: usize = 8;
 const MIN_FOR_SHARE: f64 = 100.0;
 /// Share of the failing requests that one origin has to explain.
 const EXPLAINS: f64 = 0.5;
-/// Remote hops from the origin to the entry, and how many are critical.
+/// Remote hops from the origin to the entry.
 const MIN_LENGTH: usize = 2;
-const CRITICAL_LENGTH: f64 = 5.0;
 /// The most keys a minute, nodes of a path, lengths told apart, and sorts of failure of one origin.
 const MAX_KEYS: usize = 4096;
 const MAX_PATH: usize = 32;
@@ -239,7 +238,7 @@ impl Cascade {
             examples: stats.exemplars.traces(),
         };
         let since = self.origins.get(own_onset, &(key, origin)).map_or(stats.extent.first, |first| first.extent.first);
-        Some(finding.candidate(evaluation, &requests, evidence, since, holds(1.0)))
+        Some(finding.candidate(evaluation, evidence, since, holds(1.0)))
     }
 
     /// [`entry_onset`] of the requests that failed because of one origin.
@@ -317,19 +316,14 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn candidate(
-        &self,
-        evaluation: &Evaluation<'_>,
-        requests: &EntryStats,
-        evidence: Evidence,
-        since: i64,
-        fires: bool,
-    ) -> Candidate {
+    fn candidate(&self, evaluation: &Evaluation<'_>, evidence: Evidence, since: i64, fires: bool) -> Candidate {
         let origin = names::node(evaluation, self.origin);
         let entry = names::service(evaluation, self.key.service);
         let operation = names::text(evaluation, self.key.operation).unwrap_or_default();
         let mut services = vec![self.key.service];
         services.extend(evaluation.context.node_service(self.origin));
+        let environment = evaluation.context.service(self.key.service).environment;
+        let requests = evaluation.demand.entries.total(self.window, evaluation, environment).requests;
         Candidate {
             kind: FindingKind::Cascade,
             subkind: None,
@@ -341,8 +335,7 @@ impl Found<'_> {
                 environment: names::environment(evaluation, self.key.service),
             },
             method: Method::Measured,
-            impact: requests.requests.share(self.stats.priority),
-            magnitude: magnitude(self.length as f64, MIN_LENGTH as f64, CRITICAL_LENGTH),
+            harm: Harm::Lost(FAILURE as f64 * requests.share(self.stats.priority)),
             completeness: names::completeness(evaluation, self.window, &services),
             at_most: Severity::Critical,
             fires,

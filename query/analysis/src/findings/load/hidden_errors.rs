@@ -6,7 +6,7 @@ use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, DEGRADED, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value,
         shared::{
             Additive, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number, priority,
             requests, run_start, shortest, sql, wilson,
@@ -22,9 +22,8 @@ use spandrel_proto::model::Outcome;
 const MIN_SHARE: f64 = 0.05;
 /// Requests that it takes to tell such a share from one somewhat below.
 const MIN_REQUESTS: f64 = 100.0;
-/// What hidden failures cost them, as a share of the 95th percentile: noticeable, and critical.
+/// What hidden failures cost them, as a share of the 95th percentile.
 const MIN_DRAG: f64 = 0.05;
-const CRITICAL_DRAG: f64 = 0.5;
 const MAX_KEYS: usize = 4096;
 /// The most edges told apart, and failures of one trace of which the cost is looked at.
 const MAX_EDGES: usize = 16;
@@ -177,6 +176,8 @@ impl HiddenErrors {
             return None;
         }
         let extent = self.extent(evaluation, window, &key, share).unwrap_or(hidden.extent);
+        let environment = evaluation.context.service(key.service).environment;
+        let all = evaluation.demand.entries.total(window, evaluation, environment).requests;
         let service = names::service(evaluation, key.service);
         let operation = names::text(evaluation, key.operation).unwrap_or_default();
         let edge = |((caller, callee), weight): (&(NodeId, NodeId), &u64)| {
@@ -199,8 +200,7 @@ impl HiddenErrors {
                 environment: names::environment(evaluation, key.service),
             },
             method: Method::Measured,
-            impact: requests.requests.share(hidden.priority),
-            magnitude: magnitude(cost, MIN_DRAG, CRITICAL_DRAG),
+            harm: Harm::Lost((drag + DEGRADED as f64) * all.share(hidden.priority)),
             completeness: names::completeness(evaluation, window, &[key.service]),
             at_most: Severity::Critical,
             fires: holds(1.0),

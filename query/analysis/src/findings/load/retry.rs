@@ -1,24 +1,24 @@
 //! RETRY_AMPLIFICATION and RETRY_STORM: calls that are tried more than once.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::{
     analysed::{Analysed, MINUTE, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value,
         shared::{
-            Additive, Baseline, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, number,
-            priority, sql,
+            Additive, Baseline, Exemplars, Extent, Lost, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, number,
+            sql,
         },
     },
     hops::{Hop, HopFlags, HopKind},
+    paths::Waiting,
     span::{SpanFlags, WEIGHT_ONE},
 };
 
 /// Attempts per call, over at least so many calls, or through several layers at the callee.
 const AMPLIFICATION: f64 = 1.2;
-const CRITICAL_AMPLIFICATION: f64 = 3.0;
 const MIN_CALLS: f64 = 100.0;
 const LAYERED_AMPLIFICATION: f64 = 1.5;
 const MIN_LAYERED: f64 = 30.0;
@@ -58,8 +58,8 @@ struct EdgeRetries {
     histogram: [u64; ATTEMPTS],
     /// Pauses between attempts: how many, their sum and the sum of their squares, in microseconds.
     pauses: (u64, u128, u128),
-    /// Priority of the entries with a retried call.
-    affected: u64,
+    /// What requests with retried calls lost.
+    lost: Lost,
     extent: Extent,
     exemplars: Exemplars,
 }
@@ -75,7 +75,6 @@ impl Additive for EdgeRetries {
             (&mut self.layered, other.layered),
             (&mut self.said, other.said),
             (&mut self.hedged, other.hedged),
-            (&mut self.affected, other.affected),
         ] {
             *sum = sum.saturating_add(part);
         }
@@ -85,6 +84,7 @@ impl Additive for EdgeRetries {
         self.pauses.0 += other.pauses.0;
         self.pauses.1 = self.pauses.1.saturating_add(other.pauses.1);
         self.pauses.2 = self.pauses.2.saturating_add(other.pauses.2);
+        self.lost.add(&other.lost);
         self.extent.add(&other.extent);
         self.exemplars.add(&other.exemplars);
     }
@@ -150,8 +150,9 @@ impl Default for Retry {
 
 impl Detector for Retry {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        let mut affected = BTreeSet::new();
-        for hop in &analysed.hops.hops {
+        // By entry and edge: the minute of the first retried call, and nanoseconds until calls were tried for the last time.
+        let mut repeated: BTreeMap<(u32, Edge), (i64, i64)> = BTreeMap::new();
+        for (index, hop) in analysed.hops.hops.iter().enumerate() {
             let (Some(parent), false) = (hop.parent, matches!(hop.kind, HopKind::Publish | HopKind::Deliver)) else {
                 continue;
             };
@@ -165,9 +166,17 @@ impl Detector for Retry {
             let edge = (hop.caller, hop.callee);
             let Some(stats) = self.edges.at(minute_of(hop.start), edge) else { continue };
             stats.count(analysed, hop, attempts);
-            let entry = analysed.entry(parent);
-            if attempts > 1 && affected.insert((entry.span, edge)) {
-                stats.affected = stats.affected.saturating_add(priority(analysed, entry));
+            if attempts > 1 {
+                let entry = analysed.entry_of[parent as usize];
+                let (_, waited) = repeated.entry((entry, edge)).or_insert((minute_of(hop.start), 0));
+                *waited = waited.saturating_add(waited_for_last(analysed, index));
+            }
+        }
+        for ((entry, edge), (minute, waited)) in repeated {
+            let entry = &analysed.entries[entry as usize];
+            let waited = waited.min(analysed.span(entry.span).duration());
+            if let Some(stats) = self.edges.at(minute, edge) {
+                stats.lost.failed_or_slower(analysed, entry, waited);
             }
         }
     }
@@ -202,6 +211,16 @@ impl Detector for Retry {
 fn attempts_of(hop: &Hop) -> u32 {
     let is_other = hop.flags.contains(HopFlags::RESENT) || hop.flags.contains(HopFlags::HEDGED);
     if is_other { 1 } else { hop.attempt_count() }
+}
+
+/// Nanoseconds from the first try of a call to its last, if its caller could not go on meanwhile.
+fn waited_for_last(analysed: &Analysed<'_>, hop: usize) -> i64 {
+    let tries = analysed.hops.attempts(&analysed.hops.hops[hop]);
+    let is_blocking = analysed.paths.waiting.get(hop) == Some(&Waiting::Blocking);
+    match (tries.first(), tries.last()) {
+        (Some(first), Some(last)) if is_blocking => (last.start - first.start).max(0),
+        _ => 0,
+    }
 }
 
 impl EdgeRetries {
@@ -353,7 +372,6 @@ impl Retry {
             [found.edge.0, found.edge.1].into_iter().filter_map(|node| evaluation.context.node_service(node)).collect();
         let entries = evaluation.demand.entries.total(found.window, evaluation, node.environment).requests;
         let stats = &found.stats;
-        let amplification = stats.amplification().max(found.at_callee);
         let says_so = stats.said.saturating_mul(2) >= stats.retried;
         Candidate {
             kind: if storm.is_some() { FindingKind::RetryStorm } else { FindingKind::RetryAmplification },
@@ -366,8 +384,7 @@ impl Retry {
                 environment: names::text(evaluation, node.environment),
             },
             method: if says_so { Method::Explicit } else { Method::Measured },
-            impact: entries.share(stats.affected),
-            magnitude: magnitude(amplification, AMPLIFICATION, CRITICAL_AMPLIFICATION),
+            harm: stats.lost.harm(&entries),
             completeness: names::completeness(evaluation, found.window, &services),
             at_most: Severity::Critical,
             fires,

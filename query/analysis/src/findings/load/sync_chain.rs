@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, Evidence, FAILURE, FindingKind, Harm, Method, Severity, Subject, Value,
         shared::{
             Additive, EntryKey, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
             number, priority, sql,
@@ -16,9 +16,8 @@ use crate::{
     span::{Kind, ServiceId},
 };
 
-/// Remote hops in a row that are many, and that are very many.
+/// Remote hops in a row that are many.
 const MIN_DEPTH: usize = 4;
-const CRITICAL_DEPTH: f64 = 8.0;
 /// Share of the requests of an entry operation that have the chain.
 const MIN_PREVALENCE: f64 = 0.05;
 /// The chain matters if it takes this share of the time of its requests, or if it fails this often and twice as often as
@@ -28,10 +27,6 @@ const MIN_FAILURES: f64 = 0.001;
 const TIMES_WORST: f64 = 2.0;
 /// Fewer failures of the services of a chain are chance.
 const FEW_FAILURES: f64 = 5.0;
-/// Failures of the chain, as a share, that weigh as much as all of the time.
-const CRITICAL_FAILURES: f64 = 0.01;
-/// What a fallback that hides failures of the chain does to its magnitude.
-const FALLBACK: f64 = 0.6;
 const WINDOW: i64 = 5;
 /// The most chains a minute, chains of one trace, and services of one chain.
 const MAX_KEYS: usize = 4096;
@@ -79,6 +74,12 @@ fn add_each(sums: &mut Vec<i128>, parts: &[i128]) {
 }
 
 impl ChainStats {
+    /// Nanoseconds that each request waits for what comes after the hops that are usual: services and the way to them.
+    fn mean_wait(&self) -> f64 {
+        let waited: i128 = [&self.owned, &self.network].into_iter().flat_map(|sums| sums.iter().skip(MIN_DEPTH)).sum();
+        waited as f64 / self.seen.weight.max(1) as f64
+    }
+
     /// Share of the time of the requests that the services of the chain behind the first own.
     fn time_share(&self) -> f64 {
         let owned: i128 = self.owned.iter().skip(1).sum();
@@ -317,7 +318,10 @@ impl SyncChain {
         let succeeds = 1.0 - stats.seen.share(stats.failed);
         let doubt = 2.0 * (fails * (1.0 - fails) / stats.seen.effective().max(1.0)).sqrt();
         let has_fallback = succeeds > 1.0 - fails + doubt;
-        let of_depth = magnitude(depth as f64, MIN_DEPTH as f64, CRITICAL_DEPTH);
+        let compounded = if is_chance || has_fallback { 0.0 } else { fails - worst };
+        let environment = evaluation.context.service(entry.service).environment;
+        let all = evaluation.demand.entries.total(window, evaluation, environment).requests;
+        let lost = (stats.mean_wait() + compounded * FAILURE as f64) * all.share(stats.priority);
         let names: Vec<String> = chain.iter().map(|service| names::service(evaluation, *service)).collect();
         Some(Candidate {
             kind: FindingKind::SyncChain,
@@ -330,8 +334,7 @@ impl SyncChain {
                 environment: names::environment(evaluation, entry.service),
             },
             method: Method::Measured,
-            impact: requests.share(stats.priority) * time.max((fails / CRITICAL_FAILURES).min(1.0)),
-            magnitude: if has_fallback { of_depth * FALLBACK } else { of_depth },
+            harm: Harm::Lost(lost),
             completeness: names::completeness(evaluation, window, chain),
             at_most: Severity::Critical,
             fires: holds(1.0),

@@ -1,22 +1,24 @@
 //! WASTED_WORK: services that work for callers that are gone, or for tries that are tried again.
 
+use std::collections::BTreeMap;
+
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value,
         shared::{
-            Additive, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, shortest,
-            sql, wilson,
+            Additive, Exemplars, Extent, Lost, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
+            shortest, sql, wilson,
         },
     },
     hops::{HopFlags, HopKind},
+    paths::drag,
     span::{ServiceId, WEIGHT_ONE},
 };
 use spandrel_proto::model::Outcome;
 
-/// Share of a service's busy time that is in vain: noticeable, and critical.
+/// Share of a service's busy time that is in vain.
 const MIN_SHARE: f64 = 0.05;
-const CRITICAL_SHARE: f64 = 0.5;
 /// Nanoseconds in vain per nanosecond, or share of the time of its databases.
 const MIN_CONCURRENCY: f64 = 1.0;
 const MIN_DATABASE_SHARE: f64 = 0.2;
@@ -34,6 +36,8 @@ struct Work {
     database_in_vain: i128,
     /// Fixed-point weight of the requests worked on in vain, at least in part.
     affected: u64,
+    /// What requests from outside lost by what was done in vain.
+    lost: Lost,
     extent: Extent,
     exemplars: Exemplars,
 }
@@ -46,6 +50,7 @@ impl Additive for Work {
         self.database += other.database;
         self.database_in_vain += other.database_in_vain;
         self.affected = self.affected.saturating_add(other.affected);
+        self.lost.add(&other.lost);
         self.extent.add(&other.extent);
         self.exemplars.add(&other.exemplars);
     }
@@ -84,6 +89,7 @@ impl Default for Waste {
 impl Detector for Waste {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         let in_vain_from = in_vain_from(analysed);
+        let mut in_vain = Vec::new();
         for span in (0..analysed.trace.len()).filter(|span| analysed.trace.is_serving(*span)) {
             let found = &analysed.trace.spans[span];
             let Some(work) = self.services.at(minute_of(found.start), analysed.service(span as u32)) else { continue };
@@ -96,8 +102,10 @@ impl Detector for Waste {
                 work.affected = work.affected.saturating_add(found.weight);
                 work.extent.see(found.end - wasted, found.end);
                 work.exemplars.see(analysed.trace.id, wasted, found.outcome.is_failure());
+                in_vain.push(span as u32);
             }
         }
+        self.count_lost(analysed, &in_vain);
         self.count_databases(analysed, &in_vain_from);
     }
 
@@ -161,6 +169,26 @@ fn wasted(analysed: &Analysed<'_>, span: u32, from: i64) -> i64 {
 }
 
 impl Waste {
+    /// Requests from outside that services worked for in vain: they failed, or waited for the call that was given up.
+    fn count_lost(&mut self, analysed: &Analysed<'_>, in_vain: &[u32]) {
+        // By entry and service: the minute of the first, and nanoseconds.
+        let mut waited: BTreeMap<(u32, ServiceId), (i64, i64)> = BTreeMap::new();
+        for span in in_vain {
+            let minute = minute_of(analysed.span(*span).start);
+            let key = (analysed.entry_of[*span as usize], analysed.service(*span));
+            let client = analysed.trace.parent(*span as usize).filter(|parent| analysed.trace.kind(*parent).calls());
+            let drag = client.map_or(0, |client| drag(analysed.trace, analysed.paths, client));
+            let (_, sum) = waited.entry(key).or_insert((minute, 0));
+            *sum = sum.saturating_add(drag);
+        }
+        for ((entry, service), (minute, waited)) in waited {
+            let entry = &analysed.entries[entry as usize];
+            if let Some(work) = self.services.at(minute, service) {
+                work.lost.failed_or_slower(analysed, entry, waited.min(analysed.span(entry.span).duration()));
+            }
+        }
+    }
+
     fn count_databases(&mut self, analysed: &Analysed<'_>, in_vain_from: &[i64]) {
         for hop in analysed.hops.hops.iter().filter(|hop| matches!(hop.kind, HopKind::Database | HopKind::Cache)) {
             let (Some(client), Some(parent)) = (hop.client, hop.parent) else { continue };
@@ -187,6 +215,8 @@ impl Waste {
             return None;
         }
         let name = names::service(evaluation, service);
+        let environment = evaluation.context.service(service).environment;
+        let requests = evaluation.demand.entries.total(window, evaluation, environment).requests;
         Some(Candidate {
             kind: FindingKind::WastedWork,
             subkind: None,
@@ -198,8 +228,7 @@ impl Waste {
                 environment: names::environment(evaluation, service),
             },
             method: Method::Measured,
-            impact: (share * 2.0).min(1.0),
-            magnitude: magnitude(share, MIN_SHARE, CRITICAL_SHARE),
+            harm: work.lost.harm(&requests),
             completeness: names::completeness(evaluation, window, &[service]),
             at_most: Severity::Critical,
             fires: holds(1.0),

@@ -11,8 +11,8 @@ use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Value, magnitude,
-        shared::{Additive, PerMinute, Window, names, priority, sql, wilson},
+        Candidate, Detector, Evaluation, FindingKind, Value,
+        shared::{Additive, Lost, PerMinute, Weighted, Window, names, sql, wilson},
     },
     hops::{Hop, HopKind},
     span::ServiceId,
@@ -21,7 +21,6 @@ use crate::{
 
 /// Calls per request, on average.
 const MEAN: f64 = 10.0;
-const CRITICAL_MEAN: f64 = 100.0;
 /// Calls of the 95th of 100 requests, and the share of the requests that makes as many.
 const TAIL: u64 = 30;
 const TAIL_SHARE: f64 = 0.05;
@@ -47,8 +46,8 @@ struct Talk {
     /// Fixed-point weight of requests with so many calls.
     tail: u64,
     closing_tail: u64,
-    /// Nanoseconds of the critical path, times priority.
-    critical: i128,
+    /// What all calls of a request but one took of the critical path, and requests that failed with one of several.
+    lost: Lost,
 }
 
 impl Additive for Talk {
@@ -59,7 +58,7 @@ impl Additive for Talk {
         self.squares += other.squares;
         self.tail = self.tail.saturating_add(other.tail);
         self.closing_tail = self.closing_tail.saturating_add(other.closing_tail);
-        self.critical += other.critical;
+        self.lost.add(&other.lost);
     }
 
     fn extra_size(&self) -> usize {
@@ -73,6 +72,7 @@ struct Conversation {
     calls: u64,
     /// There are calls of more than one sort.
     is_mixed: bool,
+    one_failed: bool,
     critical: i64,
 }
 
@@ -98,7 +98,9 @@ impl Chatty {
         if calls >= CLOSING_TAIL {
             talk.closing_tail = talk.closing_tail.saturating_add(weight);
         }
-        talk.critical += i128::from(conversation.critical) * i128::from(priority(analysed, analysed.entry(serving)));
+        let beyond_one = conversation.critical - conversation.critical / calls.max(1) as i64;
+        let one_failed = conversation.one_failed && calls > 1;
+        talk.lost.calls(analysed, analysed.entry(serving), beyond_one, one_failed);
     }
 }
 
@@ -143,6 +145,7 @@ impl Conversation {
             let is_pipelined = hop.kind == HopKind::Cache && busy_until.is_some_and(|end| hop.start < end);
             busy_until = busy_until.max(Some(hop.end));
             conversation.calls += u64::from(!is_pipelined);
+            conversation.one_failed |= hop.outcome.is_failure();
             conversation.is_mixed |= *operation.get_or_insert(hop.operation) != hop.operation;
         }
         conversation
@@ -181,7 +184,7 @@ impl Detector for Chatty {
 impl Chatty {
     fn find(&self, evaluation: &Evaluation<'_>, window: Window) -> Vec<((ServiceId, NodeId), Candidate)> {
         let sums = self.edges.sums(window);
-        let mut durations: BTreeMap<Text, i128> = BTreeMap::new();
+        let mut requests: BTreeMap<Text, Weighted> = BTreeMap::new();
         let candidates = sums.iter().filter_map(|((caller, callee), talk)| {
             let fires = talk.is_chatty(1.0, talk.tail);
             if !fires && !talk.is_chatty(CLOSING, talk.closing_tail) {
@@ -189,9 +192,9 @@ impl Chatty {
             }
             let mut found = talk.candidate(evaluation, window, *caller, *callee);
             let environment = evaluation.context.service(*caller).environment;
-            let total = || evaluation.demand.entries.total(window, evaluation, environment).duration;
+            let total = || evaluation.demand.entries.total(window, evaluation, environment).requests;
             found.fires = fires;
-            found.impact = talk.critical as f64 / (*durations.entry(environment).or_insert_with(total)).max(1) as f64;
+            found.harm = talk.lost.harm(requests.entry(environment).or_insert_with(total));
             note_overflow(&mut found, self.edges.overflowed());
             Some(((*caller, *callee), found))
         });
@@ -223,7 +226,6 @@ impl Talk {
     fn candidate(&self, evaluation: &Evaluation<'_>, window: Window, caller: ServiceId, callee: NodeId) -> Candidate {
         let subject = edge_subject(evaluation, caller, callee);
         let mut found = candidate(FindingKind::Chatty, subject, window, &self.seen);
-        found.magnitude = magnitude(self.mean(), MEAN, CRITICAL_MEAN);
         found.completeness = names::completeness(evaluation, window, &[caller]);
         found.evidence.measure = self.mean();
         found.evidence.threshold = MEAN;

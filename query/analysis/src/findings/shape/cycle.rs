@@ -12,7 +12,7 @@ use super::{
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, FindingKind, Harm, Severity, Subject, Value, magnitude,
         shared::{Additive, PerMinute, Window, names, priority, sql},
     },
     hops::HopKind,
@@ -173,12 +173,9 @@ impl Class {
         }
     }
 
+    /// That services depend on each other is harmless while no operation does.
     fn at_most(self) -> Severity {
-        match self {
-            Class::Static => Severity::Low,
-            Class::Loop | Class::Operation => Severity::Medium,
-            Class::Reentrant => Severity::High,
-        }
+        if self == Class::Static { Severity::Low } else { Severity::Critical }
     }
 }
 
@@ -190,7 +187,8 @@ struct Cycle {
     /// All services that the cycle's depend on and that depend on them.
     component: BTreeSet<ServiceId>,
     seen: Seen,
-    impact: f64,
+    /// Share of the requests.
+    concerned: f64,
     fires: bool,
 }
 
@@ -217,9 +215,9 @@ impl Cycles {
                 let members = canonical(evaluation, cycle.into_iter().map(|(_, service)| service).collect());
                 let class = if of_operations.contains(&members) { Class::Operation } else { Class::Static };
                 let seen = round_seen(&members, &services);
-                let impact = TOUCHING * evaluation.demand.presence.impact(window, &component);
-                let cycle =
-                    Cycle { class, services: members.clone(), component: component.clone(), seen, impact, fires: true };
+                let concerned = TOUCHING * evaluation.demand.presence.share(window, &component);
+                let services = members.clone();
+                let cycle = Cycle { class, services, component: component.clone(), seen, concerned, fires: true };
                 cycles.insert(members, cycle);
             }
         }
@@ -248,8 +246,8 @@ impl Cycles {
                 continue;
             }
             let component = known.map_or_else(|| members.iter().copied().collect(), |known| known.component.clone());
-            let impact = all.share(returns.priority);
-            let cycle = Cycle { class, services: members.clone(), component, seen: returns.seen, impact, fires: true };
+            let (services, concerned) = (members.clone(), all.share(returns.priority));
+            let cycle = Cycle { class, services, component, seen: returns.seen, concerned, fires: true };
             cycles.insert(members, cycle);
         }
     }
@@ -261,8 +259,8 @@ impl Cycles {
         let mut found = candidate(FindingKind::Cycle, subject, window, &cycle.seen);
         found.subkind = Some(cycle.class.as_str());
         found.fires = cycle.fires;
-        found.impact = cycle.impact;
-        found.magnitude = magnitude(cycle.component.len() as f64, 2.0, CRITICAL_SIZE);
+        let magnitude = magnitude(cycle.component.len() as f64, 2.0, CRITICAL_SIZE);
+        found.harm = Harm::Risk { share: cycle.concerned, magnitude };
         found.completeness = names::completeness(evaluation, window, &cycle.services);
         found.at_most = cycle.class.at_most();
         let mut component: Vec<String> =

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, FindingKind, Harm, Subject, Value, magnitude,
         shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, services_of_entries, sql},
     },
     hops::HopKind,
@@ -263,8 +263,8 @@ impl Usage {
         }
         let subject = Subject { text: names.join(" + "), ..service_subject(evaluation, members[0]) };
         let mut found = candidate(FindingKind::DistributedMonolith, subject, window, &seen);
-        found.impact = self.all.share(priority);
-        found.magnitude = magnitude(cluster.len() as f64, MIN_SIZE as f64, CRITICAL_SIZE);
+        let magnitude = magnitude(cluster.len() as f64, MIN_SIZE as f64, CRITICAL_SIZE);
+        found.harm = Harm::Risk { share: self.all.share(priority), magnitude };
         let inside = self.edges.iter().filter(|(from, to)| cluster.contains(from) && cluster.contains(to));
         let has_cycle = !Graph::new(inside.copied()).components().is_empty();
         found.completeness = names::completeness(evaluation, window, &members);

@@ -9,8 +9,8 @@ use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Value, magnitude,
-        shared::{Additive, PerMinute, Window, names, priority, sql},
+        Candidate, Detector, Evaluation, FindingKind, Value,
+        shared::{Additive, Lost, PerMinute, Window, names, sql},
     },
     span::ServiceId,
     text::Text,
@@ -18,8 +18,6 @@ use crate::{
 
 /// Share of an operation's requests that have a burst.
 const THRESHOLD: f64 = 0.05;
-/// So many calls are as bad as it gets.
-const CRITICAL_CALLS: f64 = 200.0;
 
 /// Requests by operation, and those of them that call in bursts.
 #[derive(Debug)]
@@ -32,8 +30,8 @@ struct Bursts {
     seen: Seen,
     calls: u64,
     peaks: u64,
-    /// Nanoseconds of the critical path that the calls take, times priority.
-    critical: i128,
+    /// What the calls take of the critical path, and requests that fail with one of them.
+    lost: Lost,
     /// Per mille: the slowest call as a multiple of the median one.
     slowest: u64,
 }
@@ -43,7 +41,7 @@ impl Additive for Bursts {
         self.seen.add(&other.seen);
         self.calls += other.calls;
         self.peaks += other.peaks;
-        self.critical += other.critical;
+        self.lost.add(&other.lost);
         self.slowest = self.slowest.saturating_add(other.slowest);
     }
 
@@ -67,7 +65,12 @@ impl FanoutBurst {
         bursts.peaks += burst.peak as u64;
         let hops = || group.hops.iter().map(|hop| &analysed.hops.hops[*hop as usize]);
         let critical: i64 = hops().map(|hop| critical_time_of(analysed, times, hop)).sum();
-        bursts.critical += i128::from(critical) * i128::from(priority(analysed, analysed.entry(group.serving)));
+        bursts.lost.calls(
+            analysed,
+            analysed.entry(group.serving),
+            critical,
+            hops().any(|hop| hop.outcome.is_failure()),
+        );
         let mut durations: Vec<i64> = hops().map(|hop| hop.duration().max(1)).collect();
         durations.sort_unstable();
         let (median, slowest) = (durations[durations.len() / 2], durations[durations.len() - 1]);
@@ -97,7 +100,8 @@ impl Detector for FanoutBurst {
             }
             let mut found = bursts.candidate(evaluation, window, key);
             found.fires = share.interval.0 >= THRESHOLD;
-            found.impact = bursts.critical as f64 / requests.duration.max(1) as f64;
+            let environment = evaluation.context.service(key.0).environment;
+            found.harm = bursts.lost.harm(&evaluation.demand.entries.total(window, evaluation, environment).requests);
             found.evidence.samples = requests.count.effective().round() as u64;
             found.evidence.details.push(("share_of_requests", Value::Number(share.value)));
             note_overflow(&mut found, self.bursts.overflowed() + evaluation.demand.served.overflowed());
@@ -138,7 +142,6 @@ impl Bursts {
         let bursts = self.seen.count.records.max(1) as f64;
         let calls = self.calls as f64 / bursts;
         let mut found = candidate(FindingKind::FanoutBurst, subject, window, &self.seen);
-        found.magnitude = magnitude(calls, MIN_BURST as f64, CRITICAL_CALLS);
         found.completeness = names::completeness(evaluation, window, &[service]);
         found.evidence.measure = calls;
         found.evidence.threshold = MIN_BURST as f64;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Value, magnitude,
+        Candidate, Detector, Evaluation, FindingKind, Harm, Value,
         shared::{Additive, PerMinute, Weighted, Window, names, sql},
     },
     hops::HopKind,
@@ -23,7 +23,6 @@ use crate::{
 const MIN_SERVICES: usize = 8;
 /// Share of a gateway's requests that come from services, and of all calls that a hub mediates.
 const INTERNAL: f64 = 0.3;
-const CRITICAL_SHARE: f64 = 0.8;
 /// Services that an orchestrator calls, calls of half of its requests, and its share of the time of entries.
 const MIN_CALLEES: usize = 10;
 const MIN_CALLS: u64 = 8;
@@ -206,7 +205,6 @@ struct Problem {
     measure: f64,
     threshold: f64,
     interval: Option<(f64, f64)>,
-    magnitude: f64,
     fires: bool,
 }
 
@@ -281,7 +279,6 @@ impl System {
             measure: count.share(traffic.internal),
             threshold: INTERNAL,
             interval: Some(interval),
-            magnitude: magnitude(count.share(traffic.internal), INTERNAL, CRITICAL_SHARE),
             fires: interval.0 >= INTERNAL,
         })
     }
@@ -300,7 +297,6 @@ impl System {
             measure: callees,
             threshold: many_callees,
             interval: None,
-            magnitude: magnitude(self.mediated(service), INTERNAL, CRITICAL_SHARE),
             fires: callees >= many_callees && makes_many >= 0.5 && own >= SELF_SHARE,
         })
     }
@@ -318,7 +314,6 @@ impl System {
             measure: mediated,
             threshold: INTERNAL,
             interval: Some(interval),
-            magnitude: magnitude(mediated, INTERNAL, CRITICAL_SHARE),
             fires: interval.0 >= INTERNAL,
         })
     }
@@ -335,8 +330,10 @@ impl System {
         let mut found = candidate(FindingKind::GodGateway, subject, window, &seen);
         found.subkind = Some(problem.subkind);
         found.fires = problem.fires;
-        found.impact = self.mediated(service);
-        found.magnitude = problem.magnitude;
+        let environment = evaluation.context.service(service).environment;
+        let requests = evaluation.demand.entries.total(window, evaluation, environment).requests;
+        let own = self.services.get(&service).map_or(0, |traffic| traffic.own);
+        found.harm = Harm::Lost(own as f64 / requests.weight.max(1) as f64);
         found.completeness = names::completeness(evaluation, window, &[service]);
         found.evidence.measure = problem.measure;
         found.evidence.threshold = problem.threshold;

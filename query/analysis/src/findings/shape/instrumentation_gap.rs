@@ -7,7 +7,7 @@ use crate::{
     analysed::{Analysed, Entry, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, FindingKind, Harm, Severity, Subject, Value, magnitude,
         shared::{Additive, PerMinute, Weighted, Window, names, sql},
     },
     hops::{Hop, HopFlags, HopKind},
@@ -31,6 +31,8 @@ const ALL: f64 = 0.95;
 const MAX_CALLS: usize = 64;
 /// Nanoseconds that clocks may differ between a call and a fragment within it.
 const TOLERANCE: i64 = 50_000_000;
+/// The gap of a service at the edge.
+const OUTSIDE_PARENTS: &str = "outside_parents";
 
 /// What is there of each node, and what should be.
 #[derive(Debug)]
@@ -240,31 +242,29 @@ struct Gap<'a> {
     part: u64,
     whole: &'a Weighted,
     threshold: f64,
-    at_most: Severity,
     remedy: &'static str,
 }
 
 impl Signs {
     fn gaps(&self) -> Vec<Gap<'_>> {
-        let gap = |name, seen, whole, threshold, at_most, remedy| {
+        let gap = |name, seen, whole, threshold, remedy| {
             let part = Seen::weight(seen);
-            Gap { name, seen, part, whole, threshold, at_most, remedy }
+            Gap { name, seen, part, whole, threshold, remedy }
         };
-        let (high, medium) = (Severity::High, Severity::Medium);
         // Outsiders (browsers, load balancers) that begin traces without sending spans are not the service's fault.
         let is_front = self.called == 0 && self.requests.share(self.orphans.weight()) >= ALL;
-        let (orphans, of_orphans) = if is_front { ("outside_parents", Severity::Low) } else { ("orphans", high) };
+        let orphans = if is_front { OUTSIDE_PARENTS } else { "orphans" };
         let answered = self.answered.min(self.asked.weight);
         vec![
-            gap("server_spans_missing", &self.unanswered, &self.asked, SERVERS_MISSING, high, "Instrument what it serves, and check what its exporter drops."),
-            gap("trace_cut_off", &self.severed, &self.reached, CUT_OFF, high, "Let it send spans: it passes trace ids on without any of its own."),
-            gap("client_spans_missing", &self.unannounced, &self.made, CLIENTS_MISSING, high, "Instrument the client that it calls others with."),
-            gap("kind_misused", &self.misused, &self.made, CLIENTS_MISSING, high, "Give spans of calls the kind CLIENT."),
-            gap(orphans, &self.orphans, &self.requests, FAULTY, of_orphans, "Find who calls it and lets its own spans get lost: sampling, a full queue, an exporter that is not there."),
-            gap("attributes_contradict", &self.conflicting, &self.spans, FAULTY, medium, "Let instrumentation send old or current attribute names, not both with different values."),
-            gap("negative_durations", &self.negative, &self.spans, FAULTY, medium, "Measure durations with a monotonic clock."),
-            gap("clocks_differ", &self.early, &self.deliveries, FAULTY, medium, "Synchronise the clocks of its hosts."),
-            gap("service_has_no_name", &self.nameless, &self.spans, FAULTY, medium, "Set service.name."),
+            gap("server_spans_missing", &self.unanswered, &self.asked, SERVERS_MISSING, "Instrument what it serves, and check what its exporter drops."),
+            gap("trace_cut_off", &self.severed, &self.reached, CUT_OFF, "Let it send spans: it passes trace ids on without any of its own."),
+            gap("client_spans_missing", &self.unannounced, &self.made, CLIENTS_MISSING, "Instrument the client that it calls others with."),
+            gap("kind_misused", &self.misused, &self.made, CLIENTS_MISSING, "Give spans of calls the kind CLIENT."),
+            gap(orphans, &self.orphans, &self.requests, FAULTY, "Find who calls it and lets its own spans get lost: sampling, a full queue, an exporter that is not there."),
+            gap("attributes_contradict", &self.conflicting, &self.spans, FAULTY, "Let instrumentation send old or current attribute names, not both with different values."),
+            gap("negative_durations", &self.negative, &self.spans, FAULTY, "Measure durations with a monotonic clock."),
+            gap("clocks_differ", &self.early, &self.deliveries, FAULTY, "Synchronise the clocks of its hosts."),
+            gap("service_has_no_name", &self.nameless, &self.spans, FAULTY, "Set service.name."),
         ]
         .into_iter()
         .map(|gap| match gap.name {
@@ -305,12 +305,12 @@ impl InstrumentationGap {
         let mut found = candidate(FindingKind::InstrumentationGap, subject, window, gap.seen);
         found.subkind = Some(gap.name);
         found.fires = gap.holds(1.0);
-        found.at_most = gap.at_most;
-        found.impact = match evaluation.context.node_service(node) {
-            Some(service) => evaluation.demand.presence.impact(window, &[service]),
+        found.at_most = if gap.name == OUTSIDE_PARENTS { Severity::Low } else { Severity::Critical };
+        let share = match evaluation.context.node_service(node) {
+            Some(service) => evaluation.demand.presence.share(window, &[service]),
             None => evaluation.demand.presence.all(window).share(gap.seen.weight()),
         };
-        found.magnitude = gap.magnitude();
+        found.harm = Harm::Risk { share, magnitude: gap.magnitude() };
         found.evidence.measure = gap.share();
         found.evidence.threshold = gap.threshold;
         found.evidence.interval = Some(gap.whole.interval(gap.part));

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    calls::{MIN_REPEATS, Parameters, Repeat, critical_time, critical_time_of, repeats},
+    calls::{Parameters, Repeat, critical_time, critical_time_of, repeats},
     seen::{CLOSING, MAX_KEYS, RECENT, Seen, Share, candidate, note_overflow, operation_subject, sorted},
 };
 use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Severity, Value, magnitude,
-        shared::{Additive, PerMinute, Served, Window, names, priority, sql},
+        Candidate, Detector, Evaluation, FindingKind, Severity, Value,
+        shared::{Additive, Lost, PerMinute, Served, Window, names, sql},
     },
     span::ServiceId,
     text::Text,
@@ -19,8 +19,6 @@ use crate::{
 
 /// Share of an operation's requests in which a call is repeated.
 const THRESHOLD: f64 = 0.2;
-/// So many calls are as bad as it gets.
-const CRITICAL_CALLS: f64 = 50.0;
 
 /// Requests by operation, and those of them in which a call is repeated.
 #[derive(Debug)]
@@ -40,8 +38,8 @@ struct Key {
 struct Repeated {
     seen: Seen,
     calls: u64,
-    /// Nanoseconds of the critical path that all calls but the first take, times priority.
-    critical: i128,
+    /// What all calls but the first take of the critical path, and requests that fail with one of them.
+    lost: Lost,
     /// Requests in which all calls are the same, in which that cannot be told, and in which a cursor is read.
     same: u64,
     hidden: u64,
@@ -52,7 +50,7 @@ impl Additive for Repeated {
     fn add(&mut self, other: &Self) {
         self.seen.add(&other.seen);
         self.calls += other.calls;
-        self.critical += other.critical;
+        self.lost.add(&other.lost);
         self.same += other.same;
         self.hidden += other.hidden;
         self.pages += other.pages;
@@ -84,10 +82,13 @@ impl NPlusOne {
         repeated.same += u64::from(repeats.iter().all(|repeat| repeat.parameters == Parameters::Same));
         repeated.hidden += u64::from(repeats.iter().any(|repeat| repeat.parameters == Parameters::Hidden));
         repeated.pages += u64::from(repeats.iter().all(|repeat| repeat.is_pagination));
-        let beyond_first = repeats.iter().flat_map(|repeat| repeat.group.hops.iter().skip(1));
-        let critical: i64 =
-            beyond_first.map(|hop| critical_time_of(analysed, times, &analysed.hops.hops[*hop as usize])).sum();
-        repeated.critical += i128::from(critical) * i128::from(priority(analysed, analysed.entry(group.serving)));
+        let beyond_first = || {
+            let hops = repeats.iter().flat_map(|repeat| repeat.group.hops.iter().skip(1));
+            hops.map(|hop| &analysed.hops.hops[*hop as usize])
+        };
+        let critical: i64 = beyond_first().map(|hop| critical_time_of(analysed, times, hop)).sum();
+        let one_failed = beyond_first().any(|hop| hop.outcome.is_failure());
+        repeated.lost.calls(analysed, analysed.entry(group.serving), critical, one_failed);
     }
 }
 
@@ -167,14 +168,14 @@ impl Found {
         (service, operation, callee): (ServiceId, Text, NodeId),
         overflowed: u64,
     ) -> Candidate {
-        let Repeated { seen, calls, critical, hidden, .. } = &self.repeated;
+        let Repeated { seen, calls, lost, hidden, .. } = &self.repeated;
         let subject = operation_subject(evaluation, (service, operation), callee);
         let per_request = *calls as f64 / seen.count.records.max(1) as f64;
         let mut found = candidate(FindingKind::NPlusOne, subject, window, seen);
         found.subkind = self.subkind();
         found.fires = self.share.passes(THRESHOLD);
-        found.impact = *critical as f64 / self.requests.duration.max(1) as f64;
-        found.magnitude = magnitude(per_request, MIN_REPEATS as f64, CRITICAL_CALLS);
+        let environment = evaluation.context.service(service).environment;
+        found.harm = lost.harm(&evaluation.demand.entries.total(window, evaluation, environment).requests);
         found.completeness = names::completeness(evaluation, window, &[service]);
         found.at_most = if found.subkind == Some("pagination") { Severity::Low } else { Severity::Critical };
         found.evidence.measure = self.share.value;

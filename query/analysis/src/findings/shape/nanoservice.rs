@@ -10,8 +10,8 @@ use super::{
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Severity, Value, magnitude,
-        shared::{Additive, PerMinute, Weighted, Window, names, priority, sql},
+        Candidate, Detector, Evaluation, FindingKind, Severity, Value,
+        shared::{Additive, Lost, PerMinute, Weighted, Window, names, sql},
     },
     hops::{Hop, HopFlags, HopKind},
     span::ServiceId,
@@ -25,7 +25,6 @@ const CALLED: f64 = 0.9;
 const SMALL: i64 = 2_000_000;
 /// Share of the caller's time that is not the callee's, in half of the calls.
 const OVERHEAD: f64 = 0.5;
-const CRITICAL_OVERHEAD: f64 = 0.9;
 /// Steps in which overhead is counted.
 const STEPS: usize = 20;
 /// Share of its requests of which it may be unknown who calls.
@@ -55,8 +54,8 @@ struct Calls {
     closing_small: u64,
     /// Fixed-point weight of the calls by overhead.
     overhead: [u64; STEPS],
-    /// Nanoseconds beyond the callee's, times priority.
-    network: i128,
+    /// What calls take beyond the callee's time.
+    lost: Lost,
     /// Fixed-point weight of the calls that stay on one host.
     same_host: u64,
     /// The smallest and largest number of the caller's hosts.
@@ -72,7 +71,7 @@ impl Additive for Calls {
         for (sum, part) in self.overhead.iter_mut().zip(other.overhead) {
             *sum = sum.saturating_add(part);
         }
-        self.network += other.network;
+        self.lost.add(&other.lost);
         self.same_host = self.same_host.saturating_add(other.same_host);
         if let Some((first, last)) = other.hosts {
             self.see_host(first);
@@ -169,7 +168,7 @@ impl Nanoservice {
         let step = (beyond as f64 / hop.duration().max(1) as f64 * STEPS as f64) as usize;
         let overhead = &mut calls.overhead[step.min(STEPS - 1)];
         *overhead = overhead.saturating_add(weight);
-        calls.network += i128::from(beyond) * i128::from(priority(analysed, analysed.entry(serving)));
+        calls.lost.slower(analysed, analysed.entry(serving), beyond);
         let (here, there) = (analysed.resource(client).host, analysed.resource(*server).host);
         if !here.is_none() {
             calls.see_host(here);
@@ -264,14 +263,13 @@ impl Nanoservice {
         fires: bool,
     ) -> Candidate {
         let environment = evaluation.context.service(service).environment;
-        let entries = evaluation.demand.entries.total(window, evaluation, environment);
+        let requests = evaluation.demand.entries.total(window, evaluation, environment).requests;
         let subject = edge_subject(evaluation, service, evaluation.context.service_node(caller));
         let subject = crate::findings::Subject { text: subject.service.clone(), ..subject };
         let mut found = candidate(FindingKind::Nanoservice, subject, window, &calls.seen);
         found.fires = fires;
         found.at_most = Severity::Medium;
-        found.impact = (calls.network as f64 / entries.duration.max(1) as f64).min(1.0);
-        found.magnitude = magnitude(calls.median_overhead(), OVERHEAD, CRITICAL_OVERHEAD);
+        found.harm = calls.lost.harm(&requests);
         found.completeness = names::completeness(evaluation, window, &[service, caller]);
         found.evidence.measure = calls.median_overhead();
         found.evidence.threshold = OVERHEAD;

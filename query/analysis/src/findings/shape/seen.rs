@@ -3,7 +3,7 @@
 use crate::{
     context::NodeId,
     findings::{
-        Candidate, Evaluation, Evidence, FindingKind, Method, Severity, Subject,
+        Candidate, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject,
         shared::{Additive, Exemplars, Extent, Weighted, Window, names},
     },
     span::{ServiceId, Span},
@@ -99,8 +99,7 @@ pub(super) fn candidate(kind: FindingKind, subject: Subject, window: Window, see
         subkind: None,
         subject,
         method: Method::Measured,
-        impact: 0.0,
-        magnitude: 0.0,
+        harm: Harm::Risk { share: 0.0, magnitude: 0.0 },
         completeness: 1.0,
         at_most: Severity::Critical,
         fires: true,

@@ -10,7 +10,7 @@ use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, FindingKind, Harm, Method, Subject, Value, magnitude,
         shared::{Additive, Extent, PerMinute, Window, names, sql},
     },
     hops::{Hop, HopFlags, HopKind},
@@ -217,9 +217,8 @@ impl SharedDb {
         found.subkind = Some(if is_strong { "writers" } else { "readers" });
         // Without the collection's name it is only likely that all mean the same data.
         found.method = if data.collection.is_none() { Method::Inferred } else { Method::Measured };
-        found.at_most = if is_strong && !data.collection.is_none() { Severity::Critical } else { Severity::Medium };
-        found.impact = evaluation.demand.presence.impact(window, &all);
-        found.magnitude = magnitude(owners.writers.len().max(1) as f64, 2.0, CRITICAL_WRITERS);
+        let magnitude = magnitude(owners.writers.len().max(1) as f64, 2.0, CRITICAL_WRITERS);
+        found.harm = Harm::Risk { share: evaluation.demand.presence.share(window, &all), magnitude };
         found.completeness = names::completeness(evaluation, window, &all);
         if unknown > 0 {
             found.completeness *= UNKNOWN_ACCESS;

@@ -12,7 +12,7 @@ use crate::{
     analysed::{Analysed, Entry, minute_of},
     context::Context,
     findings::{
-        Candidate, Detector, Evaluation, FindingKind, Method, Severity, Value,
+        Candidate, Detector, Evaluation, FindingKind, Harm, Method, Value,
         shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, sql},
     },
     hops::Hop,
@@ -237,7 +237,8 @@ struct Risk {
     share: Share,
     /// Share of the requests all of whose ways lead through the service.
     structural: f64,
-    impact: f64,
+    /// Share of the requests that need it.
+    concerned: f64,
     fires: bool,
 }
 
@@ -302,8 +303,8 @@ impl Overview {
         if !share.passes(CLOSING * THRESHOLD) || !need.seen.is_repeated() {
             return None;
         }
-        let (impact, structural) = (all.share(need.priority), all.share(structural));
-        Some(Risk { fires: share.passes(THRESHOLD), need, share, structural, impact })
+        let (concerned, structural) = (all.share(need.priority), all.share(structural));
+        Some(Risk { fires: share.passes(THRESHOLD), need, share, structural, concerned })
     }
 }
 
@@ -315,22 +316,20 @@ impl Risk {
         service: ServiceId,
         redundancy: Redundancy,
     ) -> Candidate {
-        let (subkind, method, at_most) = if self.need.failed >= MIN_FAILURES {
-            ("hard", Method::Measured, Severity::Critical)
+        let (subkind, method) = if self.need.failed >= MIN_FAILURES {
+            ("hard", Method::Measured)
         } else if self.structural >= STRUCTURAL {
-            ("structural", Method::Measured, Severity::High)
+            ("structural", Method::Measured)
         } else {
             // Whether its callers could do without is not known before it fails.
-            ("potential", Method::Inferred, Severity::Medium)
+            ("potential", Method::Inferred)
         };
         let subject = service_subject(evaluation, service);
         let mut found = candidate(FindingKind::Spof, subject, window, &self.need.seen);
         found.subkind = Some(subkind);
         found.method = method;
-        found.at_most = at_most;
         found.fires = self.fires;
-        found.impact = self.impact;
-        found.magnitude = redundancy.magnitude();
+        found.harm = Harm::Risk { share: self.concerned, magnitude: redundancy.magnitude() };
         found.completeness = names::completeness(evaluation, window, &[service]);
         found.evidence.measure = self.share.value;
         found.evidence.threshold = THRESHOLD;

@@ -2,7 +2,7 @@
 
 use crate::{
     analysed::{Analysis, minute_of},
-    findings::{Candidate, Detector, Evaluation, shared::Demand},
+    findings::{Candidate, Detector, Evaluation, Harm, shared::Demand},
     peers::PeerMap,
     rollup::{Minutes, Sign, observe},
     skew::Skew,
@@ -67,7 +67,11 @@ impl Traffic {
         let (backward, _) = self.evaluate(detector(), (0..self.traces.len()).rev());
         assert_eq!(forward, backward);
         for found in &forward {
-            assert!(found.since <= found.until && (0.0..=1.0).contains(&found.impact), "{found:?}");
+            let is_sane = match found.harm {
+                Harm::Lost(nanos) => nanos >= 0.0,
+                Harm::Risk { share, magnitude } => [share, magnitude].iter().all(|it| (0.0..=1.0).contains(it)),
+            };
+            assert!(found.since <= found.until && is_sane, "{found:?}");
             assert!(found.sql.contains("TIMESTAMP '2026-01-01T00:") && !found.remedy.is_empty(), "{found:?}");
         }
         forward

@@ -114,7 +114,7 @@ impl Presence {
 
     /// Share of the requests, by their priority, that touch one of `services`: of the one that most of them touch, so
     /// at least this much.
-    pub(crate) fn impact<'a>(&self, window: Window, services: impl IntoIterator<Item = &'a ServiceId>) -> f64 {
+    pub(crate) fn share<'a>(&self, window: Window, services: impl IntoIterator<Item = &'a ServiceId>) -> f64 {
         let all = self.all(window);
         let touching = services.into_iter().map(|service| self.by_service.sum(window, service));
         touching.map(|touching| all.share(touching.priority)).fold(0.0, f64::max)

@@ -109,8 +109,8 @@ pub(crate) fn requests<'a>(analysed: &'a Analysed<'_>) -> impl Iterator<Item = &
     analysed.entries.iter().filter(|entry| !entry.is_fragment && !entry.is_message)
 }
 
-/// The fixed-point weight of an entry times how much its service matters (`service.criticality`). The sum over affected
-/// requests, divided by the weight of all requests, is the impact of a finding.
+/// The fixed-point weight of an entry times how much its service matters (`service.criticality`). The sum over some
+/// requests, divided by the weight of all, is their share.
 pub(crate) fn priority(analysed: &Analysed<'_>, entry: &Entry) -> u64 {
     let criticality = analysed.context.texts.get(analysed.resource(entry.span).criticality);
     let percent = match criticality {
@@ -119,5 +119,5 @@ pub(crate) fn priority(analysed: &Analysed<'_>, entry: &Entry) -> u64 {
         "low" => 50,
         _ => 90,
     };
-    analysed.span(entry.span).weight / 100 * percent
+    (u128::from(analysed.span(entry.span).weight) * percent / 100) as u64
 }

@@ -6,6 +6,7 @@
 //! | [`Weighted`], [`wilson`] | weighted counts, and the range that a share lies in |
 //! | [`Demand`], [`Entries`] | requests per minute, counted once for all detectors |
 //! | [`requests`], [`priority`] | requests from outside, and how much each matters |
+//! | [`Lost`] | what they lose by a condition |
 //! | [`Baseline`] | what a measure usually is |
 //! | [`Exemplars`], [`Extent`] | traces to look at; from when to when something was seen |
 //! | [`Window`] | the minutes an evaluation looks at |
@@ -16,6 +17,7 @@ mod baseline;
 mod demand;
 mod entries;
 mod exemplars;
+mod lost;
 pub(crate) mod names;
 mod per_minute;
 pub(crate) mod sql;
@@ -26,6 +28,7 @@ pub(crate) use baseline::{Baseline, median};
 pub(crate) use demand::{Demand, Served, services_of_entries};
 pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
 pub(crate) use exemplars::{Exemplars, Extent};
+pub(crate) use lost::Lost;
 pub(crate) use per_minute::{Additive, PerMinute};
 pub(crate) use weighted::{Weighted, number, wilson};
 pub(crate) use window::{Window, run_start, shortest};

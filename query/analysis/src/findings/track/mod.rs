@@ -98,7 +98,7 @@ impl Tracker {
         for (id, candidate) in strongest(candidates) {
             match self.open.get_mut(&id) {
                 Some(open) => changes.extend(open.hold(minute, candidate)),
-                // What affects nobody is no finding.
+                // Of what has no score nothing is known.
                 None if candidate.fires && candidate.score() > 0 => {
                     let mut open = Open::new(id.clone(), minute, candidate);
                     let adopted = self.adopted.remove(&id);
@@ -151,7 +151,8 @@ impl Open {
     }
 }
 
-fn finding(id: String, opened: i64, candidate: Candidate) -> Finding {
+fn finding(id: String, opened: i64, mut candidate: Candidate) -> Finding {
+    candidate.evidence.details.push(candidate.harm.detail());
     Finding {
         id,
         kind: candidate.kind,

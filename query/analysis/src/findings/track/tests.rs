@@ -2,7 +2,9 @@ use arrow::array::{Array, AsArray};
 use spandrel_proto::model::Table;
 
 use super::*;
+use crate::findings::Harm;
 
+/// A candidate with a score of so many hundredths.
 fn candidate(target: &str, score: f64, fires: bool, minute: i64) -> Candidate {
     Candidate {
         kind: FindingKind::RetryStorm,
@@ -14,14 +16,13 @@ fn candidate(target: &str, score: f64, fires: bool, minute: i64) -> Candidate {
             ..Subject::default()
         },
         method: Method::Explicit,
-        impact: score,
-        magnitude: score,
+        harm: Harm::Lost(1e6 * 10_f64.powf(4.0 * score)),
         completeness: 1.0,
         at_most: Severity::Critical,
         fires,
         since: minute + 7,
         until: minute + MINUTE - 9,
-        evidence: Evidence { samples: 1000, examples: vec![0xab], ..Evidence::default() },
+        evidence: Evidence { samples: 100_000, examples: vec![0xab], ..Evidence::default() },
         sql: "SELECT 1".to_owned(),
         remedy: "Do less.".to_owned(),
     }
@@ -127,7 +128,7 @@ fn rows_have_the_schema_of_findings() {
         (text("kind", 0), text("state", 0), text("state", 1)),
         ("RETRY_STORM".into(), "opened".into(), "closed".into())
     );
-    assert_eq!(text("evidence", 0), "{\"measure\":0,\"threshold\":0,\"samples\":1000}");
+    assert_eq!(text("evidence", 0), "{\"measure\":0,\"threshold\":0,\"samples\":100000,\"details\":{\"lost_per_request_ms\":100}}");
     assert_eq!(batch["examples"].as_list::<i32>().value(0).as_string::<i32>().value(0), format!("{:032x}", 0xab));
     assert!(batch["closed"].is_null(0) && !batch["closed"].is_null(1));
     let times = batch["time"].as_primitive::<arrow::datatypes::Int64Type>().values();
@@ -136,9 +137,13 @@ fn rows_have_the_schema_of_findings() {
 }
 
 #[test]
-fn what_affects_nobody_is_no_finding() {
-    let mut tracker = Tracker::default();
-    assert!(tracker.step(0, vec![candidate("stock", 0.0, true, 0)]).is_empty());
+fn what_costs_nobody_anything_is_told_and_that_of_which_nothing_is_known_is_not() {
+    let harmless = Candidate { harm: Harm::Lost(0.0), ..candidate("stock", 0.0, true, 0) };
+    let unknown = Candidate { completeness: 0.0, ..candidate("stock", 1.0, true, 0) };
+    let scores = |candidate| -> Vec<u32> {
+        Tracker::default().step(0, vec![candidate]).iter().map(|change| change.finding.score).collect()
+    };
+    assert_eq!((scores(harmless), scores(unknown)), (vec![1], vec![]));
 }
 
 #[test]

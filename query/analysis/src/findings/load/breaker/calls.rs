@@ -6,7 +6,7 @@ use spandrel_proto::model::Outcome;
 
 use crate::{
     analysed::{Analysed, MINUTE},
-    findings::shared::{Additive, Exemplars, Extent, Window},
+    findings::shared::{Additive, Exemplars, Extent, Lost, Window},
     hops::Attempt,
     span::SpanFlags,
 };
@@ -51,8 +51,8 @@ pub(super) struct Calls {
     pub(super) refused: u64,
     /// When calls were refused.
     pub(super) refusals: Extent,
-    /// Priority of the entries with refused or fast failed calls; of those that answered all the same, three tenths.
-    pub(super) affected: u64,
+    /// What requests with refused or fast failed calls lost.
+    pub(super) lost: Lost,
     pub(super) exemplars: Exemplars,
 }
 
@@ -64,7 +64,7 @@ impl Default for Calls {
             durations: [0; OCTAVES],
             refused: 0,
             refusals: Extent::default(),
-            affected: 0,
+            lost: Lost::default(),
             exemplars: Exemplars::default(),
         }
     }
@@ -75,7 +75,7 @@ impl Additive for Calls {
         // Only what is asked of several minutes adds up; seconds and ticks belong to one.
         self.refused += other.refused;
         self.refusals.add(&other.refusals);
-        self.affected = self.affected.saturating_add(other.affected);
+        self.lost.add(&other.lost);
         self.exemplars.add(&other.exemplars);
         for (sum, count) in self.durations.iter_mut().zip(other.durations) {
             *sum = sum.saturating_add(count);

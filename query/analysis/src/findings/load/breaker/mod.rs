@@ -21,8 +21,8 @@ use crate::{
     analysed::{Analysed, MINUTE, minute_of},
     context::{Context, NodeId},
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
-        shared::{Additive, Exemplars, MIN_TRACES, PerMinute, Window, names, priority, sql},
+        Candidate, DEGRADED, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value,
+        shared::{Additive, Exemplars, Lost, MIN_TRACES, PerMinute, Window, names, sql},
     },
     hops::HopKind,
     text::Text,
@@ -35,16 +35,11 @@ const HORIZON: i64 = 30;
 /// Refused calls within five minutes that show a breaker or a cap without any other sign.
 const MIN_REFUSED: u64 = 5;
 const RECENT: i64 = 5;
-/// Share of the last five minutes that it was open: a little, and very much.
-const OPEN_SHARE: f64 = 0.05;
-const CRITICAL_SHARE: f64 = 0.5;
 /// Openings within ten minutes that are called flapping.
 const FLAPPING: usize = 4;
 const FLAPPING_WINDOW: i64 = 10;
 /// Times open that lie no further apart are one finding.
 const MAX_PAUSE: i64 = 3 * MINUTE;
-/// Of an entry that answered although a call of it was refused, this many tenths count as affected.
-const ABSORBED_TENTHS: u64 = 3;
 
 /// One process of a caller, and whom it calls: breakers belong to processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +70,7 @@ struct Guard {
     open: BTreeSet<(i64, i64)>,
     refused: u64,
     fallbacks: u64,
-    affected: u64,
+    lost: Lost,
     exemplars: Exemplars,
     traces: BTreeSet<u128>,
     /// Names of breakers.
@@ -101,9 +96,7 @@ impl Detector for Breaker {
                 let entry = analysed.entry(parent);
                 calls.exemplars.see(analysed.trace.id, analysed.span(entry.span).duration(), true);
                 if affected.insert((entry.span, key)) {
-                    let has_failed = analysed.span(entry.span).outcome.is_failure();
-                    let tenths = if has_failed { 10 } else { ABSORBED_TENTHS };
-                    calls.affected = calls.affected.saturating_add(priority(analysed, entry) / 10 * tenths);
+                    calls.lost.failed_or_slower(analysed, entry, DEGRADED);
                 }
             }
         }
@@ -180,7 +173,7 @@ impl Breaker {
             guard.is_explicit |= has_said_so;
             guard.open.extend(open);
             guard.refused = guard.refused.max(lately.refused);
-            guard.affected = guard.affected.saturating_add(lately.affected);
+            guard.lost.add(&lately.lost);
             guard.exemplars.add(&lately.exemplars);
         }
     }
@@ -228,8 +221,7 @@ impl Breaker {
                 environment: environment.clone(),
             },
             method: if guard.is_explicit { Method::Explicit } else { Method::Inferred },
-            impact: requests.share(guard.affected),
-            magnitude: magnitude(open_share, OPEN_SHARE, CRITICAL_SHARE),
+            harm: guard.lost.harm(&requests),
             completeness: 1.0,
             at_most: Severity::Critical,
             fires: true,

@@ -16,16 +16,16 @@ use std::collections::BTreeSet;
 
 use self::{
     concurrency::{Process, knee, utilisation},
-    own_work::{OwnWork, local_times, lost_calls},
+    own_work::{OwnWork, local_times, lost_calls, slower_by},
     prominence::Prominence,
 };
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, Baseline, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
-            priority, run_start, sql,
+            Additive, Baseline, Exemplars, Extent, Lost, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window,
+            names, priority, run_start, sql,
         },
     },
     span::{Kind, ServiceId},
@@ -59,10 +59,11 @@ const MAX_PROCESSES: usize = 8192;
 #[derive(Debug, Clone, Default)]
 struct ServiceWork {
     requests: Weighted,
-    /// Fixed-point weight of the requests that it turned away or gave up itself.
+    /// Fixed-point weight of the requests that it turned away or gave up itself, and what requests from outside that
+    /// failed lost by that.
     refused: u64,
-    /// Weight and priority of the entries that it was part of.
-    entries: u64,
+    lost: Lost,
+    /// Priority of the entries that it was part of.
     priority: u64,
     extent: Extent,
     exemplars: Exemplars,
@@ -72,7 +73,7 @@ impl Additive for ServiceWork {
     fn add(&mut self, other: &Self) {
         self.requests.add(&other.requests);
         self.refused = self.refused.saturating_add(other.refused);
-        self.entries = self.entries.saturating_add(other.entries);
+        self.lost.add(&other.lost);
         self.priority = self.priority.saturating_add(other.priority);
         self.extent.add(&other.extent);
         self.exemplars.add(&other.exemplars);
@@ -103,7 +104,7 @@ impl Default for HotService {
 impl Detector for HotService {
     fn observe(&mut self, analysed: &Analysed<'_>) {
         let (local, lost_calls) = (local_times(analysed), lost_calls(analysed));
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut refused) = (BTreeSet::new(), BTreeSet::new());
         for (index, span) in analysed.trace.spans.iter().enumerate().filter(|(_, span)| span.kind == Kind::Server) {
             let service = analysed.service(index as u32);
             if span.duration() > STREAM {
@@ -122,14 +123,16 @@ impl Detector for HotService {
             }
             let Some(work) = self.services.at(minute_of(span.start), service) else { continue };
             work.requests.count(span.weight);
+            let entry = analysed.entry(index as u32);
             if is_refused(analysed, index) {
                 work.refused = work.refused.saturating_add(span.weight);
+                if refused.insert((entry.span, service)) {
+                    work.lost.failed_or_slower(analysed, entry, 0);
+                }
             }
             work.extent.see(span.start, span.end);
             work.exemplars.see(analysed.trace.id, local[index], span.outcome.is_failure());
-            let entry = analysed.entry(index as u32);
             if seen.insert((entry.span, service)) {
-                work.entries = work.entries.saturating_add(analysed.span(entry.span).weight);
                 work.priority = work.priority.saturating_add(priority(analysed, entry));
             }
         }
@@ -224,8 +227,8 @@ impl HotService {
         let fires = stress.fires && prominence.holds(service, 1.0);
         let environment = evaluation.context.service(service).environment;
         let entries = evaluation.demand.entries.total(window, evaluation, environment).requests;
-        let criticality = work.priority as f64 / work.entries.max(1) as f64;
         let share = prominence.time_share(service);
+        let since = stress.since.unwrap_or(window.from);
         let mut details = vec![
             ("critical_path_share", Value::Number(share)),
             ("requests", Value::Number(prominence.requests(service))),
@@ -234,10 +237,9 @@ impl HotService {
         details.extend(stress.details);
         let subject = names::service(evaluation, service);
         Some(Candidate {
-            impact: share.max(entries.share(work.entries) * 0.5) * criticality,
-            magnitude: stress.magnitude,
+            harm: Harm::Lost(work.lost.per_request(&entries) + slower_by(evaluation, service, window, since)),
             fires,
-            since: stress.since.unwrap_or(window.from),
+            since,
             evidence: Evidence {
                 measure: stress.measure,
                 threshold: stress.threshold,
@@ -336,9 +338,10 @@ impl HotService {
         let entries = evaluation.demand.entries.total(window, evaluation, environment).requests;
         Some(Candidate {
             subkind: Some("hot_instance"),
-            impact: entries.share(work.priority) * 0.5,
-            magnitude: magnitude(worst, IMBALANCE, CRITICAL_IMBALANCE),
-            at_most: Severity::Medium,
+            harm: Harm::Risk {
+                share: entries.share(work.priority) * 0.5,
+                magnitude: magnitude(worst, IMBALANCE, CRITICAL_IMBALANCE),
+            },
             fires: times(1.0) >= BUSY_MINUTES,
             since: window.from,
             evidence: Evidence {
@@ -392,8 +395,7 @@ fn base(
             environment: names::environment(evaluation, service),
         },
         method: Method::Measured,
-        impact: 0.0,
-        magnitude: 0.0,
+        harm: Harm::Lost(0.0),
         completeness: names::completeness(evaluation, window, &[service]),
         at_most: Severity::Critical,
         fires: false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{HotService, MAX_WINDOW, Stress};
 use crate::{
-    analysed::Analysed,
+    analysed::{Analysed, minute_of},
     findings::{
         Evaluation, Value, magnitude,
         shared::{Additive, Baseline, MIN_SAMPLES, STAYS, Weighted, Window, median, run_start},
@@ -119,6 +119,25 @@ fn usual_p99(minutes: impl Iterator<Item = OwnWork>) -> Option<f64> {
         }
     }
     (!p99s.is_empty()).then(|| median(p99s))
+}
+
+/// Nanoseconds by which requests from outside wait longer for the service than before `since`, on average.
+pub(super) fn slower_by(evaluation: &Evaluation<'_>, service: ServiceId, window: Window, since: i64) -> f64 {
+    let environment = evaluation.context.service(service).environment;
+    let per_request = |window: Window| {
+        let minutes = evaluation.minutes.range(window.from..window.to);
+        let paths = minutes.flat_map(|(_, minute)| &minute.paths).filter(|(key, _)| key.service == service);
+        let owned: i128 = paths.map(|(_, stats)| stats.exclusive).sum();
+        let requests = evaluation.demand.entries.total(window, evaluation, environment).requests;
+        (requests.weight > 0).then(|| owned as f64 / requests.weight as f64)
+    };
+    let before = Window { from: minute_of(since), to: minute_of(since) }.before();
+    let usual = before.minutes().filter_map(|minute| per_request(Window::ending(minute, 1)));
+    let usual: Vec<f64> = usual.collect();
+    match per_request(window) {
+        Some(taken) if !usual.is_empty() => (taken - median(usual)).max(0.0),
+        _ => 0.0,
+    }
 }
 
 impl HotService {

@@ -5,8 +5,9 @@ use std::{cmp::Ordering, collections::BTreeSet};
 use super::gave_up;
 use crate::{
     analysed::Analysed,
-    findings::shared::{Additive, Exemplars, Extent, Weighted},
+    findings::shared::{Additive, Exemplars, Extent, Lost, Weighted},
     hops::{Attempt, Hop},
+    paths::drag,
     sketch::Sketch,
 };
 use spandrel_proto::model::Outcome;
@@ -64,6 +65,8 @@ pub(super) struct Limits {
     /// Fixed-point weights of calls that were given up, and of those that the callee took too long for.
     pub(super) timed_out: u64,
     pub(super) exceeded: u64,
+    /// What requests from outside lost by those.
+    pub(super) lost: Lost,
     /// The longest call, nanoseconds.
     pub(super) longest: i64,
     /// When calls were made.
@@ -81,6 +84,7 @@ impl Additive for Limits {
         self.calls.add(&other.calls);
         self.timed_out = self.timed_out.saturating_add(other.timed_out);
         self.exceeded = self.exceeded.saturating_add(other.exceeded);
+        self.lost.add(&other.lost);
         self.longest = self.longest.max(other.longest);
         self.made.add(&other.made);
         self.durations.merge(&other.durations);
@@ -96,9 +100,12 @@ impl Additive for Limits {
 }
 
 impl Limits {
-    pub(super) fn count(&mut self, analysed: &Analysed<'_>, hop: &Hop) {
+    /// Counts a call. If the callee took too long for it, nanoseconds that were waited for it.
+    pub(super) fn count(&mut self, analysed: &Analysed<'_>, hop: &Hop) -> Option<i64> {
+        let mut waited = None;
         for attempt in analysed.hops.attempts(hop) {
-            let Some(client) = attempt.client.map(|client| analysed.span(client)) else { continue };
+            let Some(index) = attempt.client else { continue };
+            let client = analysed.span(index);
             let (duration, weight) = (attempt.end - attempt.start, client.weight);
             self.calls.count(weight);
             self.longest = self.longest.max(duration);
@@ -122,8 +129,11 @@ impl Limits {
                 self.exceeded = self.exceeded.saturating_add(weight);
                 self.extent.see(attempt.start, attempt.end);
                 self.exemplars.see(analysed.trace.id, took, true);
+                let drag = drag(analysed.trace, analysed.paths, index as usize);
+                waited = Some(waited.map_or(drag, |sum: i64| sum.saturating_add(drag)));
             }
         }
+        waited
     }
 
     /// How long callers wait, nanoseconds, and whether they say so.

@@ -18,7 +18,7 @@ use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value, magnitude,
         shared::{Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Window, names, shortest, sql},
     },
     hops::{Hop, HopKind},
@@ -26,9 +26,8 @@ use crate::{
 };
 use spandrel_proto::model::Outcome;
 
-/// Share of the calls that the callee takes too long for: noticeable, and critical.
+/// Share of the calls that the callee takes too long for.
 const MIN_SHARE: f64 = 0.01;
-const CRITICAL_SHARE: f64 = 0.2;
 /// What the callee may wait as a multiple of what its caller waits for it: too much, and critical.
 const MIN_RATIO: f64 = 1.05;
 const CRITICAL_RATIO: f64 = 4.0;
@@ -69,19 +68,30 @@ impl Default for TimeoutInversion {
 
 impl Detector for TimeoutInversion {
     fn observe(&mut self, analysed: &Analysed<'_>) {
+        let mut given_up: BTreeMap<(u32, CallKey), (i64, i64)> = BTreeMap::new();
         for hop in &analysed.hops.hops {
             let (Some(parent), Some(_), HopKind::Request | HopKind::External) = (hop.parent, hop.client, hop.kind)
             else {
                 continue;
             };
-            if let Some(limits) = self.limits.at(minute_of(hop.start), CallKey::of(hop)) {
-                limits.count(analysed, hop);
+            if let Some(limits) = self.limits.at(minute_of(hop.start), CallKey::of(hop))
+                && let Some(waited) = limits.count(analysed, hop)
+            {
+                let key = (analysed.entry_of[parent as usize], CallKey::of(hop));
+                let (_, sum) = given_up.entry(key).or_insert((minute_of(hop.start), 0));
+                *sum = sum.saturating_add(waited);
             }
             let outer = analysed.hops.into(parent as usize);
             if let Some(outer) = outer.filter(|outer| outer.kind == HopKind::Request && outer.client.is_some())
                 && let Some(pair) = self.pairs.at(minute_of(hop.start), (CallKey::of(outer), CallKey::of(hop)))
             {
                 pair.count(analysed, outer, hop);
+            }
+        }
+        for ((entry, key), (minute, waited)) in given_up {
+            let entry = &analysed.entries[entry as usize];
+            if let Some(limits) = self.limits.at(minute, key) {
+                limits.lost.failed_or_slower(analysed, entry, waited.min(analysed.span(entry.span).duration()));
             }
         }
     }
@@ -119,8 +129,7 @@ struct Found<'a> {
     measure: f64,
     threshold: f64,
     interval: Option<(f64, f64)>,
-    impact: f64,
-    magnitude: f64,
+    harm: Harm,
     at_most: Severity,
     fires: bool,
     extent: Extent,
@@ -142,6 +151,8 @@ impl TimeoutInversion {
         let interval = limits.calls.interval(limits.exceeded);
         let is_seen = limits.calls.effective() >= MIN_SAMPLES && limits.exemplars.distinct() >= MIN_TRACES;
         let holds = |part: f64| is_seen && interval.0 >= part * MIN_SHARE;
+        let environment = evaluation.context.node(key.caller).environment;
+        let requests = evaluation.demand.entries.total(window, evaluation, environment).requests;
         let found = Found {
             key,
             window,
@@ -150,8 +161,7 @@ impl TimeoutInversion {
             measure: share,
             threshold: MIN_SHARE,
             interval: Some(interval),
-            impact: share,
-            magnitude: magnitude(share, MIN_SHARE, CRITICAL_SHARE),
+            harm: limits.lost.harm(&requests),
             at_most: Severity::Critical,
             fires: holds(1.0),
             extent: limits.extent,
@@ -189,8 +199,10 @@ impl TimeoutInversion {
             measure: ratio,
             threshold: MIN_RATIO,
             interval: None,
-            impact: limits.calls.share(limits.exceeded),
-            magnitude: magnitude(ratio, 1.0, CRITICAL_RATIO),
+            harm: Harm::Risk {
+                share: limits.calls.share(limits.exceeded),
+                magnitude: magnitude(ratio, 1.0, CRITICAL_RATIO),
+            },
             at_most: Severity::Critical,
             fires: holds(1.0),
             extent: pair.extent,
@@ -223,8 +235,7 @@ impl TimeoutInversion {
             measure: limits.longest as f64 / 1e9,
             threshold: ENDLESS as f64 / 1e9,
             interval: None,
-            impact: 0.0,
-            magnitude: 0.0,
+            harm: Harm::Risk { share: 0.0, magnitude: 0.0 },
             at_most: Severity::Low,
             fires: true,
             extent: limits.made,
@@ -255,8 +266,7 @@ impl Found<'_> {
                 environment: names::text(evaluation, environment),
             },
             method: self.method,
-            impact: self.impact,
-            magnitude: self.magnitude,
+            harm: self.harm,
             completeness: names::completeness(evaluation, self.window, &services),
             at_most: self.at_most,
             fires: self.fires,

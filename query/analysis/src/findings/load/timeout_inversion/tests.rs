@@ -25,7 +25,7 @@ fn a_callee_that_often_takes_longer_than_its_caller_waits_is_an_inversion() {
     let found = traffic.candidates::<TimeoutInversion>(0);
     assert_eq!(traffic.fires::<TimeoutInversion>(0), ["TIMEOUT_INVERSION shop -> cart"]);
     assert_eq!((found[0].method, found[0].subkind), (Method::Inferred, None));
-    assert_eq!((found[0].evidence.measure, found[0].impact), (0.1, 0.1));
+    assert_eq!((found[0].evidence.measure, found[0].lost_ms()), (0.1, 900.0));
     assert_eq!((found[0].since, found[0].until), (MS, (19 * 300 + 103) * MS));
 }
 

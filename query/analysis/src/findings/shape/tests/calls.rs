@@ -47,8 +47,7 @@ fn a_query_for_every_row_is_found_with_its_share_and_time() {
     assert_eq!(found.subject.target.as_deref(), Some("db"));
     assert_eq!((found.subkind, found.evidence.measure, found.evidence.samples), (None, 1.0, 100));
     // Nine of the ten queries could be saved: 90 of 400 ms, and an entry of no stated criticality counts 0.9.
-    assert!((found.impact - 0.9 * 90.0 / 400.0).abs() < 1e-3, "{}", found.impact);
-    assert!((found.magnitude - (10.0_f64 / 5.0).log2() / 10.0_f64.log2()).abs() < 1e-9);
+    assert_eq!(found.lost_ms(), 0.9 * 90.0);
     assert_eq!((found.since, found.until), (at_ms(0), at_ms(49_500 + 400)));
     assert!(found.evidence.details.contains(&("calls_per_request", Value::Number(10.0))));
     assert!(found.evidence.examples.len() >= 3);
@@ -240,7 +239,7 @@ fn a_talkative_edge_says_how_much_of_the_time_it_takes() {
     let mut traffic = Traffic::default();
     traffic.many(100, |writer, _| talk(writer, 20, 2));
     let found = &traffic.candidates(Chatty::new)[0];
-    assert!((found.impact - 0.9 * 60.0 / 400.0).abs() < 1e-3, "{}", found.impact);
+    assert_eq!(found.lost_ms(), 0.9 * 60.0 * 19.0 / 20.0, "all calls but one");
     assert_eq!((found.evidence.measure, found.evidence.interval), (20.0, Some((20.0, 20.0))));
     assert_eq!(found.subject.target.as_deref(), Some("profile"));
 }

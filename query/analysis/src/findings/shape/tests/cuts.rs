@@ -100,7 +100,7 @@ fn what_is_said_of_services_that_are_one() {
     let found = &traffic.candidates(DistributedMonolith::new)[0];
     assert!(found.fires);
     assert_eq!((found.subject.service.as_str(), found.evidence.samples, found.completeness), ("orders", 200, 0.7));
-    assert!((found.impact - 0.45).abs() < 1e-3, "{}", found.impact);
+    assert_eq!(found.risk().0, 0.45);
     let mut few = Traffic::default();
     few.many(150, |writer, index| chain(writer, index, &["gateway", "orders", "stock", "prices"]));
     assert_eq!(few.candidates(DistributedMonolith::new), [], "too few requests");
@@ -230,5 +230,5 @@ fn what_is_said_of_a_small_service() {
     let found = &traffic.candidates(Nanoservice::new)[0];
     assert_eq!((found.subject.service.as_str(), found.subject.target.as_deref()), ("rounding", Some("shop")));
     assert_eq!((found.at_most, found.evidence.measure), (Severity::Medium, 0.8));
-    assert!((found.impact - 0.9 * 4.0 / 50.0).abs() < 1e-3, "{}", found.impact);
+    assert_eq!(found.lost_ms(), 0.9 * 4.0);
 }

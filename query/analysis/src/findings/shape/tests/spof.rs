@@ -6,7 +6,7 @@ use super::super::{
     spof::Spof,
     testing::{Traffic, Write, Writer, at_ms},
 };
-use crate::findings::{Method, Severity};
+use crate::findings::Method;
 
 /// A request that goes from the front through `services`, one after the other; each may name its instance.
 fn chain(writer: &mut Writer<'_>, index: usize, services: &[&str]) -> Vec<u64> {
@@ -167,9 +167,8 @@ fn what_is_said_of_a_single_point_of_failure() {
         }
     });
     let found = &traffic.candidates(Spof::new)[0];
-    assert_eq!((found.method, found.at_most, found.magnitude), (Method::Measured, Severity::Critical, 1.0));
+    assert_eq!((found.method, found.risk()), (Method::Measured, (0.9, 1.0)));
     assert_eq!((found.evidence.measure, found.evidence.samples), (1.0, 100));
-    assert!((found.impact - 0.9).abs() < 1e-3);
     let mut few = Traffic::default();
     few.many(29, |writer, index| {
         chain(writer, index, &["pricing/1"]);
@@ -201,7 +200,7 @@ fn instances_in_one_place_lack_only_where_others_are_spread() {
     };
     assert_eq!(traffic(false), []);
     let found = traffic(true);
-    assert_eq!((found.len(), found[0].magnitude), (1, 0.5));
+    assert_eq!((found.len(), found[0].risk().1), (1, 0.5));
 }
 
 #[test]
