@@ -246,6 +246,14 @@ impl Span {
         self.end - self.start
     }
 
+    /// Nanoseconds that its start and its end may each be earlier than they were: of a clock that counts milliseconds,
+    /// less than one.
+    pub fn coarseness(&self) -> i64 {
+        const MILLISECOND: i64 = 1_000_000;
+        let is_coarse = self.start % MILLISECOND == 0 && self.end % MILLISECOND == 0;
+        if is_coarse { MILLISECOND - 1 } else { 0 }
+    }
+
     /// Bytes of memory held.
     pub fn size(&self) -> usize {
         size_of::<Self>() + self.links.as_ref().map_or(0, |links| size_of_val(&**links))

@@ -75,7 +75,8 @@ impl Judge<'_> {
             let tolerance = self.tolerance(client, server);
             let (served_from, served_to) = self.timeline.adjusted[server];
             // Whatever the clocks: what took longer went on after its answer.
-            let is_longer = served_to - served_from > (end - start).saturating_add(CLOCK_TOLERANCE);
+            let doubt = CLOCK_TOLERANCE + 2 * self.coarseness(client, server);
+            let is_longer = served_to - served_from > (end - start).saturating_add(doubt);
             !is_longer && served_from >= start.saturating_sub(tolerance) && served_to <= end.saturating_add(tolerance)
         })
     }
@@ -110,8 +111,18 @@ impl Judge<'_> {
         (hop.start.saturating_add(shift), hop.end.saturating_add(shift))
     }
 
+    /// Nanoseconds that times of two spans may differ by although they are the same.
     fn tolerance(&self, one: usize, other: usize) -> i64 {
-        self.skew.between(self.host(one), self.host(other), self.timeline.trace.spans[one].start).tolerance()
+        let offset = self.skew.between(self.host(one), self.host(other), self.timeline.trace.spans[one].start);
+        offset.tolerance() + self.coarseness(one, other)
+    }
+
+    /// Nanoseconds that two clocks may show different times for the same moment since they count milliseconds. One clock
+    /// keeps its times in order.
+    fn coarseness(&self, one: usize, other: usize) -> i64 {
+        let coarseness = |span: usize| self.timeline.trace.spans[span].coarseness();
+        let is_one_clock = self.host(one).is_none() || self.host(one) == self.host(other);
+        if is_one_clock { 0 } else { coarseness(one).max(coarseness(other)) }
     }
 
     fn host(&self, span: usize) -> Text {

@@ -128,7 +128,10 @@ fn rows_have_the_schema_of_findings() {
         (text("kind", 0), text("state", 0), text("state", 1)),
         ("RETRY_STORM".into(), "opened".into(), "closed".into())
     );
-    assert_eq!(text("evidence", 0), "{\"measure\":0,\"threshold\":0,\"samples\":100000,\"details\":{\"lost_per_request_ms\":100}}");
+    assert_eq!(
+        text("evidence", 0),
+        "{\"measure\":0,\"threshold\":0,\"samples\":100000,\"details\":{\"lost_per_request_ms\":100}}"
+    );
     assert_eq!(batch["examples"].as_list::<i32>().value(0).as_string::<i32>().value(0), format!("{:032x}", 0xab));
     assert!(batch["closed"].is_null(0) && !batch["closed"].is_null(1));
     let times = batch["time"].as_primitive::<arrow::datatypes::Int64Type>().values();
