@@ -36,6 +36,16 @@ pub(super) async fn stored(engine: &Arc<Engine>, from: i64, to: i64) -> Result<V
     minutes(engine, &sql).await
 }
 
+/// The greatest revision of all that is stored, and the latest time of a change of a finding; 0 if there is nothing.
+pub(super) async fn last_revision(engine: &Arc<Engine>) -> Result<i64, QueryError> {
+    let sql = "SELECT coalesce(max(revision), 0) AS minute FROM (\
+                 SELECT revision FROM coverage UNION ALL \
+                 SELECT revision FROM operations_hourly UNION ALL \
+                 SELECT revision FROM edges_hourly UNION ALL \
+                 SELECT CAST(time AS BIGINT) AS revision FROM findings) stored";
+    Ok(minutes(engine, sql).await?.into_iter().max().unwrap_or(0))
+}
+
 async fn minutes(engine: &Arc<Engine>, sql: &str) -> Result<Vec<i64>, QueryError> {
     let batches: Vec<_> = engine.sql(sql).await?.try_collect().await?;
     let minutes = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());

@@ -115,6 +115,7 @@ impl Worker {
         let started = self.clock.now_unix_nano();
         self.note_under_way(started);
         self.checking_hours = Some(tokio::spawn(hours::stale(Arc::clone(&self.engine))));
+        self.know_revision().await;
         self.adopt_findings().await;
         self.know_stored(minute_of(started)).await;
         self.check(started - CHECK_AT_START, minute_of(started)).await;
@@ -137,6 +138,17 @@ impl Worker {
             self.take(followed);
         }
         self.finish().await;
+    }
+
+    /// What was written before the start must not count for more than what is written from it on, whatever the clock.
+    async fn know_revision(&mut self) {
+        match reconcile::last_revision(&self.engine).await {
+            Ok(revision) => self.revision = revision,
+            Err(error) => tracing::warn!(
+                %error,
+                "which revisions are stored is not known; if the clock was set back, rollups count only once it has caught up"
+            ),
+        }
     }
 
     /// Traces that are under way at the start are not whole in memory, if storage has spans of them.
@@ -368,7 +380,8 @@ impl Worker {
         if ids.is_empty() {
             return;
         }
-        match adopted::closing_rows(&self.engine, &ids, now).await {
+        let time = self.next_revision(now);
+        match adopted::closing_rows(&self.engine, &ids, time).await {
             Ok(rows) => {
                 self.append(rows.into_iter().map(|rows| (Table::Findings, rows)).collect()).await;
             }
@@ -380,7 +393,10 @@ impl Worker {
         if self.pending_changes.is_empty() {
             return;
         }
-        let rows = track::rows(&self.pending_changes, now);
+        let time = self.next_revision(now);
+        let rows = track::rows(&self.pending_changes, time);
+        // Changes are a nanosecond apart.
+        self.revision += self.pending_changes.len() as i64;
         if self.append(vec![(Table::Findings, rows)]).await {
             self.pending_changes.clear();
         }
@@ -470,7 +486,7 @@ impl Worker {
         }
     }
 
-    /// Greater than every revision before.
+    /// The time, but greater than every revision before.
     fn next_revision(&mut self, now: i64) -> i64 {
         self.revision = now.max(self.revision + 1);
         self.revision

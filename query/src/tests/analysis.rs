@@ -231,3 +231,17 @@ async fn rollups_are_written_corrected_and_found_again_after_a_crash() {
     assert_eq!(live.rows(operations).await, live.rows(red).await);
     live.close().await;
 }
+
+#[tokio::test]
+async fn what_is_counted_after_the_clock_was_set_back_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let (begin, more) = (TEN + HOUR, |span: Span| Span { trace: span.trace + 1000, ..span });
+    let live = Live::open(&directory, begin + 40 * MINUTE).await;
+    live.append(&requests(50, begin)).await;
+    live.reach(EDGES, &json!([["shop", "cart", 50.0, 10.0, 3_000 * MS]])).await;
+    live.close().await;
+    let live = Live::open(&directory, begin + MINUTE).await;
+    live.append(&requests(30, begin).into_iter().map(more).collect::<Vec<_>>()).await;
+    live.reach(EDGES, &json!([["shop", "cart", 80.0, 16.0, 4_800 * MS]])).await;
+    live.close().await;
+}

@@ -98,3 +98,21 @@ fn attempts_count_together() {
     });
     assert_eq!(found, [Sync, Blocking]);
 }
+
+#[test]
+fn clocks_of_whole_milliseconds_on_two_hosts_do_not_tell_who_took_longer() {
+    for (case, host, since, is_async) in [
+        ("a millisecond longer, by two coarse clocks", "b/h2", 0, false),
+        ("by one clock", "b/h1", 0, true),
+        ("by fine clocks", "b/h2", 1, true),
+    ] {
+        let rows =
+            [((1, 0), Server, "a/h1", (0, 100)), ((2, 1), Client, "a/h1", (10, 11)), ((3, 2), Server, host, (10, 12))];
+        let found = waiting(&rows, |fixture| {
+            for span in &mut fixture.spans {
+                (span.start, span.end) = (span.start + since, span.end + since);
+            }
+        });
+        assert_eq!(found[1] == Async, is_async, "{case}: {found:?}");
+    }
+}
