@@ -13,5 +13,5 @@ pub(crate) use findings::FindingsOf;
 pub(crate) use graph::{GraphDiffOf, GraphOf};
 pub(crate) use lookup::TraceLookup;
 pub(crate) use replay::ReplayRows;
-pub(crate) use rollups::RollupRows;
+pub(crate) use rollups::{RollupRows, RollupSum};
 pub(crate) use slices::estimated_rows;

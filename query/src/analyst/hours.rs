@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{array::AsArray, datatypes::Int64Type, record_batch::RecordBatch};
 use futures::TryStreamExt;
-use spandrel_analysis::{analysed::MINUTE, context::Context, rollup};
+use spandrel_analysis::{analysed::MINUTE, rollup};
 use spandrel_proto::model::Table;
 
-use crate::{Engine, analysis::RollupRows, error::QueryError, stale::StaleHours};
+use crate::{Engine, analysis::RollupSum, error::QueryError, stale::StaleHours};
 
 pub(super) const HOUR: i64 = 60 * MINUTE;
 /// An hour is written when it has been over for so long, and its minutes have not changed for so long.
@@ -99,14 +99,7 @@ pub(super) async fn rows(
     hour: i64,
     revision: i64,
 ) -> Result<Vec<(Table, RecordBatch)>, QueryError> {
-    let mut batches = Vec::new();
-    for table in [Table::Operations, Table::Edges] {
-        let rows = engine.compute(|tables| RollupRows::new(tables, table, (hour, hour + HOUR))).await?;
-        batches.extend(rows.into_iter().map(|batch| (table, batch)));
-    }
-    let mut context = Context::new();
-    let sum =
-        rollup::read(&batches, &mut context).map_err(|error| QueryError::Internal { message: error.to_string() })?;
+    let (sum, context) = engine.compute(|tables| RollupSum::new(tables, (hour, hour + HOUR))).await?;
     Ok(rollup::hourly_rows(hour, &sum, &context, revision))
 }
 

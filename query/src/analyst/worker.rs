@@ -343,8 +343,15 @@ impl Worker {
                     self.recompute.push_back((from, to));
                 }
             }
+            // Perhaps they are too many for the memory of one computation.
+            Err(error) if to - from > MINUTE => {
+                tracing::warn!(%error, "minutes cannot be computed from storage; will try with half of them");
+                let middle = minute_of(i64::midpoint(from, to));
+                self.recompute.extend([(from, middle), (middle, to)]);
+            }
             Err(error) => {
-                tracing::warn!(%error, "minutes cannot be computed from storage; will try again");
+                tracing::warn!(%error, minute = from, "a minute cannot be computed from storage; will try again");
+                self.check_from = self.check_from.min(from);
                 self.next_check = self.next_check.min(now + CHECK_INTERVAL);
             }
         }

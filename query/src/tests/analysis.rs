@@ -152,11 +152,14 @@ struct Live {
 
 impl Live {
     async fn open(directory: &TempDir, now: i64) -> Live {
+        Live::open_with(directory, now, Limits { threads: 2, ..Limits::default() }).await
+    }
+
+    async fn open_with(directory: &TempDir, now: i64, limits: Limits) -> Live {
         let clock = Arc::new(HandClock(AtomicI64::new(now)));
         let config =
             StoreConfig { data_dir: directory.path().to_owned(), min_free_disk_bytes: 0, ..StoreConfig::default() };
         let store = Store::open(config, clock.clone()).await.unwrap();
-        let limits = Limits { threads: 2, ..Limits::default() };
         let engine = Engine::new(store.clone(), limits, clock.clone()).unwrap();
         let analyst = Analyst::start(store.clone(), engine.clone(), clock.clone()).unwrap();
         Live { store, engine, analyst: Some(analyst), clock }
@@ -243,5 +246,32 @@ async fn what_is_counted_after_the_clock_was_set_back_counts() {
     let live = Live::open(&directory, begin + MINUTE).await;
     live.append(&requests(30, begin).into_iter().map(more).collect::<Vec<_>>()).await;
     live.reach(EDGES, &json!([["shop", "cart", 80.0, 16.0, 4_800 * MS]])).await;
+    live.close().await;
+}
+
+#[tokio::test]
+async fn an_hour_is_added_up_whose_minutes_do_not_fit_in_memory_together() {
+    const MEMORY: usize = 5 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { threads: 2, query_memory: MEMORY, total_memory: MEMORY, ..Limits::default() };
+    let live = Live::open_with(&directory, TEN + 2 * HOUR, limits).await;
+    let routes: Vec<&'static str> = (0..200).map(|route| &*format!("/things/{route}").leak()).collect();
+    for minute in 0..60 {
+        let span = |(number, route): (u128, &&'static str)| Span {
+            trace: 1000 * (minute + 1) + number,
+            span: 1,
+            kind: "SERVER",
+            service: "shop",
+            start: TEN + minute as i64 * MINUTE + number as i64 * 100 * MS,
+            duration: 10 * MS,
+            outcome: "ok",
+            name: "GET",
+            route: Some(route),
+            ..Span::default()
+        };
+        live.append(&(0..).zip(&routes).map(span).collect::<Vec<_>>()).await;
+    }
+    let hour = "SELECT count(*), sum(requests) FROM operations_hourly";
+    live.reach(hour, &json!([[200, 12_000.0]])).await;
     live.close().await;
 }
