@@ -31,12 +31,14 @@ describe('evidence in words', () => {
   });
 
   it('lists details with units and tables', () => {
-    const details = detailsOf({ drag_ms: 1.324, explained: 1, path: [{ caller: 'a', callee: 'b', failed: 6, passed_on: 0.5 }], has_fallback: 'false' });
+    const details = detailsOf({ drag_ms: 1.324, explained: 1, path: [{ caller: 'a', callee: 'b', failed: 6, passed_on: 0.5 }], has_fallback: 'false', lost_per_request_ms: 90, requests_at_risk: 0.45 });
     expect(details).toEqual([
       { key: 'drag_ms', label: 'Drag', kind: 'text', text: '1.32 ms' },
       { key: 'explained', label: 'Explained', kind: 'text', text: '100 %' },
       { key: 'path', label: 'Path', kind: 'rows', columns: ['Caller', 'Callee', 'Failed', 'Passed on'], rows: [['a', 'b', '6', '50.0 %']] },
       { key: 'has_fallback', label: 'Has fallback', kind: 'text', text: 'no' },
+      { key: 'lost_per_request_ms', label: 'Lost per request', kind: 'text', text: '90.0 ms' },
+      { key: 'requests_at_risk', label: 'Requests at risk', kind: 'text', text: '45.0 %' },
     ]);
   });
 

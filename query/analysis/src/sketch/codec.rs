@@ -13,7 +13,7 @@
 
 use hdrhistogram::{
     Histogram,
-    serialization::{Deserializer, Serializer, V2Serializer},
+    serialization::{Serializer, V2Serializer},
 };
 
 use super::{Buckets, EXACT_VALUES, MAX_DURATION, REFERENCE, SIGNIFICANT_DIGITS, Sketch, State};
@@ -101,7 +101,7 @@ fn read_exact(bytes: &[u8]) -> Result<Sketch, SketchError> {
     Ok(sketch)
 }
 
-/// The header is checked before the library sees it, because it would allocate whatever the header asks for.
+/// The header says what the counts that follow are of.
 fn read_histogram(bytes: &[u8]) -> Result<Sketch, SketchError> {
     let (header, payload) = bytes.split_at_checked(HISTOGRAM_HEADER_LEN).ok_or(SketchError::Truncated)?;
     let payload_len = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
@@ -114,13 +114,52 @@ fn read_histogram(bytes: &[u8]) -> Result<Sketch, SketchError> {
     if digits != u32::from(SIGNIFICANT_DIGITS) || lowest != 1 || highest > REFERENCE.highest_equivalent(MAX_DURATION) {
         return Err(SketchError::Precision);
     }
-    let histogram: Histogram<u64> =
-        Deserializer::new().deserialize(&mut &bytes[..]).map_err(|_| SketchError::Damaged)?;
-    let buckets = histogram
-        .iter_recorded()
-        .map(|step| (REFERENCE.lowest_equivalent(step.value_iterated_to()), step.count_at_value()))
-        .collect();
-    Ok(Sketch { state: State::Buckets(buckets) })
+    Ok(Sketch { state: State::Buckets(read_counts(payload)?) })
+}
+
+/// The counts of a histogram without one around them, of which most would be empty: zigzag integers, of which those
+/// below 0 stand for as many empty buckets.
+fn read_counts(mut payload: &[u8]) -> Result<Buckets, SketchError> {
+    let (mut counts, mut index) = (Vec::new(), 0_u64);
+    while !payload.is_empty() {
+        let number = read_varint(&mut payload)?;
+        let (magnitude, is_negative) = (number.div_ceil(2), number % 2 == 1);
+        if is_negative {
+            index = index.saturating_add(magnitude);
+            continue;
+        }
+        if magnitude > 0 {
+            counts.push((lowest_of(index).ok_or(SketchError::Damaged)?, magnitude));
+        }
+        index = index.saturating_add(1);
+    }
+    Ok(counts.into_iter().collect())
+}
+
+/// Seven bits a byte, the lowest first, as long as the eighth is set; all eight of the ninth.
+fn read_varint(bytes: &mut &[u8]) -> Result<u64, SketchError> {
+    let mut number = 0;
+    for place in 0..9 {
+        let (byte, rest) = bytes.split_first().ok_or(SketchError::Damaged)?;
+        *bytes = rest;
+        let is_last = place == 8 || byte & 0x80 == 0;
+        let bits = if place == 8 { *byte } else { byte & 0x7f };
+        number |= u64::from(bits) << (7 * place);
+        if is_last {
+            break;
+        }
+    }
+    Ok(number)
+}
+
+/// The lowest value of a bucket. With two significant digits 256 buckets hold one value each, and each 128 after them
+/// twice as many values as those before.
+fn lowest_of(index: u64) -> Option<u64> {
+    const HALF: u64 = 128;
+    let doublings = (index / HALF).saturating_sub(1);
+    let within = index - doublings * HALF;
+    let lowest = u128::from(within) << u32::try_from(doublings).ok().filter(|doublings| *doublings < 64)?;
+    u64::try_from(lowest).ok().filter(|lowest| *lowest <= MAX_DURATION)
 }
 
 fn to_u64(bytes: &[u8]) -> u64 {

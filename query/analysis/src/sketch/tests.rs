@@ -1,4 +1,4 @@
-use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use proptest::prelude::*;
 
 use super::*;
@@ -112,6 +112,21 @@ proptest! {
             prop_assert_eq!(sketch.to_bytes(), sketch_of(&kept).to_bytes());
         }
         prop_assert_eq!(sketch.count(), kept.len() as u64);
+    }
+
+    #[test]
+    fn what_the_library_writes_is_read(values in prop::collection::vec((any::<u64>(), 0_u32..63, 1_u64..1 << 50), 1..300)) {
+        let mut histogram = Histogram::<u64>::new_with_max(MAX_DURATION, SIGNIFICANT_DIGITS).unwrap();
+        for (value, shift, count) in values {
+            histogram.saturating_record_n(value >> shift, count >> shift);
+        }
+        let mut bytes = Vec::new();
+        V2Serializer::new().serialize(&histogram, &mut bytes).unwrap();
+        let recorded = histogram.iter_recorded();
+        let expected: Buckets = recorded
+            .map(|step| (histogram.lowest_equivalent(step.value_iterated_to()), step.count_at_value()))
+            .collect();
+        prop_assert_eq!(Sketch::from_bytes(&bytes), Ok(Sketch { state: State::Buckets(expected) }));
     }
 
     #[test]
