@@ -65,9 +65,10 @@ const IMPACT: &str = "\
 
 What a condition cost: the same system with the same users is run without it. A request from outside costs its duration, and
 10 s more if it fails, after which users give up, or 0.1 s if it answers without something that failed; the difference of the
-means while the condition held is what each request lost by it. The score is the greatest of the findings that the condition brought about, 0 if there are none: by that it is found
-in a list. Their orders are compared over all systems of a set (Spearman's ρ, clean telemetry). Left out are conditions that
-cost what would happen if: `SPOF`, `SHARED_DB`, `CYCLE`, `DISTRIBUTED_MONOLITH`, and `INSTRUMENTATION_GAP`.
+means while the condition held is what each request lost by it. The score is the greatest of the findings that the condition
+brought about, 0 if there are none: by that it is found in a list. Their orders are compared over all systems of a set
+(Spearman's ρ, clean telemetry). Left out are conditions that cost what would happen if: `SPOF`, `SHARED_DB`, `CYCLE`,
+`DISTRIBUTED_MONOLITH`, and `INSTRUMENTATION_GAP`.
 ";
 
 /// The page.
