@@ -39,7 +39,7 @@ fn build(table: Table) -> Result<WriterProperties, ParquetError> {
     let leaves = ArrowSchemaConverter::new().convert(&schema)?;
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("spandrel ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(compression(table)?)
         .set_max_row_group_row_count(Some(MAX_ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Page)
@@ -49,6 +49,15 @@ fn build(table: Table) -> Result<WriterProperties, ParquetError> {
         builder = column_properties(builder, leaf.path(), field);
     }
     Ok(builder.build())
+}
+
+/// Rollups of hours are many small files, of each of which a graph reads every column: to set up the decompression of
+/// zstd takes longer there than what it reads.
+fn compression(table: Table) -> Result<Compression, ParquetError> {
+    Ok(match table {
+        Table::OperationsHourly | Table::EdgesHourly => Compression::LZ4_RAW,
+        _ => Compression::ZSTD(ZstdLevel::try_new(1)?),
+    })
 }
 
 fn column_properties(builder: WriterPropertiesBuilder, path: &ColumnPath, field: &Field) -> WriterPropertiesBuilder {
