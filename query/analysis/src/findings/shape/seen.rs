@@ -37,6 +37,13 @@ impl Seen {
         self.see_during(span, span.weight, (span.start, span.end));
     }
 
+    /// Sees `span`, of which a trace is an example of a failure if it `has_failed`.
+    pub(super) fn see_failing(&mut self, span: &Span, has_failed: bool) {
+        self.count.count(span.weight);
+        self.extent.see(span.start, span.end);
+        self.exemplars.see(span.trace_id, span.duration(), has_failed);
+    }
+
     /// Sees something of `span`'s trace from `start` to `end`.
     pub(super) fn see_during(&mut self, span: &Span, weight: u64, (start, end): (i64, i64)) {
         self.count.count(weight);

@@ -1,6 +1,6 @@
 //! `SPOF`: a service that most requests need and of which there is only one instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     graph::Graph,
@@ -132,12 +132,13 @@ fn is_fatal(analysed: &Analysed<'_>, serving: u32) -> bool {
 type Needed = (u32, ServiceId);
 
 impl Spof {
-    fn count_needs(&mut self, analysed: &Analysed<'_>, needed: &[Needed]) {
+    /// `failed` are those whose service failed by its own fault: of its failures, these are the examples.
+    fn count_needs(&mut self, analysed: &Analysed<'_>, needed: &[Needed], failed: &BTreeSet<Needed>) {
         for (index, service) in needed {
             let entry = &analysed.entries[*index as usize];
             let span = analysed.span(entry.span);
             let Some(need) = self.needs.at(minute_of(span.start), (EntryKey::of(entry), *service)) else { continue };
-            need.seen.see(span);
+            need.seen.see_failing(span, failed.contains(&(*index, *service)));
             need.priority = need.priority.saturating_add(priority(analysed, entry));
             let criticality = analysed.context.texts.get(analysed.resource(entry.span).criticality);
             need.critical += u64::from(matches!(criticality, "critical" | "high"));
@@ -162,6 +163,7 @@ impl Detector for Spof {
             .collect();
         needed.sort_unstable();
         needed.dedup();
+        let mut failed = BTreeSet::new();
         for hop in &analysed.hops.hops {
             let (Some(serving), Some(callee)) = (hop.parent, analysed.context.node_service(hop.callee)) else {
                 continue;
@@ -171,6 +173,9 @@ impl Detector for Spof {
                 continue;
             }
             let has_failed = has_failed_itself(analysed, hop);
+            if has_failed {
+                failed.insert((entry, callee));
+            }
             let place = needed.binary_search(&(entry, callee));
             if let (true, Err(place)) = (has_failed, place) {
                 needed.insert(place, (entry, callee));
@@ -185,7 +190,7 @@ impl Detector for Spof {
                 }
             }
         }
-        self.count_needs(analysed, &needed);
+        self.count_needs(analysed, &needed, &failed);
     }
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {

@@ -164,9 +164,13 @@ fn what_is_said_of_a_single_point_of_failure() {
         let spans = chain(writer, index, &["pricing/1"]);
         if index % 10 == 0 {
             fail(writer, &spans);
+        } else if index % 2 == 0 {
+            fail(writer, &spans[..1]);
         }
     });
     let found = &traffic.candidates(Spof::new)[0];
+    let of_its_failures = found.evidence.examples.iter().filter(|trace| *trace % 10 == 1).count();
+    assert!(of_its_failures >= 3, "not those of others: {:?}", found.evidence.examples);
     assert_eq!((found.method, found.risk()), (Method::Measured, (0.9, 1.0)));
     assert_eq!((found.evidence.measure, found.evidence.samples), (1.0, 100));
     let mut few = Traffic::default();
