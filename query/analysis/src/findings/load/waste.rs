@@ -7,8 +7,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value,
         shared::{
-            Additive, Exemplars, Extent, Lost, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
-            shortest, sql, wilson,
+            Additive, Exemplars, Extent, Lost, MAX_DRAGS, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window,
+            names, shortest, sql, wilson,
         },
     },
     hops::{HopFlags, HopKind},
@@ -173,11 +173,12 @@ impl Waste {
     fn count_lost(&mut self, analysed: &Analysed<'_>, in_vain: &[u32]) {
         // By entry and service: the minute of the first, and nanoseconds.
         let mut waited: BTreeMap<(u32, ServiceId), (i64, i64)> = BTreeMap::new();
-        for span in in_vain {
+        for (index, span) in in_vain.iter().enumerate() {
             let minute = minute_of(analysed.span(*span).start);
             let key = (analysed.entry_of[*span as usize], analysed.service(*span));
             let client = analysed.trace.parent(*span as usize).filter(|parent| analysed.trace.kind(*parent).calls());
-            let drag = client.map_or(0, |client| drag(analysed.trace, analysed.paths, client));
+            let drag =
+                client.filter(|_| index < MAX_DRAGS).map_or(0, |client| drag(analysed.trace, analysed.paths, client));
             let (_, sum) = waited.entry(key).or_insert((minute, 0));
             *sum = sum.saturating_add(drag);
         }

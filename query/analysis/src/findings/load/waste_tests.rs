@@ -107,3 +107,17 @@ fn a_fifth_of_the_time_of_databases_is_much_however_little_it_is() {
         assert_eq!(traffic.fires::<Waste>(0).len(), expected, "{late}, {requests} requests");
     }
 }
+
+#[test]
+fn of_very_many_calls_given_up_some_tell_how_long_they_were_waited_for() {
+    let mut traffic = Traffic::default();
+    traffic.minute(0, 100, |_, writer| {
+        writer.span((1, 0), Kind::Server, "shop", (0, 2000));
+        for call in 0..200 {
+            let (id, start) = (10 + 2 * call as u64, 10 * call);
+            writer.call_out((id, 1), "shop", "cart", (start, start + 10), Outcome::Timeout);
+            writer.span((id + 1, id), Kind::Server, "cart", (start, start + 100));
+        }
+    });
+    assert_eq!(traffic.candidates::<Waste>(0)[0].lost_ms(), 0.9 * 64.0 * 10.0);
+}

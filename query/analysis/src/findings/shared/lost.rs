@@ -6,6 +6,9 @@ use crate::{
     findings::{FAILURE, Harm},
 };
 
+/// Calls of one trace of which it is told how long they were waited for: that takes a look at all calls beside each.
+pub(crate) const MAX_DRAGS: usize = 64;
+
 /// Nanoseconds that requests lost, times their priority.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Lost(i128);

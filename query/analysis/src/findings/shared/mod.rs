@@ -28,7 +28,7 @@ pub(crate) use baseline::{Baseline, median};
 pub(crate) use demand::{Demand, Served, services_of_entries};
 pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
 pub(crate) use exemplars::{Exemplars, Extent};
-pub(crate) use lost::Lost;
+pub(crate) use lost::{Lost, MAX_DRAGS};
 pub(crate) use per_minute::{Additive, PerMinute};
 pub(crate) use weighted::{Weighted, number, wilson};
 pub(crate) use window::{Window, run_start, shortest};

@@ -100,8 +100,9 @@ impl Additive for Limits {
 }
 
 impl Limits {
-    /// Counts a call. If the callee took too long for it, nanoseconds that were waited for it.
-    pub(super) fn count(&mut self, analysed: &Analysed<'_>, hop: &Hop) -> Option<i64> {
+    /// Counts a call. If the callee took too long for it, nanoseconds that were waited for it, as long as there are `drags`
+    /// left to be told.
+    pub(super) fn count(&mut self, analysed: &Analysed<'_>, hop: &Hop, drags: &mut usize) -> Option<i64> {
         let mut waited = None;
         for attempt in analysed.hops.attempts(hop) {
             let Some(index) = attempt.client else { continue };
@@ -129,7 +130,8 @@ impl Limits {
                 self.exceeded = self.exceeded.saturating_add(weight);
                 self.extent.see(attempt.start, attempt.end);
                 self.exemplars.see(analysed.trace.id, took, true);
-                let drag = drag(analysed.trace, analysed.paths, index as usize);
+                let drag = if *drags > 0 { drag(analysed.trace, analysed.paths, index as usize) } else { 0 };
+                *drags = drags.saturating_sub(1);
                 waited = Some(waited.map_or(drag, |sum: i64| sum.saturating_add(drag)));
             }
         }

@@ -19,7 +19,7 @@ use crate::{
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value, magnitude,
-        shared::{Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Window, names, shortest, sql},
+        shared::{Extent, MAX_DRAGS, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Window, names, shortest, sql},
     },
     hops::{Hop, HopKind},
     text::Text,
@@ -68,14 +68,16 @@ impl Default for TimeoutInversion {
 
 impl Detector for TimeoutInversion {
     fn observe(&mut self, analysed: &Analysed<'_>) {
+        // By entry and call: the minute of the first, and nanoseconds that were waited for those given up.
         let mut given_up: BTreeMap<(u32, CallKey), (i64, i64)> = BTreeMap::new();
+        let mut drags = MAX_DRAGS;
         for hop in &analysed.hops.hops {
             let (Some(parent), Some(_), HopKind::Request | HopKind::External) = (hop.parent, hop.client, hop.kind)
             else {
                 continue;
             };
             if let Some(limits) = self.limits.at(minute_of(hop.start), CallKey::of(hop))
-                && let Some(waited) = limits.count(analysed, hop)
+                && let Some(waited) = limits.count(analysed, hop, &mut drags)
             {
                 let key = (analysed.entry_of[parent as usize], CallKey::of(hop));
                 let (_, sum) = given_up.entry(key).or_insert((minute_of(hop.start), 0));
