@@ -42,6 +42,7 @@ pub enum State {
     Opened,
     /// Its severity changed, or its evidence was old.
     Updated,
+    /// Told as it was when it was worst: its last minute says little of what happened.
     Closed,
 }
 
@@ -65,6 +66,8 @@ pub struct Change {
 #[derive(Debug, Clone)]
 struct Open {
     finding: Finding,
+    /// As it was in the minute in which it was worst, the first of several.
+    worst: Finding,
     /// The last minute whose candidate held, and until when that one did.
     held: i64,
     until: i64,
@@ -113,7 +116,7 @@ impl Tracker {
         self.open.retain(|_, open| {
             let is_over = minute.saturating_sub(open.held) >= CLOSES_AFTER * MINUTE;
             if is_over {
-                let finding = Finding { closed: Some(open.until), ..open.finding.clone() };
+                let finding = open.over();
                 changes.push(Change { finding, state: State::Closed });
             }
             !is_over
@@ -130,7 +133,13 @@ impl Tracker {
 impl Open {
     fn new(id: String, minute: i64, candidate: Candidate) -> Open {
         let (opened, until) = (candidate.since, candidate.until);
-        Open { finding: finding(id, opened, candidate), held: minute, until, told: minute }
+        let finding = finding(id, opened, candidate);
+        Open { worst: finding.clone(), finding, held: minute, until, told: minute }
+    }
+
+    /// The finding when its condition holds no more.
+    fn over(&self) -> Finding {
+        Finding { opened: self.finding.opened, closed: Some(self.until), ..self.worst.clone() }
     }
 
     /// The condition goes on. A candidate that holds without firing prolongs the finding and changes nothing else.
@@ -142,6 +151,10 @@ impl Open {
         }
         let severity = self.finding.severity;
         self.finding = finding(self.finding.id.clone(), self.finding.opened, candidate);
+        let rank = |finding: &Finding| (finding.severity, finding.score);
+        if rank(&self.finding) > rank(&self.worst) {
+            self.worst = self.finding.clone();
+        }
         let is_due = minute.saturating_sub(self.told) >= TELLS_AFTER * MINUTE;
         if severity == self.finding.severity && !is_due {
             return None;

@@ -79,6 +79,26 @@ fn it_is_told_again_when_its_severity_changes_or_its_evidence_is_ten_minutes_old
 }
 
 #[test]
+fn a_closed_finding_tells_of_its_worst_minute() {
+    let mut tracker = Tracker::default();
+    for (minute, score) in (0..).map(|index| index * MINUTE).zip([0.3, 0.8, 0.8, 0.1]) {
+        let mut candidate = candidate("stock", score, true, minute);
+        candidate.evidence.examples = vec![minute as u128];
+        tracker.step(minute, vec![candidate]);
+    }
+    assert_eq!(tracker.open().next().map(|finding| finding.score), Some(10), "while it is open, of the latest");
+    let closed = tracker.step(6 * MINUTE, Vec::new()).remove(0);
+    assert_eq!(closed.state, State::Closed);
+    let Finding { opened, closed, score, severity, evidence, .. } = closed.finding;
+    assert_eq!((opened, closed), (7, Some(4 * MINUTE - 9)));
+    assert_eq!(
+        (score, severity, evidence.examples),
+        (80, Severity::Critical, vec![MINUTE as u128]),
+        "the first of two"
+    );
+}
+
+#[test]
 fn minutes_left_out_count_as_minutes_in_which_nothing_held() {
     let mut tracker = Tracker::default();
     assert_eq!(tracker.step(0, vec![candidate("stock", 0.5, true, 0)]).len(), 1);
