@@ -7,7 +7,8 @@ use spandrel_shop::degrade::{ClockStep, Clocks, Degradation, HeadSampling, Messa
 
 /// The degradation in which edges must still be found.
 pub const LOSSY: &str = "5 % lost, one without spans";
-/// The degradation in which critical paths must still be right.
+/// The degradations in which critical paths must still be right: entry by entry, and over all entries of a system.
+pub const SKEWED: &str = "2 ms skew, µs clocks";
 pub const COARSE: &str = "2 ms skew, ms clocks";
 const SAMPLED: &str = "25 % of heads";
 
@@ -99,6 +100,7 @@ pub fn cases(seed: u64, start: i64, leaf: &str, inner: &str) -> Vec<Case> {
         case("sidecars", Counts::Exact, Degradation { sidecars: true, ..base() }),
         case("messages by link", Counts::Exact, Degradation { messages: MessageContext::Links, ..base() }),
         case("messages by parent", Counts::Exact, Degradation { messages: MessageContext::Parents, ..base() }),
+        case(SKEWED, Counts::Unknown, Degradation { clocks: skew(2 * MS, MS / 1000), ..base() }),
         case(COARSE, Counts::Unknown, Degradation { clocks: skew(2 * MS, MS), ..base() }),
         case("500 ms skew", Counts::ExactOverTime, Degradation { clocks: skew(500 * MS, 0), ..base() }),
         case("drift and step", Counts::ExactOverTime, Degradation { clocks: drift, ..base() }),

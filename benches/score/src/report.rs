@@ -57,7 +57,8 @@ found nevertheless. A dash: nothing to measure.
 
 Clocks of whole milliseconds take away what single paths are made of: most calls here last less than some milliseconds, and
 the ends of a span say no more than between which ticks it began and ended. Skew alone takes next to nothing away. Most of what
-is wrong of one entry has the other sign in the next, as the sums show.
+is wrong of one entry has the other sign in the next, as the sums show; so these clocks are held to the sums
+([ADR 8](../adr/0008-choices-of-the-analysis.md)), and clocks of microseconds with the same skew to each entry.
 ";
 
 const IMPACT: &str = "\
