@@ -2,11 +2,13 @@
 """The whole path under load: gRPC in, fsync, acknowledged, queryable, sealed to Parquet.
 
 usage: whole.py SPANDREL [--seconds 30] [--rate SPANS_PER_SECOND] [--connections 2] [--in-flight 8] [--batch 512]
-       [--without-analysis]
+       [--without-analysis | --compare-analysis ROUNDS]
 
 Starts the server in a fresh directory, drives it with `spandrel load`, and prints what the server took: spans per second of
 its CPU time (user and system, until everything is in Parquet files), its peak memory, and how long after its acknowledgement
 a span is returned by SQL. Linux only: the figures are from /proc.
+
+--compare-analysis runs it in turn with and without the analysis, and prints what the analysis adds.
 """
 
 import argparse
@@ -78,25 +80,16 @@ def freshness_ms(http, otlp_http, number):
     return (time.monotonic() - acknowledged) * 1e3
 
 
-def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("spandrel")
-    arguments.add_argument("--seconds", type=int, default=30)
-    arguments.add_argument("--rate", type=float)
-    arguments.add_argument("--connections", type=int, default=2)
-    arguments.add_argument("--in-flight", type=int, default=8)
-    arguments.add_argument("--batch", type=int, default=512)
-    arguments.add_argument("--without-analysis", action="store_true")
-    arguments = arguments.parse_args()
+def measure(arguments, with_analysis):
+    """What one server took for one load."""
     with tempfile.TemporaryDirectory(prefix="spandrel-whole-") as directory:
         directory = pathlib.Path(directory)
         addresses_file = directory / "addresses.json"
         flags = ["--data-dir", str(directory / "data"), "--addresses-file", str(addresses_file)]
         for listener in ("--otlp-grpc", "--otlp-http", "--http"):
             flags += [listener, "127.0.0.1:0"]
-        if arguments.without_analysis:
-            flags += ["--set", "analysis.enabled=false"]
-        server = subprocess.Popen([arguments.spandrel, "serve", "--set", "log.filter=warn", *flags])
+        flags += ["--set", f"analysis.enabled={str(with_analysis).lower()}"]
+        server = subprocess.Popen([arguments.spandrel, "serve", "--set", "log.filter=error", *flags])
         try:
             addresses = wait_for(addresses_file)
             load = [arguments.spandrel, "load", "--json", "--duration", f"{arguments.seconds}s"]
@@ -125,19 +118,57 @@ def main():
             server.terminate()
             server.wait()
         files = sum(file.stat().st_size for file in (directory / "data" / "spans").rglob("*.parquet"))
+    return {"report": report, "fresh": fresh, "stored": stored, "threads": threads, "cpu": cpu - before, "memory": memory, "files": files}
+
+
+def show(result):
+    report, cpu, fresh = result["report"], result["cpu"], result["fresh"]
     accepted = report["accepted_spans"]
     latency = report["latency_ms"]
     print(f"accepted            {accepted} spans in {report['seconds']:.1f} s: {accepted / report['seconds']:,.0f} a second")
     print(f"not accepted        {report['rejected_spans'] + report['refused_spans'] + report['failed_spans']} spans, {report['retries']} retries")
-    print(f"stored              {stored} spans{'' if stored == accepted else '  (NOT what was accepted)'}")
+    print(f"stored              {result['stored']} spans{'' if result['stored'] == accepted else '  (NOT what was accepted)'}")
     print(f"request             {report['bytes'] / max(accepted, 1):.0f} bytes a span")
-    print(f"server CPU          {cpu - before:.1f} s: {accepted / (cpu - before):,.0f} spans per CPU-second")
-    shares = ", ".join(f"{name} {seconds / accepted * 1e6:.2f}" for name, seconds in threads.most_common() if seconds)
+    print(f"server CPU          {cpu:.1f} s: {accepted / cpu:,.0f} spans per CPU-second")
+    shares = ", ".join(f"{name} {seconds / accepted * 1e6:.2f}" for name, seconds in result["threads"].most_common() if seconds)
     print(f"before it stops     microseconds of CPU a span: {shares}")
-    print(f"server peak memory  {memory:.0f} MiB")
+    print(f"server peak memory  {result['memory']:.0f} MiB")
     print(f"acknowledgement     p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms, max {latency['max']:.1f} ms")
     print(f"fresh in SQL        median {statistics.median(fresh):.0f} ms, worst {max(fresh):.0f} ms after the acknowledgement")
-    print(f"on disk             {files / max(accepted, 1):.1f} bytes a span")
+    print(f"on disk             {result['files'] / max(accepted, 1):.1f} bytes a span")
+
+
+def compare_analysis(arguments):
+    rates, costs = collections.defaultdict(list), collections.defaultdict(list)
+    for number in range(arguments.compare_analysis):
+        # Whoever goes first finds another machine than who goes last.
+        for with_analysis in [True, False] if number % 2 else [False, True]:
+            result = measure(arguments, with_analysis)
+            accepted = result["report"]["accepted_spans"]
+            rates[with_analysis].append(accepted / result["report"]["seconds"])
+            costs[with_analysis].append(result["cpu"] / accepted * 1e6)
+            name = "with" if with_analysis else "without"
+            print(f"{name:8} {rates[with_analysis][-1]:9,.0f} spans a second, {costs[with_analysis][-1]:5.2f} microseconds of CPU a span", flush=True)
+    for name, figures in (("spans a second", rates), ("CPU a span", costs)):
+        ratio = statistics.median(figures[True]) / statistics.median(figures[False])
+        print(f"{name:15} {(ratio - 1) * 100:+.1f} % with the analysis (medians of {arguments.compare_analysis})")
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("spandrel")
+    arguments.add_argument("--seconds", type=int, default=30)
+    arguments.add_argument("--rate", type=float)
+    arguments.add_argument("--connections", type=int, default=2)
+    arguments.add_argument("--in-flight", type=int, default=8)
+    arguments.add_argument("--batch", type=int, default=512)
+    arguments.add_argument("--without-analysis", action="store_true")
+    arguments.add_argument("--compare-analysis", type=int, metavar="ROUNDS")
+    arguments = arguments.parse_args()
+    if arguments.compare_analysis:
+        compare_analysis(arguments)
+    else:
+        show(measure(arguments, not arguments.without_analysis))
 
 
 if __name__ == "__main__":

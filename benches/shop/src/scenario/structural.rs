@@ -1,5 +1,7 @@
 //! Scenarios in which the system is built in another way.
 
+use std::collections::BTreeSet;
+
 use super::Scene;
 use crate::{
     random::Latency,
@@ -76,11 +78,9 @@ impl Scene<'_> {
             }
         }
         let target = names.last().map(|name| (*name).to_owned());
-        let mut services = self.entry_services();
-        services.dedup();
         let chain =
             |service| Expectation { kind: FindingKind::SyncChain, service, target: target.clone(), operation: None };
-        services.into_iter().map(chain).collect()
+        self.chain_heads().into_iter().map(chain).collect()
     }
 
     /// Many calls to several operations of the callee, whatever the caller does.
@@ -200,18 +200,24 @@ impl Scene<'_> {
         vec![Expectation { kind: self.scenario.kind, service, target, operation: Some(operation) }]
     }
 
-    /// The services asked from outside for whatever the operation has a part in.
-    fn entry_services(&self) -> Vec<String> {
-        let topology = self.builder.topology();
-        let mut services = Vec::new();
-        for entry in topology.entries() {
-            let operation = topology.operation(entry.operation);
-            if topology.reaches(entry.operation, self.place.caller, self.during.start) {
-                services.push(topology.service(operation.service).name.to_string());
+    /// The first services of chains from an entry to the place. A proxy passes on what it is asked, and is none.
+    fn chain_heads(&self) -> BTreeSet<String> {
+        let (topology, time) = (self.builder.topology(), self.during.start);
+        let mut todo: Vec<OperationId> = topology.entries().iter().map(|entry| entry.operation).collect();
+        let mut passed = BTreeSet::new();
+        let mut heads = BTreeSet::new();
+        while let Some(operation) = todo.pop() {
+            if !topology.reaches(operation, self.place.caller, time) || !passed.insert(operation) {
+                continue;
+            }
+            let service = topology.service(topology.operation(operation).service);
+            if service.is_proxy() {
+                todo.extend(topology.operations_called_by(operation, time));
+            } else {
+                heads.insert(service.name.to_string());
             }
         }
-        services.sort();
-        services
+        heads
     }
 
     /// A service with a database of its own and one operation; the same one for the same name.

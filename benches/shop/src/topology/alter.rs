@@ -164,14 +164,20 @@ impl Topology {
         calls
     }
 
-    /// The services that an operation calls at this time.
-    pub fn called_by(&self, operation: OperationId, time: i64) -> Vec<ServiceId> {
+    /// The operations that one calls at this time, each as often as its script does.
+    pub fn operations_called_by(&self, operation: OperationId, time: i64) -> Vec<OperationId> {
         let calls = expected_calls(self.operation(operation).script_at(time));
-        let targets = calls.iter().filter_map(|(call, _)| match call.target {
-            Target::Operation(target) => Some(self.operation(target).service),
+        let targets = calls.into_iter().filter_map(|(call, _)| match call.target {
+            Target::Operation(target) => Some(target),
             Target::External(_) => None,
         });
-        let mut services: Vec<ServiceId> = targets.collect();
+        targets.collect()
+    }
+
+    /// The services that an operation calls at this time.
+    pub fn called_by(&self, operation: OperationId, time: i64) -> Vec<ServiceId> {
+        let targets = self.operations_called_by(operation, time);
+        let mut services: Vec<ServiceId> = targets.into_iter().map(|target| self.operation(target).service).collect();
         services.sort_unstable();
         services.dedup();
         services

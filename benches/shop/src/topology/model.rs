@@ -86,6 +86,11 @@ impl Service {
         &self.instances
     }
 
+    /// Whether it only passes on what it is asked.
+    pub fn is_proxy(&self) -> bool {
+        self.language == Language::Cpp
+    }
+
     /// The processes that requests are given to at this time; at least one.
     pub fn instances_at(&self, time: i64) -> &[InstanceId] {
         let count = self.health_at(time).instances.clamp(1, self.instances.len());

@@ -8,7 +8,7 @@ use crate::{
         Candidate, Detector, Evaluation, Evidence, FAILURE, FindingKind, Harm, Method, Severity, Subject, Value,
         shared::{
             Additive, EntryKey, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
-            number, priority, sql,
+            number, priority, roles::is_gateway, sql,
         },
     },
     hops::HopKind,
@@ -133,7 +133,7 @@ impl Detector for SyncChain {
         }
         let owned = owned_by_serving(analysed);
         for ((entry, chain), leaf) in chains {
-            self.count(analysed, entry, chain, &rows.servers(leaf), &owned);
+            self.count(analysed, entry, chain, &rows.times(analysed, leaf, &owned));
         }
     }
 
@@ -157,30 +157,40 @@ impl Detector for SyncChain {
     }
 }
 
-/// How many services in a row wait for each other above and including each span that serves.
+/// Rows of services that wait for each other, from an entry to each span that serves. Gateways, which pass on what they are
+/// asked, are on the way and do not count.
 struct Rows {
-    /// 0 for what nobody on the way to the entry waits for.
-    depth: Vec<u32>,
-    above: Vec<u32>,
+    /// How many services there are, the span's own included; `None` where nobody on the way to the entry waits for it.
+    depth: Vec<Option<u32>>,
+    /// The span that waits for this one.
+    above: Vec<Option<u32>>,
     has_below: Vec<bool>,
+    is_gateway: Vec<bool>,
 }
 
 impl Rows {
     fn of(analysed: &Analysed<'_>) -> Rows {
         let count = analysed.trace.len();
-        let mut rows = Rows { depth: vec![0; count], above: vec![0; count], has_below: vec![false; count] };
+        let mut rows = Rows {
+            depth: vec![None; count],
+            above: vec![None; count],
+            has_below: vec![false; count],
+            is_gateway: vec![false; count],
+        };
         for span in analysed.trace.order().filter(|span| analysed.trace.is_serving(*span)) {
+            rows.is_gateway[span] = is_gateway(analysed.context, analysed.service(span as u32));
+            let own = u32::from(!rows.is_gateway[span]);
             if analysed.trace.parent(span).is_none() {
-                rows.depth[span] = 1;
+                rows.depth[span] = Some(own);
                 continue;
             }
             let Some(index) = analysed.hops.index_into(span) else { continue };
             let hop = &analysed.hops.hops[index];
             let is_blocking = analysed.paths.waiting.get(index) == Some(&Waiting::Blocking);
             let Some(parent) = hop.parent.filter(|_| hop.kind == HopKind::Request && is_blocking) else { continue };
-            if rows.depth[parent as usize] > 0 {
-                rows.depth[span] = rows.depth[parent as usize] + 1;
-                rows.above[span] = parent;
+            if let Some(depth) = rows.depth[parent as usize] {
+                rows.depth[span] = Some(depth + own);
+                rows.above[span] = Some(parent);
                 rows.has_below[parent as usize] = true;
             }
         }
@@ -189,25 +199,40 @@ impl Rows {
 
     /// The last spans of long rows. Not more than a chain of each could be kept of.
     fn leaves(&self) -> impl Iterator<Item = usize> + '_ {
-        let is_leaf = |span: &usize| self.depth[*span] as usize > MIN_DEPTH && !self.has_below[*span];
-        (0..self.depth.len()).filter(is_leaf).take(4 * MAX_CHAINS)
+        let long = (0_usize..).zip(&self.depth).filter(|(_, depth)| depth.is_some_and(|it| it as usize > MIN_DEPTH));
+        long.map(|(span, _)| span).filter(|span| !self.has_below[*span]).take(4 * MAX_CHAINS)
     }
 
     /// The spans of a row, the entry first.
-    fn servers(&self, leaf: usize) -> Vec<usize> {
-        let mut servers = vec![leaf];
-        let mut span = leaf;
-        while self.depth[span] > 1 {
-            span = self.above[span] as usize;
-            servers.push(span);
-        }
-        servers.reverse();
-        servers.truncate(MAX_LENGTH);
-        servers
+    fn spans(&self, leaf: usize) -> Vec<usize> {
+        let mut spans: Vec<usize> =
+            std::iter::successors(Some(leaf), |span| self.above[*span].map(|above| above as usize)).collect();
+        spans.reverse();
+        spans
     }
 
     fn chain(&self, analysed: &Analysed<'_>, leaf: usize) -> Chain {
-        self.servers(leaf).into_iter().map(|span| analysed.service(span as u32)).collect()
+        let services = self.spans(leaf).into_iter().filter(|span| !self.is_gateway[*span]);
+        services.map(|span| analysed.service(span as u32)).take(MAX_LENGTH).collect()
+    }
+
+    /// Per service of a chain, nanoseconds that it owns of the critical path, and nanoseconds on the way to it: in the
+    /// network and in gateways.
+    fn times(&self, analysed: &Analysed<'_>, leaf: usize, owned: &[i64]) -> Vec<(i64, i64)> {
+        let mut times = Vec::new();
+        let mut way = 0;
+        for span in self.spans(leaf) {
+            let client = analysed.hops.into(span).and_then(|hop| hop.wire.or(hop.client));
+            let taken = client.map_or(0, |client| analysed.span(client).duration());
+            way += (taken - analysed.trace.spans[span].duration()).max(0);
+            if self.is_gateway[span] {
+                way += owned[span];
+            } else {
+                times.push((owned[span], std::mem::take(&mut way)));
+            }
+        }
+        times.truncate(MAX_LENGTH);
+        times
     }
 }
 
@@ -232,7 +257,7 @@ impl SyncChain {
         }
     }
 
-    fn count(&mut self, analysed: &Analysed<'_>, entry: u32, chain: Chain, servers: &[usize], owned: &[i64]) {
+    fn count(&mut self, analysed: &Analysed<'_>, entry: u32, chain: Chain, times: &[(i64, i64)]) {
         let entry = &analysed.entries[entry as usize];
         let span = analysed.span(entry.span);
         let Some(stats) = self.chains.at(minute_of(span.start), (EntryKey::of(entry), chain)) else { return };
@@ -245,15 +270,10 @@ impl SyncChain {
         // How long a job takes is nobody's wait.
         if span.kind == Kind::Server {
             stats.duration += i128::from(span.duration()) * weight;
-            let times: Vec<i128> = servers.iter().map(|server| i128::from(owned[*server]) * weight).collect();
-            add_each(&mut stats.owned, &times);
+            let owned: Vec<i128> = times.iter().map(|(owned, _)| i128::from(*owned) * weight).collect();
+            add_each(&mut stats.owned, &owned);
         }
-        let network = |server: &usize| {
-            let client = analysed.hops.into(*server).and_then(|hop| hop.wire.or(hop.client));
-            let taken = client.map_or(0, |client| analysed.span(client).duration());
-            i128::from((taken - analysed.trace.spans[*server].duration()).max(0)) * weight
-        };
-        let network: Vec<i128> = servers.iter().map(network).collect();
+        let network: Vec<i128> = times.iter().map(|(_, way)| i128::from(*way) * weight).collect();
         add_each(&mut stats.network, &network);
         stats.extent.see(span.start, span.end);
         stats.exemplars.see(analysed.trace.id, span.duration(), span.outcome.is_failure());

@@ -27,6 +27,23 @@ fn four_hops_in_a_row_that_are_waited_for_are_a_chain() {
 }
 
 #[test]
+fn gateways_are_on_the_way_and_do_not_count() {
+    let [front, between, behind] =
+        [["api-gateway", "shop", "cart", "price", "tax"], ["shop", "cart", "egress-proxy", "price", "tax"], LONG];
+    for chain in [front, between] {
+        let mut traffic = Traffic::default();
+        traffic.minute(0, 100, |_, writer| writer.chain(&chain, 100, ok));
+        assert_eq!(traffic.fires::<SyncChain>(0), [""; 0], "{chain:?}");
+    }
+    let mut traffic = Traffic::default();
+    let chain: Vec<&str> = ["api-gateway"].into_iter().chain(behind).collect();
+    traffic.minute(0, 100, |_, writer| writer.chain(&chain, 100, ok));
+    let found = traffic.candidates::<SyncChain>(0);
+    assert_eq!(traffic.fires::<SyncChain>(0), ["SYNC_CHAIN shop -> cart -> price -> tax -> rates"]);
+    assert_eq!((found[0].subject.service.as_str(), found[0].evidence.measure), ("shop", 4.0));
+}
+
+#[test]
 fn shorter_rarer_and_unimportant_chains_are_none() {
     let mut traffic = Traffic::default();
     traffic.minute(0, 100, |_, writer| writer.chain(&LONG[..4], 100, ok));

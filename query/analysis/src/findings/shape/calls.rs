@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::roles::{is_cursor, is_probe};
 use crate::{
     analysed::Analysed,
     context::NodeId,
+    findings::shared::roles::{is_cursor, is_probe},
     hops::{Hop, HopFlags, HopKind},
     span::Kind,
     text::Text,

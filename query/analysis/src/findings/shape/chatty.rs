@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{
     calls::{bursts, calls, critical_time, critical_time_of, is_cut_off, repeats},
-    roles::is_probe,
     seen::{CLOSING, MAX_KEYS, RECENT, Seen, candidate, edge_subject, note_overflow, sorted},
 };
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Value,
-        shared::{Additive, Lost, PerMinute, Weighted, Window, names, sql, wilson},
+        shared::{Additive, Lost, PerMinute, Weighted, Window, names, roles::is_probe, sql, wilson},
     },
     hops::{Hop, HopKind},
     span::ServiceId,

@@ -6,14 +6,17 @@ use super::{
     calls::calls,
     graph::Graph,
     reentrance::{Return, ways_round},
-    roles::{is_gateway, is_infrastructure, is_probe},
     seen::{CLOSING, LONG, MAX_KEYS, Seen, candidate, note_overflow, service_subject, sorted},
 };
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Severity, Subject, Value, magnitude,
-        shared::{Additive, PerMinute, Window, names, priority, sql},
+        shared::{
+            Additive, PerMinute, Window, names, priority,
+            roles::{is_gateway, is_infrastructure, is_probe},
+            sql,
+        },
     },
     hops::HopKind,
     paths::Waiting,

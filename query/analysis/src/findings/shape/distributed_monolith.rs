@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     calls::calls,
     graph::Graph,
-    roles::{is_front, is_gateway, is_infrastructure, is_probe},
     seen::{CLOSING, MAX_KEYS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
 };
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Subject, Value, magnitude,
-        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, services_of_entries, sql},
+        shared::{
+            Additive, EntryKey, PerMinute, Weighted, Window, names, priority,
+            roles::{is_front, is_gateway, is_infrastructure, is_probe},
+            services_of_entries, sql,
+        },
     },
     hops::HopKind,
     paths::Waiting,

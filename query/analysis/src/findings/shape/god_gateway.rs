@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     calls::calls,
     hubs::{hubs, outlier},
-    roles::{is_front, is_gateway, is_mesh, is_probe},
     seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
 };
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Value,
-        shared::{Additive, PerMinute, Weighted, Window, names, sql},
+        shared::{
+            Additive, PerMinute, Weighted, Window, names,
+            roles::{is_front, is_gateway, is_mesh, is_probe},
+            sql,
+        },
     },
     hops::HopKind,
     span::ServiceId,

@@ -13,7 +13,6 @@ mod n_plus_one;
 mod nanoservice;
 mod redundancy;
 mod reentrance;
-mod roles;
 mod seen;
 mod shared_db;
 mod spof;

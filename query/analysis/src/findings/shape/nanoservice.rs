@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     calls::{calls, is_cut_off, own_times},
-    roles::{is_boundary, is_gateway},
     seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, over_both_horizons},
 };
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Severity, Value,
-        shared::{Additive, Lost, PerMinute, Weighted, Window, names, sql},
+        shared::{
+            Additive, Lost, PerMinute, Weighted, Window, names,
+            roles::{is_boundary, is_gateway},
+            sql,
+        },
     },
     hops::{Hop, HopFlags, HopKind},
     span::ServiceId,

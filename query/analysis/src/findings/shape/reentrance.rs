@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::roles::{is_gateway, is_probe};
 use crate::{
     analysed::Analysed,
+    findings::shared::roles::{is_gateway, is_probe},
     paths::Waiting,
     span::{Kind, ServiceId},
 };

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    roles::{is_maintenance, is_meant_for_sharing},
-    seen::{CLOSING, LONG, MAX_KEYS, Seen, candidate, note_overflow, sorted},
-};
+use super::seen::{CLOSING, LONG, MAX_KEYS, Seen, candidate, note_overflow, sorted};
 use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Method, Subject, Value, magnitude,
-        shared::{Additive, Extent, PerMinute, Window, names, sql},
+        shared::{
+            Additive, Extent, PerMinute, Window, names,
+            roles::{is_maintenance, is_meant_for_sharing},
+            sql,
+        },
     },
     hops::{Hop, HopFlags, HopKind},
     span::{Access, ServiceId},

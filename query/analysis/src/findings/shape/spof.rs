@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     graph::Graph,
     redundancy::{Instances, Redundancy},
-    roles::is_gateway,
     seen::{CLOSING, LONG, MAX_KEYS, Seen, Share, candidate, note_overflow, service_subject, sorted},
 };
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     context::Context,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Method, Value,
-        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, sql},
+        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, roles::is_gateway, sql},
     },
     hops::Hop,
     paths::Waiting,

@@ -11,6 +11,7 @@
 //! | [`Exemplars`], [`Extent`] | traces to look at; from when to when something was seen |
 //! | [`Window`] | the minutes an evaluation looks at |
 //! | [`sql`] | statements that show the rows behind a finding |
+//! | [`roles`] | what services and operations are by their names |
 //! | [`names`] | texts of services, nodes and environments; completeness of data |
 
 mod baseline;
@@ -20,6 +21,7 @@ mod exemplars;
 mod lost;
 pub(crate) mod names;
 mod per_minute;
+pub(crate) mod roles;
 pub(crate) mod sql;
 mod weighted;
 mod window;

@@ -56,23 +56,23 @@ const INFRASTRUCTURE_WORDS: &[&str] = &[
     "policy",
 ];
 /// Whether a node passes requests on by design.
-pub(super) fn is_gateway(context: &Context, service: ServiceId) -> bool {
+pub(crate) fn is_gateway(context: &Context, service: ServiceId) -> bool {
     let node = context.node(context.service_node(service));
     node.kind == NodeKind::Gateway || name_words(context, service).contains(Words::GATEWAY)
 }
 
 /// Whether a service composes answers for a front end by design.
-pub(super) fn is_front(context: &Context, service: ServiceId) -> bool {
+pub(crate) fn is_front(context: &Context, service: ServiceId) -> bool {
     has_word(context.service_name(service), FRONT_WORDS)
 }
 
 /// Whether everybody is expected to call the service: authentication, configuration, feature flags.
-pub(super) fn is_infrastructure(context: &Context, service: ServiceId) -> bool {
+pub(crate) fn is_infrastructure(context: &Context, service: ServiceId) -> bool {
     has_word(context.service_name(service), INFRASTRUCTURE_WORDS)
 }
 
 /// Whether an operation asks how somebody is, or whether there is anything to do.
-pub(super) fn is_probe(context: &Context, operation: Text) -> bool {
+pub(crate) fn is_probe(context: &Context, operation: Text) -> bool {
     context.texts.words(operation).contains(Words::PROBE)
 }
 
@@ -92,7 +92,7 @@ const MAINTENANCE_WORDS: &[&str] = &[
 ];
 
 /// Whether a service works on other services' data by design: migrations, backups, administration.
-pub(super) fn is_maintenance(context: &Context, service: ServiceId) -> bool {
+pub(crate) fn is_maintenance(context: &Context, service: ServiceId) -> bool {
     has_word(context.service_name(service), MAINTENANCE_WORDS)
 }
 
@@ -114,7 +114,7 @@ const SHARING_WORDS: &[&str] = &[
 ];
 
 /// Whether a collection is there to pass things between services: queues, locks and caches kept in a database.
-pub(super) fn is_meant_for_sharing(collection: &str) -> bool {
+pub(crate) fn is_meant_for_sharing(collection: &str) -> bool {
     has_word(collection, SHARING_WORDS)
 }
 
@@ -142,17 +142,17 @@ const BOUNDARY_WORDS: &[&str] = &[
 ];
 
 /// Whether a small service is one on purpose: it keeps something apart, or speaks for another process beside it.
-pub(super) fn is_boundary(context: &Context, service: ServiceId) -> bool {
+pub(crate) fn is_boundary(context: &Context, service: ServiceId) -> bool {
     is_infrastructure(context, service) || has_word(context.service_name(service), BOUNDARY_WORDS)
 }
 
 /// Whether calls between services go through it because the mesh leads them there.
-pub(super) fn is_mesh(context: &Context, service: ServiceId) -> bool {
+pub(crate) fn is_mesh(context: &Context, service: ServiceId) -> bool {
     name_words(context, service).contains(Words::MESH)
 }
 
 /// Whether an operation goes on reading where the one before it stopped.
-pub(super) fn is_cursor(context: &Context, operation: Text) -> bool {
+pub(crate) fn is_cursor(context: &Context, operation: Text) -> bool {
     context.texts.words(operation).contains(Words::CURSOR)
 }
 
