@@ -24,7 +24,7 @@ interface Fault {
 
 const FAULTS: Fault[] = [
   {
-    kind: 'SYNC_CHAIN', service: 'gateway', target: 'synonyms', title: 'Synchronous chain',
+    kind: 'SYNC_CHAIN', service: 'web-bff', target: 'synonyms', title: 'Synchronous chain',
     shows: ['gateway', 'web-bff', 'search', 'spelling', 'dictionary', 'synonyms'].map((service) => ({ row: new RegExp(`^${service}, `) })),
   },
   { kind: 'CASCADE', service: 'pricing', target: 'gateway', title: 'Cascading failure', shows: [{ row: /^pricing, .*Quote.* failed/ }, { row: /^gateway, .* failed/ }] },

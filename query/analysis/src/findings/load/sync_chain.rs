@@ -14,6 +14,7 @@ use crate::{
     hops::HopKind,
     paths::Waiting,
     span::{Kind, ServiceId},
+    text::Text,
 };
 
 /// Remote hops in a row that are many.
@@ -33,7 +34,18 @@ const MAX_KEYS: usize = 4096;
 const MAX_CHAINS: usize = 16;
 const MAX_LENGTH: usize = 32;
 
-type Chain = Box<[ServiceId]>;
+/// Services that wait for each other, and what the first of them was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Chain {
+    services: Box<[ServiceId]>,
+    operation: Text,
+}
+
+impl Chain {
+    fn starts_with(&self, other: &Chain) -> bool {
+        self.operation == other.operation && self.services.starts_with(&other.services)
+    }
+}
 
 #[derive(Debug, Clone, Default)]
 struct ChainStats {
@@ -123,7 +135,8 @@ impl Detector for SyncChain {
             if analysed.entries[entry as usize].is_fragment || analysed.entries[entry as usize].is_message {
                 continue;
             }
-            chains.entry((entry, rows.chain(analysed, leaf))).or_insert(leaf);
+            let Some(chain) = rows.chain(analysed, leaf) else { continue };
+            chains.entry((entry, chain)).or_insert(leaf);
             if chains.len() > MAX_CHAINS {
                 chains.pop_last();
             }
@@ -211,9 +224,11 @@ impl Rows {
         spans
     }
 
-    fn chain(&self, analysed: &Analysed<'_>, leaf: usize) -> Chain {
-        let services = self.spans(leaf).into_iter().filter(|span| !self.is_gateway[*span]);
-        services.map(|span| analysed.service(span as u32)).take(MAX_LENGTH).collect()
+    fn chain(&self, analysed: &Analysed<'_>, leaf: usize) -> Option<Chain> {
+        let mut spans = self.spans(leaf).into_iter().filter(|span| !self.is_gateway[*span]).peekable();
+        let operation = analysed.trace.spans[*spans.peek()?].operation;
+        let services = spans.map(|span| analysed.service(span as u32)).take(MAX_LENGTH).collect();
+        Some(Chain { services, operation })
     }
 
     /// Per service of a chain, nanoseconds that it owns of the critical path, and nanoseconds on the way to it: in the
@@ -289,7 +304,7 @@ impl SyncChain {
     ) -> Vec<Candidate> {
         let requests = evaluation.demand.entries.of(window, entry).requests;
         let mut longest_first: Vec<&Chain> = chains.iter().map(|(chain, _)| *chain).collect();
-        longest_first.sort_by_key(|chain| (std::cmp::Reverse(chain.len()), (*chain).clone()));
+        longest_first.sort_by_key(|chain| (std::cmp::Reverse(chain.services.len()), (*chain).clone()));
         let mut taken: BTreeSet<&Chain> = BTreeSet::new();
         let mut candidates = Vec::new();
         for chain in longest_first {
@@ -317,12 +332,13 @@ impl SyncChain {
         chain: &Chain,
         stats: &ChainStats,
     ) -> Option<Candidate> {
-        let depth = chain.len() - 1;
+        let depth = chain.services.len() - 1;
         let prevalence = requests.interval(stats.seen.weight);
         let time = stats.time_share();
-        let failing = self.failing(window, chain);
+        let failing = self.failing(window, &chain.services);
         let worst = failing.iter().copied().fold(0.0, f64::max);
-        let began: f64 = chain.iter().skip(1).map(|service| number(self.services.sum(window, service).began)).sum();
+        let began: f64 =
+            chain.services.iter().skip(1).map(|service| number(self.services.sum(window, service).began)).sum();
         let is_chance = began < FEW_FAILURES;
         let fails = 1.0 - failing.iter().map(|share| 1.0 - share).product::<f64>();
         let is_long = depth >= MIN_DEPTH && stats.exemplars.distinct() >= MIN_TRACES;
@@ -342,7 +358,7 @@ impl SyncChain {
         let environment = evaluation.context.service(entry.service).environment;
         let all = evaluation.demand.entries.total(window, evaluation, environment).requests;
         let lost = (stats.mean_wait() + compounded * FAILURE as f64) * all.share(stats.priority);
-        let names: Vec<String> = chain.iter().map(|service| names::service(evaluation, *service)).collect();
+        let names: Vec<String> = chain.services.iter().map(|service| names::service(evaluation, *service)).collect();
         Some(Candidate {
             kind: FindingKind::SyncChain,
             subkind: None,
@@ -350,12 +366,12 @@ impl SyncChain {
                 text: names.join(" -> "),
                 service: names[0].clone(),
                 target: names.last().cloned(),
-                operation: names::text(evaluation, entry.operation),
+                operation: names::text(evaluation, chain.operation),
                 environment: names::environment(evaluation, entry.service),
             },
             method: Method::Measured,
             harm: Harm::Lost(lost),
-            completeness: names::completeness(evaluation, window, chain),
+            completeness: names::completeness(evaluation, window, &chain.services),
             at_most: Severity::Critical,
             fires: holds(1.0),
             since: stats.extent.first,
@@ -379,7 +395,7 @@ impl SyncChain {
     }
 
     /// Per service behind the first, the share of the requests to it that fail by its own fault.
-    fn failing(&self, window: Window, chain: &Chain) -> Vec<f64> {
+    fn failing(&self, window: Window, chain: &[ServiceId]) -> Vec<f64> {
         let share = |service: &ServiceId| {
             let stats = self.services.sum(window, service);
             stats.called.share(stats.began)

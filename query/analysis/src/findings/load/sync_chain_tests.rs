@@ -37,10 +37,19 @@ fn gateways_are_on_the_way_and_do_not_count() {
     }
     let mut traffic = Traffic::default();
     let chain: Vec<&str> = ["api-gateway"].into_iter().chain(behind).collect();
-    traffic.minute(0, 100, |_, writer| writer.chain(&chain, 100, ok));
+    traffic.minute(0, 100, |_, writer| {
+        writer.chain(&chain, 100, ok);
+        let passes_on = writer.text("/**");
+        writer.each(|span| {
+            if span.parent_id == 0 {
+                span.operation = passes_on
+            }
+        });
+    });
     let found = traffic.candidates::<SyncChain>(0);
     assert_eq!(traffic.fires::<SyncChain>(0), ["SYNC_CHAIN shop -> cart -> price -> tax -> rates"]);
     assert_eq!((found[0].subject.service.as_str(), found[0].evidence.measure), ("shop", 4.0));
+    assert_eq!(found[0].subject.operation.as_deref(), Some("op"), "not the gateway's");
 }
 
 #[test]
