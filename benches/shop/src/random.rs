@@ -76,8 +76,19 @@ impl Dice {
 }
 
 /// A distribution of durations, given by its quantiles with straight lines between them. Nanoseconds.
+///
+/// It stands for right-skewed distributions with one mode: of a lognormal or gamma distribution with the same median and
+/// 99th percentile, the 90th percentile differs by less than a third as long as the latter is at most ten times the
+/// former. With [`Latency::or`] it has two modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latency {
+    usual: Quantiles,
+    other: Quantiles,
+    other_per_mille: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Quantiles {
     low: i64,
     p50: i64,
     p90: i64,
@@ -90,11 +101,25 @@ impl Latency {
     /// the 99th percentile.
     pub const fn micros(p50: i64, p99: i64) -> Self {
         let (p50, p99) = (p50 * 1_000, p99 * 1_000);
-        Self { low: p50 / 2, p50, p90: p50 + (p99 - p50) * 2 / 5, p99, high: p99 * 3 }
+        let usual = Quantiles { low: p50 / 2, p50, p90: p50 + (p99 - p50) * 2 / 5, p99, high: p99 * 3 };
+        Self { usual, other: usual, other_per_mille: 0 }
+    }
+
+    /// A bimodal distribution: so many in a thousand are from a distribution with this median and 99th percentile, in
+    /// microseconds, as those that miss a cache.
+    pub const fn or(self, other_per_mille: u32, p50: i64, p99: i64) -> Self {
+        Self { other: Self::micros(p50, p99).usual, other_per_mille, ..self }
     }
 
     /// One duration in nanoseconds.
     pub fn draw(&self, dice: &mut Dice) -> i64 {
+        let is_other = self.other_per_mille > 0 && dice.chance(self.other_per_mille.saturating_mul(1_000));
+        if is_other { self.other.draw(dice) } else { self.usual.draw(dice) }
+    }
+}
+
+impl Quantiles {
+    fn draw(&self, dice: &mut Dice) -> i64 {
         let position = dice.below(SCALE);
         let (from, to, start, end) = match position {
             0..MEDIAN => (self.low, self.p50, 0, MEDIAN),

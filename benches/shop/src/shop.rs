@@ -3,9 +3,9 @@
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use crate::{
-    engine::{Engine, EngineConfig},
+    engine::{Arrivals, Engine, EngineConfig},
     random::Dice,
-    scenario::{Place, Scheduled, Stage},
+    scenario::{Place, Scheduled, Stage, likely, standing},
     telemetry::{Batch, Batcher},
     topology::{self, Effect, Shape, Topology},
     truth::{Plan, Truth},
@@ -20,6 +20,8 @@ pub struct ShopConfig {
     pub seed: u64,
     /// Mean number of requests from users per second. Each makes about 20 spans.
     pub rate: f64,
+    /// How these come.
+    pub arrivals: Arrivals,
     /// When it opens, nanoseconds since the Unix epoch.
     pub start_time: i64,
     /// Instances of every service; two or three each when not given.
@@ -62,6 +64,7 @@ impl Default for ShopConfig {
         Self {
             seed: 1,
             rate: 20.0,
+            arrivals: Arrivals::default(),
             start_time: 1_767_225_600 * SECOND,
             instances: None,
             export_interval: SECOND,
@@ -90,18 +93,14 @@ fn stage(config: &ShopConfig) -> (Topology, Vec<Plan>) {
     for fault in &config.faults {
         topology.afflict(&fault.target, &at(&fault.during), fault.effect);
     }
-    let mut stage = Stage::new(topology, config.rate);
-    // A system that a seed makes may have a service that much of the time goes to.
-    let usual = Plan {
-        scenario: "usual".to_owned(),
-        during: start..i64::MAX,
-        near_miss: false,
-        expected: Vec::new(),
-        side_effects: Vec::new(),
-    };
+    let mut stage = Stage::new(topology, config.arrivals.mean_rate(config.rate));
     let mut plans = match config.system {
         System::Shop => Vec::new(),
-        System::Generated { .. } => vec![usual],
+        // A system that a seed makes may have a service that much of the time goes to, or be built in a bad way.
+        System::Generated { .. } => {
+            let (expected, side_effects) = (standing(stage.topology(), start), likely(stage.topology(), start));
+            vec![Plan::usual(start, expected, side_effects)]
+        }
     };
     for Scheduled { scenario, during } in &config.scenarios {
         let place = match config.system {
@@ -132,7 +131,7 @@ pub struct Shop {
 impl Shop {
     /// A shop that has just opened.
     pub fn new(config: &ShopConfig) -> Self {
-        let &ShopConfig { seed, rate, start_time, export_interval, metric_interval, .. } = config;
+        let &ShopConfig { seed, rate, arrivals, start_time, export_interval, metric_interval, .. } = config;
         let (topology, plans) = stage(config);
         let topology = Arc::new(topology);
         let mut truth = Truth::new(Arc::clone(&topology));
@@ -140,7 +139,7 @@ impl Shop {
             truth.expect(plan);
         }
         Self {
-            engine: Engine::new(Arc::clone(&topology), EngineConfig { seed, rate, start_time }),
+            engine: Engine::new(Arc::clone(&topology), EngineConfig { seed, rate, arrivals, start_time }),
             batcher: Batcher::new(Arc::clone(&topology), start_time, export_interval, metric_interval),
             truth,
             now: start_time,

@@ -1,6 +1,7 @@
 //! Clocks that are wrong, and coarse.
 
 use super::{Clocks, Degradation, Purpose, hash, telemetry::Telemetry};
+use crate::telemetry::show_times;
 
 /// Shifts the spans of each host by what its clock shows at their start.
 pub(super) fn skew(telemetry: &mut Telemetry, knobs: &Degradation) {
@@ -11,14 +12,8 @@ pub(super) fn skew(telemetry: &mut Telemetry, knobs: &Degradation) {
     let clocks: Vec<Clock> = telemetry.senders.iter().map(|sender| Clock::of(&sender.host, knobs)).collect();
     for placed in &mut telemetry.spans {
         let clock = &clocks[placed.sender];
-        let span = &mut placed.span;
-        let shift = clock.shift(span.start_time_unix_nano as i64, first as i64);
-        let shown = |time: u64| clock.round(time as i64 + shift).max(0) as u64;
-        span.start_time_unix_nano = shown(span.start_time_unix_nano);
-        span.end_time_unix_nano = shown(span.end_time_unix_nano);
-        for event in &mut span.events {
-            event.time_unix_nano = shown(event.time_unix_nano);
-        }
+        let shift = clock.shift(placed.span.start_time_unix_nano as i64, first as i64);
+        show_times(&mut placed.span, |time| clock.round(time + shift));
     }
 }
 

@@ -28,6 +28,18 @@ pub(super) struct ReplyTo {
     pub(super) call: CallKey,
     pub(super) attempt: u32,
     pub(super) transit: i64,
+    /// Whether the answer arrives. If not, the connection is given up.
+    pub(super) arrives: bool,
+}
+
+/// A request that its caller sends.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// How long it takes to get there, and how much of that it is lost.
+    there: i64,
+    lost: i64,
+    deadline: i64,
+    reply: ReplyTo,
 }
 
 /// What a call knows of the work that makes it.
@@ -65,6 +77,8 @@ pub(super) struct Attempt {
     start: i64,
     peer: Option<InstanceId>,
     is_admitted: bool,
+    /// Whether packets get lost.
+    is_delayed: bool,
     /// The request at the callee, once it has arrived.
     pub(super) frame: Option<FrameKey>,
     /// The callee's answer, which may still be on its way.
@@ -101,6 +115,11 @@ impl PendingCall {
             }
         }
         shares
+    }
+
+    /// The process that calls.
+    pub(super) fn instance(&self) -> InstanceId {
+        self.caller.instance
     }
 
     fn calling(&self, node: Node, span: u64) -> Calling {
@@ -176,7 +195,7 @@ impl Engine {
             attempt.frame = None;
             attempt.answer = Some(Box::new(answer));
         }
-        self.schedule.push(self.now + reply.transit, Event::Reply { call: reply.call, attempt: reply.attempt, fault });
+        self.reply(reply, 0, fault);
     }
 
     fn open_attempt(&mut self, reply: ReplyTo) -> Option<&mut Attempt> {
@@ -190,45 +209,57 @@ impl Engine {
         let span = self.span_id(&mut pending.dice);
         let (there, back) = (TRANSIT.draw(&mut pending.dice), TRANSIT.draw(&mut pending.dice));
         let node = self.node(pending.call.target);
+        let edge = (self.topology.instance(pending.caller.instance).service, node);
+        let (request, answer) = (self.passage(edge, &mut pending.dice), self.passage(edge, &mut pending.dice));
+        let (there, back) = (there + request.delay, back + answer.delay);
         let rejected = self.admit(&pending.call, pending.calling(node, span));
         let caller_deadline = pending.caller.deadline.unwrap_or(i64::MAX);
         let deadline = (self.now + pending.call.timeout).min(caller_deadline);
         let is_admitted = rejected.is_none();
-        let mut attempt = Attempt { number, span, start: self.now, peer: None, is_admitted, frame: None, answer: None };
-        let reply = ReplyTo { call: key, attempt: number, transit: back };
-        match pending.call.target {
-            _ if rejected.is_some() => {
-                let takes = TURNED_AWAY.draw(&mut pending.dice);
-                self.reply(ReplyTo { transit: 0, ..reply }, takes, rejected);
-            }
-            Target::Operation(_) if pending.dice.chance(REFUSED_PER_MILLION) => {
-                self.reply(reply, there, Some(Fault::Refused));
-            }
-            Target::Operation(operation) => {
-                self.send(&mut pending, &mut attempt, operation, (there, deadline), reply);
-            }
-            Target::External(external) => {
-                let external = self.topology.external(external);
-                let slow = i64::from(*external.slow_percent.at(self.now));
-                let takes = external.latency.draw(&mut pending.dice) * slow / 100;
-                let fault = draw_fault(external.faults, &mut pending.dice);
-                self.reply(reply, takes, fault);
-            }
+        let mut attempt = Attempt {
+            number,
+            span,
+            start: self.now,
+            peer: None,
+            is_admitted,
+            is_delayed: request.delay + answer.delay > 0,
+            frame: None,
+            answer: None,
+        };
+        let reply = ReplyTo { call: key, attempt: number, transit: back, arrives: answer.arrives };
+        if rejected.is_some() {
+            let takes = TURNED_AWAY.draw(&mut pending.dice);
+            self.reply(ReplyTo { transit: 0, arrives: true, ..reply }, takes, rejected);
+        } else if !request.arrives {
+            self.reply(ReplyTo { transit: 0, arrives: false, ..reply }, there, None);
+        } else {
+            self.dispatch(&mut pending, &mut attempt, Way { there, lost: request.delay, deadline, reply });
         }
         pending.open.push(attempt);
         self.schedule.push(deadline, Event::AttemptTimeout { call: key, attempt: number });
         self.calls.insert(key, pending);
     }
 
+    /// Lets a request go to whom it is for.
+    fn dispatch(&mut self, pending: &mut PendingCall, attempt: &mut Attempt, way: Way) {
+        match pending.call.target {
+            Target::Operation(_) if pending.dice.chance(REFUSED_PER_MILLION) => {
+                self.reply(way.reply, way.there, Some(Fault::Refused));
+            }
+            Target::Operation(operation) => self.send(pending, attempt, operation, way),
+            Target::External(external) => {
+                let external = self.topology.external(external);
+                let slow = i64::from(*external.slow_percent.at(self.now));
+                let takes = external.latency.draw(&mut pending.dice) * slow / 100;
+                let fault = draw_fault(external.faults, &mut pending.dice);
+                self.reply(way.reply, way.lost + takes, fault);
+            }
+        }
+    }
+
     /// Sends an attempt to one of the processes of the callee.
-    fn send(
-        &mut self,
-        pending: &mut PendingCall,
-        attempt: &mut Attempt,
-        operation: OperationId,
-        (there, deadline): (i64, i64),
-        reply: ReplyTo,
-    ) {
+    fn send(&mut self, pending: &mut PendingCall, attempt: &mut Attempt, operation: OperationId, way: Way) {
+        let Way { there, deadline, reply, .. } = way;
         let topology = Arc::clone(&self.topology);
         let (service, endpoint) = (topology.operation(operation).service, topology.operation(operation).endpoint);
         let instance = self.pick_instance(service, &mut pending.dice);
@@ -249,13 +280,16 @@ impl Engine {
             deadline: travels.then_some(deadline),
             reply: Some(reply),
             message: None,
+            user: None,
             is_in_vain: pending.caller.is_in_vain || self.is_abandoned(pending.frame),
         };
         self.schedule.push(self.now + there, Event::Open(Box::new(opening)));
     }
 
     fn reply(&mut self, to: ReplyTo, takes: i64, fault: Option<Fault>) {
-        let event = Event::Reply { call: to.call, attempt: to.attempt, fault };
+        let ReplyTo { call, attempt, .. } = to;
+        let event =
+            if to.arrives { Event::Reply { call, attempt, fault } } else { Event::AttemptTimeout { call, attempt } };
         self.schedule.push(self.now + takes + to.transit, event);
     }
 
@@ -284,6 +318,9 @@ impl Engine {
         let origin = match (fault, answer) {
             (None, _) => None,
             (Some(_), Some(answer)) => answer.origin.map(Origin::one_hop_up),
+            (Some(Fault::Timeout), None) if attempt.is_delayed => {
+                Some(self.origin_of_delay(node, &shares, self.now - attempt.start))
+            }
             (Some(Fault::Timeout), None) => Some(self.origin_of_timeout(node, &shares)),
             (Some(fault), None) => Some(Origin::at_peer(node, fault)),
         };

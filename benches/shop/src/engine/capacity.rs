@@ -36,6 +36,11 @@ impl Engine {
         }
     }
 
+    /// How many requests a process handles.
+    pub(super) fn busy(&self, instance: InstanceId) -> u32 {
+        self.workers[instance.index()].busy
+    }
+
     /// A worker is free for the next request that still waits.
     pub(super) fn unseat(&mut self, instance: InstanceId) {
         let most = self.topology.service_of(instance).health_at(self.now).workers.max(1);

@@ -1,24 +1,22 @@
-//! The event loop and the arrival of requests from outside.
+//! The event loop.
 
-use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
+    arrivals::{Arrivals, Source, UserId},
     call::PendingCall,
     capacity::Workers,
     flow::Pending,
     frame::{Frame, Opening},
     guard::BreakerState,
-    record::{Client, Line, LogRecord, Node, Records, SpanRecord, Visit},
+    record::{Line, LogRecord, Node, Records, SpanRecord, Visit},
     schedule::Schedule,
 };
 use crate::{
     outcome::Fault,
     random::{Dice, mix},
-    topology::{InstanceId, ServiceId, TopicId, Topology},
+    topology::{DataStoreId, InstanceId, Service, ServiceId, TopicId, Topology},
 };
-
-const NANOS_PER_SECOND: f64 = 1e9;
-const MOBILE_PER_MILLION: u32 = 380_000;
 
 /// What a run of the simulation depends on, beside its topology.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +25,8 @@ pub struct EngineConfig {
     pub seed: u64,
     /// Mean number of requests from outside per second; greater than zero.
     pub rate: f64,
+    /// How they come.
+    pub arrivals: Arrivals,
     /// Virtual time at which it begins, nanoseconds since the Unix epoch. It shifts all times and changes the ids of
     /// traces and spans, nothing else.
     pub start_time: i64,
@@ -47,9 +47,13 @@ pub struct Engine {
     /// By calling process and callee.
     pub(super) breakers: HashMap<(InstanceId, Node), BreakerState>,
     pub(super) under_way: HashMap<(InstanceId, Node), u32>,
+    /// When the lock of a database that some queries need is free.
+    pub(super) locks: HashMap<DataStoreId, i64>,
+    /// Whether any process ever stands still.
+    pub(super) pauses: bool,
     pub(super) records: Records,
-    config: EngineConfig,
-    arrivals: Dice,
+    pub(super) source: Source,
+    seed: u64,
     open: bool,
     /// When processes of which services crash, the latest first.
     crashes: Vec<(i64, ServiceId)>,
@@ -66,8 +70,10 @@ pub(super) struct CallKey(u64);
 
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A request from outside.
+    /// Maybe a request from outside.
     Arrival,
+    /// A user asks.
+    Ask(UserId),
     /// A request or message reaches a service.
     Open(Box<Opening>),
     /// Own computing of a frame is over.
@@ -91,9 +97,11 @@ impl Engine {
     pub fn new(topology: Arc<Topology>, config: EngineConfig) -> Self {
         let workers = std::iter::repeat_with(Workers::default).take(topology.instances().len()).collect();
         let crashes = crashes(&topology, config.start_time);
+        let pauses = topology.services().iter().any(Service::pauses);
+        let EngineConfig { seed, rate, arrivals, start_time } = config;
         let mut engine = Self {
             topology,
-            now: config.start_time,
+            now: start_time,
             schedule: Schedule::new(),
             frames: HashMap::new(),
             calls: HashMap::new(),
@@ -101,16 +109,18 @@ impl Engine {
             workers,
             breakers: HashMap::new(),
             under_way: HashMap::new(),
+            locks: HashMap::new(),
+            pauses,
             records: Records::default(),
-            config,
-            arrivals: Dice::new(config.seed, 0),
+            source: Source::new(arrivals, seed, rate, start_time),
+            seed,
             open: true,
             crashes,
             flows: 0,
             keys: 0,
-            id_key: mix(config.seed ^ mix(config.start_time as u64 | 1)),
+            id_key: mix(seed ^ mix(start_time as u64 | 1)),
         };
-        engine.schedule_arrival();
+        engine.begin_arrivals();
         engine
     }
 
@@ -136,11 +146,18 @@ impl Engine {
     /// Lets no further requests in. Those inside go on to their end.
     pub fn close(&mut self) {
         self.open = false;
+        self.schedule.retain(|event| !matches!(event, Event::Ask(_)));
     }
 
-    fn happen(&mut self, event: Event) {
+    /// Lets an event happen, when its process does not stand still any more.
+    pub(super) fn happen(&mut self, event: Event) {
+        if let Some(until) = self.waits_until(&event) {
+            self.schedule.push(until, event);
+            return;
+        }
         match event {
             Event::Arrival => self.arrive(),
+            Event::Ask(user) => self.ask(user),
             Event::Open(opening) => self.open_frame(*opening),
             Event::Resume(frame) => self.resume(frame, None),
             Event::Done(pending) => self.done(*pending),
@@ -152,13 +169,6 @@ impl Engine {
             Event::Retry(call) => self.retry(call),
             Event::Hedge(call) => self.hedge(call),
         }
-    }
-
-    fn schedule_arrival(&mut self) {
-        let rate = if self.config.rate > 0.0 { self.config.rate } else { 0.001 };
-        let rate = rate * f64::from(self.topology.traffic_at(self.now).max(1)) / 100.0;
-        let gap = self.arrivals.exponential(NANOS_PER_SECOND / rate);
-        self.schedule.push(self.now + gap, Event::Arrival);
     }
 
     /// What runs in a process that crashes is lost.
@@ -182,35 +192,15 @@ impl Engine {
         }
     }
 
-    fn arrive(&mut self) {
-        if !self.open {
-            return;
-        }
-        self.schedule_arrival();
-        self.flows += 1;
-        let mut dice = Dice::new(self.config.seed, self.flows);
-        let visit = self.visit(&mut dice);
-        let topology = Arc::clone(&self.topology);
-        let entries = topology.entries();
-        let chosen = dice.weighted(entries.iter().map(|entry| entry.weight));
-        let Some(entry) = entries.get(chosen) else { return };
-        let operation = entry.operation;
-        let instance = self.pick_instance(topology.operation(operation).service, &mut dice);
-        self.records.traces += 1;
-        self.open_frame(Opening::from_outside(visit, dice, operation, instance));
+    /// Whether requests are let in.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
     }
 
-    fn visit(&mut self, dice: &mut Dice) -> Visit {
-        let client = if dice.chance(MOBILE_PER_MILLION) { Client::Mobile } else { Client::Web };
-        Visit {
-            trace: self.trace_id(dice),
-            request: (dice.number(), dice.number()),
-            client,
-            address: Ipv4Addr::new(198, 51, dice.below(256) as u8, dice.between(1, 254) as u8),
-            user: dice.between(1_000, 60_000),
-            product: dice.between(1, 4_000),
-            order: dice.between(100_000, 999_999),
-        }
+    /// The random numbers of another flow from outside.
+    pub(super) fn flow_dice(&mut self) -> Dice {
+        self.flows += 1;
+        Dice::new(self.seed, self.flows)
     }
 
     pub(super) fn trace_id(&self, dice: &mut Dice) -> [u8; 16] {

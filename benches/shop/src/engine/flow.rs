@@ -6,13 +6,13 @@ use super::{
     call::Returned,
     core::{CallKey, Engine, Event, FrameKey},
     frame::{Answer, Failure, Frame, Message, Opening},
-    record::{Activity, Called, EdgeKind, EntryEnded, Handled, Line, Node, Origin, SpanRecord, SpanRef, Wasted, Work},
+    record::{Activity, Called, EdgeKind, EntryEnded, Handled, Line, Node, Origin, SpanRecord, SpanRef, Wasted},
     waiting::Shares,
 };
 use crate::{
     outcome::Fault,
-    random::Dice,
-    topology::{Call, OnFailure, Query, ServiceId, Step, TopicId},
+    random::{Dice, Latency},
+    topology::{Call, InstanceId, Step, TopicId},
 };
 
 /// A step with a span of its own, under way.
@@ -21,6 +21,13 @@ pub(super) struct Pending {
     frame: FrameKey,
     is_silent: bool,
     record: SpanRecord,
+}
+
+impl Pending {
+    /// The process it happens in.
+    pub(super) fn instance(&self) -> InstanceId {
+        self.record.instance
+    }
 }
 
 enum Progress {
@@ -134,6 +141,8 @@ impl Engine {
     /// A query, message or computation is over.
     pub(super) fn done(&mut self, pending: Pending) {
         let Pending { frame, is_silent, record } = pending;
+        // Later than foreseen if the process stood still.
+        let record = SpanRecord { end: self.now, ..record };
         let failure = match record.activity {
             Activity::Query { query } => self.query_over(&record, &query, frame),
             Activity::Publish { topic, partition, offset } if record.fault.is_none() => {
@@ -182,21 +191,15 @@ impl Engine {
     fn begin(&mut self, key: FrameKey, frame: &mut Frame, step: &Step) -> bool {
         match step {
             Step::Work(latency) => {
-                let pause = latency.draw(&mut frame.opening.dice) * self.slowness(frame.service) / 100;
-                self.schedule.push(self.now + pause, Event::Resume(key));
+                let takes = self.computing(*latency, frame);
+                self.schedule.push(self.now + takes, Event::Resume(key));
                 true
             }
             Step::Internal { name, latency } => {
-                let takes = latency.draw(&mut frame.opening.dice) * self.slowness(frame.service) / 100;
+                let takes = self.computing(*latency, frame);
                 self.pend(key, frame, Activity::Internal { name }, takes, i64::MAX, None)
             }
-            Step::Query(query) => {
-                let fault = frame.opening.dice.chance(query.faults_per_million).then_some(Fault::Internal);
-                let slow = i64::from(*self.topology.store(query.store).slow_percent.at(self.now));
-                let takes = query.latency.draw(&mut frame.opening.dice) * slow / 100;
-                frame.peer = Some(Node::Store(query.store));
-                self.pend(key, frame, Activity::Query { query: *query }, takes, query.timeout, fault)
-            }
+            Step::Query(query) => self.begin_query(key, frame, query),
             Step::Publish(topic) => {
                 let activity = self.next_message(*topic, frame);
                 let takes = self.topology.topic(*topic).acknowledge.draw(&mut frame.opening.dice);
@@ -220,13 +223,20 @@ impl Engine {
         }
     }
 
-    fn slowness(&self, service: ServiceId) -> i64 {
-        i64::from(self.topology.service(service).health_at(self.now).slow_percent)
+    /// How long own computing takes, which stops while the process stands still.
+    fn computing(&self, latency: Latency, frame: &mut Frame) -> i64 {
+        let instance = frame.instance();
+        let health = self.topology.service(frame.service).health_at(self.now);
+        let others = i64::from(self.busy(instance).saturating_sub(1));
+        let contended = i64::from(health.contention_percent) * others + 100;
+        let percent = i64::from(health.slow_percent).saturating_mul(contended) / 100;
+        let takes = latency.draw(&mut frame.opening.dice) * percent.min(u32::MAX.into()) / 100;
+        takes + self.stands_still(instance, takes)
     }
 
     /// Begins a step with a span. It ends after `takes`, after `timeout` or at the frame's deadline, whichever comes
     /// first; the last two are timeouts.
-    fn pend(
+    pub(super) fn pend(
         &mut self,
         key: FrameKey,
         frame: &mut Frame,
@@ -260,41 +270,6 @@ impl Engine {
             frame.calls.push(call);
         }
         !calls.is_empty()
-    }
-
-    fn query_over(&mut self, record: &SpanRecord, query: &Query, frame: FrameKey) -> Option<Failure> {
-        let target = Node::Store(query.store);
-        self.records.called.push(Called {
-            source: self.topology.instance(record.instance).service,
-            instance: record.instance,
-            target,
-            kind: EdgeKind::Data,
-            start: record.start,
-            end: record.end,
-            attempts: 1,
-            timeouts: u32::from(record.fault == Some(Fault::Timeout)),
-            rejected: 0,
-            fault: record.fault,
-        });
-        if let Some(frame) = self.frames.get_mut(&frame) {
-            frame.database += record.end - record.start;
-            let since = frame.abandoned.unwrap_or(record.end);
-            frame.database_in_vain += (record.end - since.max(record.start)).max(0);
-        }
-        let fault = record.fault?;
-        if query.on_failure == OnFailure::Fail {
-            let asked = Work::Query(*query);
-            let origin = Origin { asked, ..Origin::at_peer(target, fault) };
-            return Some(Failure { fault: fault.passed_on(), origin: Some(origin) });
-        }
-        if let Some(frame) = self.frames.get_mut(&frame) {
-            frame.absorbed += 1;
-            frame.drag += self.now - frame.since;
-        }
-        if self.is_working(frame) {
-            self.log(record.visit, record.span, record.instance, Line::WentOn { target, fault });
-        }
-        None
     }
 
     fn next_message(&mut self, topic: TopicId, frame: &mut Frame) -> Activity {
@@ -332,6 +307,7 @@ impl Engine {
                 deadline: None,
                 reply: None,
                 message: Some(message),
+                user: None,
                 is_in_vain: false,
                 dice,
             };
@@ -401,6 +377,9 @@ impl Engine {
                 drag,
                 shares,
             });
+            if let Some(user) = frame.opening.user {
+                self.user_answered(user, fault);
+            }
         }
     }
 }

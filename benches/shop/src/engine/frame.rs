@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use super::{
+    arrivals::UserId,
     call::{Caller, ReplyTo},
     core::{CallKey, Engine},
     record::{Activity, Node, Origin, SpanRecord, SpanRef, Visit, Work},
@@ -29,6 +30,8 @@ pub(super) struct Opening {
     pub(super) deadline: Option<i64>,
     pub(super) reply: Option<ReplyTo>,
     pub(super) message: Option<Message>,
+    /// Who waits outside, if he asks anew only when he has the answer.
+    pub(super) user: Option<UserId>,
     /// Whether whoever makes the request has nobody waiting for him.
     pub(super) is_in_vain: bool,
 }
@@ -36,8 +39,8 @@ pub(super) struct Opening {
 impl Opening {
     pub(super) fn from_outside(visit: Visit, dice: Dice, operation: OperationId, instance: InstanceId) -> Self {
         let peer = visit.address;
-        let (parent, deadline, reply, message) = (None, None, None, None);
-        Self { visit, dice, operation, instance, parent, peer, deadline, reply, message, is_in_vain: false }
+        let (parent, deadline, reply, message, user) = (None, None, None, None, None);
+        Self { visit, dice, operation, instance, parent, peer, deadline, reply, message, user, is_in_vain: false }
     }
 }
 

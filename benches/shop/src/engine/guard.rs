@@ -8,15 +8,15 @@ use super::{
 };
 use crate::{
     outcome::Fault,
-    topology::{Breaker, Call, InstanceId},
+    topology::{Breaker, Call, InstanceId, Window},
 };
 
 /// The breaker of one process before one node.
 #[derive(Debug)]
 pub(super) struct BreakerState {
     phase: Phase,
-    /// Whether the latest attempts failed, oldest first.
-    window: VecDeque<bool>,
+    /// When the latest attempts ended, and whether they failed; oldest first.
+    window: VecDeque<(i64, bool)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,8 @@ impl Engine {
     }
 
     fn breaker_counts(&mut self, breaker: &Breaker, calling: Calling, failed: bool) {
-        let until = self.now + breaker.wait;
+        let now = self.now;
+        let until = now + breaker.wait;
         let Some(state) = self.breakers.get_mut(&(calling.instance, calling.node)) else { return };
         let change = match &mut state.phase {
             // The answer to an attempt from before it opened.
@@ -103,11 +104,13 @@ impl Engine {
                 }
             }
             Phase::Closed => {
-                state.window.push_back(failed);
-                if state.window.len() > breaker.window as usize {
-                    state.window.pop_front();
+                state.window.push_back((now, failed));
+                match breaker.window {
+                    Window::Count(most) if state.window.len() > most as usize => drop(state.window.pop_front()),
+                    Window::Count(_) => {}
+                    Window::Time(length) => state.window.retain(|(ended, _)| *ended >= now.saturating_sub(length)),
                 }
-                let failures = state.window.iter().filter(|failed| **failed).count() as u32;
+                let failures = state.window.iter().filter(|(_, failed)| *failed).count() as u32;
                 let made = state.window.len() as u32;
                 let opens = made >= breaker.min_calls && failures * 100 >= breaker.failure_percent * made;
                 if opens {

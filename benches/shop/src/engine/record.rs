@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+pub use crate::topology::Node;
 use crate::{
     outcome::{Fault, Outcome},
-    topology::{DataStoreId, ExternalId, InstanceId, OperationId, Query, ServiceId, Target, TopicId},
+    topology::{InstanceId, OperationId, Query, ServiceId, Target, TopicId},
 };
 
 /// Everything that one event of the simulation reported.
@@ -213,17 +214,6 @@ pub struct Called {
     pub rejected: u32,
     /// How the last attempt failed; for a message, how handling it failed.
     pub fault: Option<Fault>,
-}
-
-/// Something that can be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Node {
-    /// A service of the shop.
-    Service(ServiceId),
-    /// A database or cache.
-    Store(DataStoreId),
-    /// Somebody who sends no telemetry.
-    External(ExternalId),
 }
 
 /// How one node depends on another.

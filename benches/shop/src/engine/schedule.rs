@@ -33,6 +33,11 @@ impl<E> Schedule<E> {
         self.heap.pop().map(|Reverse(entry)| (entry.time, entry.event))
     }
 
+    /// Takes out the events that are not to happen.
+    pub(super) fn retain(&mut self, keep: impl Fn(&E) -> bool) {
+        self.heap.retain(|Reverse(entry)| keep(&entry.event));
+    }
+
     pub(super) fn next_time(&self) -> Option<i64> {
         self.heap.peek().map(|Reverse(entry)| entry.time)
     }

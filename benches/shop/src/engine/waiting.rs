@@ -123,6 +123,13 @@ impl Engine {
         shares
     }
 
+    /// Where a timeout began that lost packets have a part in: with whom the network led to, if that took longest.
+    pub(super) fn origin_of_delay(&self, node: Node, below: &Shares, waited: i64) -> Origin {
+        let longest = below.0.iter().map(|share| share.nanos).max().unwrap_or_default();
+        let is_network = waited - below.total() > longest;
+        if is_network { Origin::at_peer(node, Fault::Timeout) } else { self.origin_of_timeout(node, below) }
+    }
+
     /// Where a timeout began: with what took most of the time that somebody waited.
     pub(super) fn origin_of_timeout(&self, node: Node, waited: &Shares) -> Origin {
         waited.slowest().map_or(Origin::at_peer(node, Fault::Timeout), Origin::one_hop_up)

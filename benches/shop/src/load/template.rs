@@ -11,7 +11,7 @@ use prost::Message;
 
 use super::patch::{IdSource, Meaning, Patch, apply, locate};
 use crate::{
-    engine::{Engine, EngineConfig, Records},
+    engine::{Arrivals, Engine, EngineConfig, Records},
     random::mix,
     telemetry::{RenderedSpan, group_spans, render_span},
     topology::{self, Topology},
@@ -67,7 +67,7 @@ pub fn build_templates(seed: u64, count: usize, batch: usize) -> Vec<Template> {
 
 /// Complete traces with at least so many spans together. Parents stand before their children.
 fn simulate(topology: &Arc<Topology>, seed: u64, spans: usize) -> Vec<Vec<RenderedSpan>> {
-    let config = EngineConfig { seed, rate: ENTRY_RATE, start_time: START_TIME };
+    let config = EngineConfig { seed, rate: ENTRY_RATE, arrivals: Arrivals::Poisson, start_time: START_TIME };
     let mut engine = Engine::new(Arc::clone(topology), config);
     let mut traces: Vec<Vec<RenderedSpan>> = Vec::new();
     let mut numbers = HashMap::new();

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use crate::{
-    topology::{Breaker, Call, Effect, OnFailure, Step},
+    topology::{Breaker, Call, Effect, OnFailure, Step, Window},
     truth::{Expectation, FindingKind},
 };
 
@@ -38,7 +38,8 @@ impl Scene<'_> {
 
     /// Nearly all calls fail, until some time before the end, and callers have a breaker.
     pub(super) fn breaker(&mut self) -> Vec<Expectation> {
-        let breaker = Breaker { window: 50, failure_percent: 50, min_calls: 20, wait: 15 * SECOND, half_open_calls: 3 };
+        let (window, wait) = (Window::Count(50), 15 * SECOND);
+        let breaker = Breaker { window, failure_percent: 50, min_calls: 20, wait, half_open_calls: 3 };
         self.change_calls(|call| *call = call.guarded(breaker).optional());
         let length = self.during.end - self.during.start;
         let failing = self.during.start..self.during.end - (length / 4).min(60 * SECOND);

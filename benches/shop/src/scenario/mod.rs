@@ -5,11 +5,13 @@
 
 mod failing;
 mod place;
+mod standing;
 mod structural;
 
 use std::{fmt, ops::Range, str::FromStr};
 
 pub use place::Place;
+pub(crate) use standing::{likely, standing};
 
 use crate::{
     topology::{Builder, Topology},

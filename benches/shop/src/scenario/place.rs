@@ -72,12 +72,16 @@ impl Place {
             // Deep enough to need few more services.
             FindingKind::SyncChain => (1..=3).contains(&depth),
             // What is added below must not make a chain, and gateways may be left out by rules about services.
-            FindingKind::NPlusOne | FindingKind::FanoutBurst | FindingKind::Chatty | FindingKind::SharedDb => {
-                !is_entry && depth <= 2
-            }
+            FindingKind::NPlusOne | FindingKind::FanoutBurst | FindingKind::Chatty => !is_entry && depth <= 2,
+            FindingKind::SharedDb => !is_entry && depth <= 2 && !topology.shares_database(self.callee),
             FindingKind::GodGateway => !is_entry && depth == 1,
             // One more call below the callee is not too many, and the callee is not always called.
-            FindingKind::Cycle | FindingKind::Nanoservice => depth == 1,
+            FindingKind::Nanoservice => depth == 1,
+            // In a circle that exists it would make no other one.
+            FindingKind::Cycle => {
+                let circles = |service| topology.below(service, time).contains(&service);
+                depth == 1 && !circles(self.caller) && !circles(self.callee)
+            }
             FindingKind::DistributedMonolith => depth == 1 && self.entries(topology, time) >= 3,
             FindingKind::Spof => busy >= 0.5,
             FindingKind::InstrumentationGap | FindingKind::Cascade => !is_entry && calls_nobody,

@@ -26,7 +26,7 @@ use super::{
     metrics,
     resource::{resource_of, schema_url, version_at},
     scope::{Library, Scope, scope},
-    spans::{RenderedSpan, render_span},
+    spans::{RenderedSpan, render_span, show_times},
 };
 use crate::{
     engine::Records,
@@ -235,8 +235,17 @@ impl Batcher {
     fn take_spans(&mut self, id: InstanceId, due: i64) -> Option<Batch> {
         let spans = std::mem::take(&mut self.queues[id.index()].spans);
         let items = spans.len();
-        let payload = || Payload::Traces(group_spans(&self.topology, spans));
-        (items > 0).then(|| Batch { due, instance: id, items, payload: payload() })
+        if items == 0 {
+            return None;
+        }
+        let mut request = group_spans(&self.topology, spans);
+        let service = self.topology.service_of(id);
+        let scopes = request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+        for span in scopes.flat_map(|scope| &mut scope.spans) {
+            let start = span.start_time_unix_nano as i64;
+            show_times(span, |time| time.saturating_add(service.shown(start) - start));
+        }
+        Some(Batch { due, instance: id, items, payload: Payload::Traces(request) })
     }
 
     fn take_logs(&mut self, id: InstanceId, due: i64) -> Option<Batch> {
@@ -261,7 +270,13 @@ impl Batcher {
         if !service.is_up(id, due) || !self.meters.is_used(id.index()) {
             return None;
         }
-        let reading = metrics::Reading { topology: &self.topology, service, start: self.start, time: due };
+        let reading = metrics::Reading {
+            topology: &self.topology,
+            service,
+            start: self.start,
+            time: due,
+            shown: service.shown(due),
+        };
         let metrics = metrics::read(self.meters.get_mut(id.index()), reading);
         let items = metrics.iter().map(metrics::data_points).sum();
         let scope = Some(self.application_scope(id));

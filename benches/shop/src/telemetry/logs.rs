@@ -23,9 +23,10 @@ pub(super) fn render_log(topology: &Topology, record: &LogRecord) -> OtlpLogReco
         Severity::Error => (SeverityNumber::Error, "ERROR"),
     };
     let (body, attributes) = content(topology, record);
+    let time = topology.service_of(record.instance).shown(record.time);
     OtlpLogRecord {
-        time_unix_nano: record.time as u64,
-        observed_time_unix_nano: (record.time + OBSERVED_LATER_NANOS) as u64,
+        time_unix_nano: time as u64,
+        observed_time_unix_nano: (time + OBSERVED_LATER_NANOS) as u64,
         severity_number: number.into(),
         severity_text: text.to_owned(),
         body: Some(AnyValue { value: Some(Value::StringValue(body)) }),

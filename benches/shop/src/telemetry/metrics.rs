@@ -32,6 +32,8 @@ pub(super) struct Reading<'a> {
     pub(super) start: i64,
     /// Time of reading.
     pub(super) time: i64,
+    /// What the process's clock shows then.
+    pub(super) shown: i64,
 }
 
 /// All metrics of a process. Starts the next interval of those that are sent as deltas.
@@ -43,7 +45,7 @@ pub(super) fn read(meter: &mut Meter, reading: Reading<'_>) -> Vec<Metric> {
     metrics.extend(call_metrics(meter, reading));
     if reading.service.language == Language::Java {
         let breakers = meter.breakers.iter().map(|(node, latest)| (node_name(reading.topology, *node), *latest));
-        metrics.extend(breakers::states_metric(breakers, reading.time));
+        metrics.extend(breakers::states_metric(breakers, reading.shown));
     }
     meter.calls.clear();
     meter.busy = 0;
@@ -129,7 +131,7 @@ fn duration_point(
     HistogramDataPoint {
         attributes,
         start_time_unix_nano: reading.start as u64,
-        time_unix_nano: reading.time as u64,
+        time_unix_nano: reading.shown as u64,
         count: durations.count,
         sum: Some(in_unit(durations.sum)),
         bucket_counts: durations.buckets.to_vec(),
@@ -145,7 +147,7 @@ fn requests(meter: &Meter, reading: Reading<'_>) -> Metric {
         let mut attributes = Attributes::new();
         attributes.text("shop.operation", &*reading.topology.operation(operation).name);
         attributes.text("shop.outcome", outcome.as_str());
-        number_point(Value::AsInt(count as i64), reading.start, reading.time, attributes.finish())
+        number_point(Value::AsInt(count as i64), reading.start, reading.shown, attributes.finish())
     });
     let sum = Sum {
         data_points: points.collect(),
@@ -159,7 +161,7 @@ fn utilization(meter: &Meter, reading: Reading<'_>) -> Metric {
     let interval = (reading.time - meter.exported).max(1) as f64;
     let workers = f64::from(reading.service.health_at(reading.time).workers.max(1));
     let share = (meter.busy as f64 / interval / workers).min(1.0);
-    let point = number_point(Value::AsDouble(share), 0, reading.time, Vec::new());
+    let point = number_point(Value::AsDouble(share), 0, reading.shown, Vec::new());
     let data = Data::Gauge(Gauge { data_points: vec![point] });
     metric("shop.workers.utilization", "Share of the workers that are busy.", "1", data)
 }
@@ -175,6 +177,7 @@ fn number_point(value: Value, start: i64, time: i64, attributes: Vec<KeyValue>) 
 }
 
 fn call_metrics(meter: &Meter, reading: Reading<'_>) -> Vec<Metric> {
+    let since = reading.service.shown(meter.exported);
     [
         (EdgeKind::Sync, "shop.client.call.duration", "Duration of calls to other services."),
         (EdgeKind::Data, "db.client.operation.duration", "Duration of database client operations."),
@@ -182,8 +185,7 @@ fn call_metrics(meter: &Meter, reading: Reading<'_>) -> Vec<Metric> {
     .into_iter()
     .filter_map(|(kind, name, description)| {
         let calls = meter.calls.iter().filter(|((of_kind, _), _)| *of_kind == kind);
-        let points: Vec<_> =
-            calls.map(|((_, node), calls)| call_point(calls, *node, meter.exported, reading)).collect();
+        let points: Vec<_> = calls.map(|((_, node), calls)| call_point(calls, *node, since, reading)).collect();
         if points.is_empty() {
             return None;
         }
@@ -201,7 +203,7 @@ fn call_point(calls: &Exponential, node: Node, since: i64, reading: Reading<'_>)
     ExponentialHistogramDataPoint {
         attributes: attributes.finish(),
         start_time_unix_nano: since as u64,
-        time_unix_nano: reading.time as u64,
+        time_unix_nano: reading.shown as u64,
         count: calls.count,
         sum: Some(calls.sum),
         scale: SCALE,

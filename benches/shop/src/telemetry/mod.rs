@@ -18,4 +18,5 @@ pub(crate) use batch::Batcher;
 pub use batch::{Batch, Payload, Signal, group_spans};
 pub use resource::resource;
 pub use scope::Scope;
+pub(crate) use spans::show_times;
 pub use spans::{RenderedSpan, render_span};

@@ -112,6 +112,16 @@ pub fn render_span(topology: &Topology, record: &SpanRecord) -> RenderedSpan {
     RenderedSpan { instance: record.instance, scope: scope(service.language, face.library), span }
 }
 
+/// Gives a span the times that a clock shows, which are not before the epoch.
+pub(crate) fn show_times(span: &mut Span, shown: impl Fn(i64) -> i64) {
+    let shown = |time: u64| shown(time as i64).max(0) as u64;
+    span.start_time_unix_nano = shown(span.start_time_unix_nano);
+    span.end_time_unix_nano = shown(span.end_time_unix_nano);
+    for event in &mut span.events {
+        event.time_unix_nano = shown(event.time_unix_nano);
+    }
+}
+
 fn face(view: &View<'_>) -> Face {
     let topology = view.topology;
     match &view.record.activity {

@@ -1,16 +1,22 @@
 //! Changes of a topology for a time: faults, and operations that do something else.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    model::{DataStoreId, ExternalId, OperationId, ServiceId, Topology},
+    model::{DataStoreId, ExternalId, Node, OperationId, ServiceId, Topology},
+    pause,
     policy::{Call, Target},
     script::{Step, expected_calls, with_calls},
+    timeline::Timeline,
 };
 
-/// What goes wrong with a service, a database, an outsider or the whole shop.
+/// What goes wrong with a service, a database, an outsider, an edge or the whole shop. Times in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -32,6 +38,24 @@ pub enum Effect {
     Deploy { per_million: u32 },
     /// The spans of so many requests in a thousand are not sent.
     Silence { per_mille: u32 },
+    /// On the edge `caller->callee`, so many packets in a million are lost, of requests and of their answers; the callee
+    /// may be a database or an outsider. Each request, and each answer, is one packet. A lost one is sent again after
+    /// 200 ms, which doubles each time; after six times the connection is given up, which is a timeout. The time when a
+    /// request is sent decides for its answer too.
+    Loss { per_million: u32 },
+    /// The processes of a service stand still for so long once per period, each at another time of it, as for garbage
+    /// collection. A pause is at most nine tenths of the period. Has no effect without a length or a period, or while
+    /// an earlier one still runs.
+    Pause { length: i64, period: i64 },
+    /// Of the queries of a database, so many in a thousand need one and the same lock, and run one after the other in
+    /// the order in which they come: all of them for a locked table, some for a hot key. Whoever gives up before his turn
+    /// comes does not take it; whoever gives up later leaves the lock.
+    Lock { per_mille: u32 },
+    /// Each further request that a process handles makes its computing take so many percent longer.
+    Contention { percent: u32 },
+    /// The clocks of the hosts of a service show so much more than the time, or less. Only telemetry tells. Durations are
+    /// measured with another clock, as in [`Clocks`](crate::degrade::Clocks).
+    Clock { ahead: i64 },
 }
 
 /// Deeper than any system calls; a circle ends here.
@@ -47,21 +71,45 @@ impl Topology {
             self.traffic.alter(during.start, during.end, |traffic| *traffic = percent);
             return true;
         }
-        if let Some(service) = self.service_named(name) {
-            self.afflict_service(service, during, effect);
-            return true;
+        if let Effect::Loss { per_million } = effect {
+            return self.lose_packets(name, during, per_million);
         }
-        let Effect::Latency { percent } = effect else { return false };
-        if let Some(DataStoreId(store)) = self.store_named(name) {
-            self.stores[store].slow_percent.alter(during.start, during.end, |slow| *slow = percent);
-            return true;
+        let Range { start, end } = *during;
+        match (self.node_named(name), effect) {
+            (Some(Node::Service(ServiceId(service))), Effect::Pause { length, period }) => {
+                pause::add(&mut self.services[service].pauses, during, length, period)
+            }
+            (Some(Node::Service(_)), Effect::Lock { .. }) => false,
+            (Some(Node::Service(service)), _) => {
+                self.afflict_service(service, during, effect);
+                true
+            }
+            (Some(Node::Store(DataStoreId(store))), Effect::Latency { percent }) => {
+                self.stores[store].slow_percent.alter(start, end, |slow| *slow = percent);
+                true
+            }
+            (Some(Node::Store(DataStoreId(store))), Effect::Lock { per_mille }) => {
+                self.stores[store].locked_per_mille.alter(start, end, |locked| *locked = per_mille);
+                true
+            }
+            (Some(Node::External(ExternalId(external))), Effect::Latency { percent }) => {
+                self.externals[external].slow_percent.alter(start, end, |slow| *slow = percent);
+                true
+            }
+            _ => false,
         }
-        let Some(ExternalId(external)) = self.external_named(name) else { return false };
-        self.externals[external].slow_percent.alter(during.start, during.end, |slow| *slow = percent);
+    }
+
+    fn lose_packets(&mut self, edge: &str, during: &Range<i64>, per_million: u32) -> bool {
+        let ends = edge.split_once("->");
+        let ends = ends.and_then(|(caller, callee)| Some((self.service_named(caller)?, self.node_named(callee)?)));
+        let Some(ends) = ends else { return false };
+        let losses = self.losses.entry(ends).or_insert_with(|| Timeline::always(0));
+        losses.alter(during.start, during.end, |loss| *loss = per_million);
         true
     }
 
-    /// Lets something go wrong with a service.
+    /// Lets something go wrong with a service, as far as it is a matter of its own health.
     pub fn afflict_service(&mut self, service: ServiceId, during: &Range<i64>, effect: Effect) {
         self.services[service.0].health.alter(during.start, during.end, |health| match effect {
             Effect::Latency { percent } => health.slow_percent = percent,
@@ -76,7 +124,9 @@ impl Topology {
                 health.slow_percent = health.slow_percent * 5 / 4;
             }
             Effect::Silence { per_mille } => health.silent_per_mille = per_mille,
-            Effect::Traffic { .. } => {}
+            Effect::Contention { percent } => health.contention_percent = percent,
+            Effect::Clock { ahead } => health.clock_ahead = ahead,
+            Effect::Traffic { .. } | Effect::Loss { .. } | Effect::Pause { .. } | Effect::Lock { .. } => {}
         });
     }
 
@@ -124,6 +174,18 @@ impl Topology {
         callees.sort_unstable();
         callees.dedup();
         callees
+    }
+
+    /// The services that a service calls at this time, by however many others in between.
+    pub fn below(&self, service: ServiceId, time: i64) -> BTreeSet<ServiceId> {
+        let mut below = BTreeSet::new();
+        let mut todo = self.callees(service, time);
+        while let Some(callee) = todo.pop() {
+            if below.insert(callee) {
+                todo.extend(self.callees(callee, time));
+            }
+        }
+        below
     }
 
     /// How often each operation is asked for by a request from outside, on average, at this time. Messages are left
@@ -196,6 +258,19 @@ impl Topology {
 
     /// A database that a service uses, with one of its collections.
     pub fn collection_of(&self, service: ServiceId) -> Option<(DataStoreId, &'static str)> {
+        self.collections_of(service).into_iter().next()
+    }
+
+    /// Whether a service uses a database that another one uses from the beginning, too.
+    pub fn shares_database(&self, service: ServiceId) -> bool {
+        let stores = |service| self.collections_of(service).into_iter().map(|(store, _)| store);
+        let others = self.service_ids().filter(|other| *other != service);
+        others.flat_map(stores).any(|store| stores(service).any(|own| own == store))
+    }
+
+    /// The databases that a service uses from the beginning, with their collections.
+    fn collections_of(&self, service: ServiceId) -> Vec<(DataStoreId, &'static str)> {
+        let mut collections = Vec::new();
         let mut todo: Vec<&[Step]> = Vec::new();
         for operation in self.operations_of(service) {
             todo.push(self.operation(operation).script.first());
@@ -204,14 +279,14 @@ impl Topology {
             for step in steps {
                 match step {
                     Step::Query(query) if !query.collection.is_empty() => {
-                        return Some((query.store, query.collection));
+                        collections.push((query.store, query.collection));
                     }
                     Step::Sometimes { steps, .. } | Step::Repeat { steps, .. } => todo.push(steps),
                     _ => {}
                 }
             }
         }
-        None
+        collections
     }
 
     /// The operations that asking for this one leads to, itself among them, each with its distance.

@@ -1,6 +1,6 @@
 //! Building a topology: callees first, so that every reference is to something that exists.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
 use super::{
     model::{
@@ -38,6 +38,7 @@ impl Builder {
             externals: Vec::new(),
             entries: Vec::new(),
             traffic: Timeline::always(100),
+            losses: HashMap::new(),
         };
         Self { topology, instances_per_service }
     }
@@ -69,6 +70,7 @@ impl Builder {
             queue: QUEUE,
             instances,
             health: Timeline::always(Health::default()),
+            pauses: Vec::new(),
         });
         id
     }
@@ -124,6 +126,7 @@ impl Builder {
             port,
             address,
             slow_percent: Timeline::always(100),
+            locked_per_mille: Timeline::always(0),
         });
         id
     }

@@ -4,6 +4,7 @@ mod alter;
 mod build;
 mod generated;
 mod model;
+mod pause;
 mod policy;
 mod script;
 mod shop;
@@ -11,12 +12,12 @@ mod timeline;
 
 pub use alter::Effect;
 pub use build::Builder;
-pub use generated::{Shape, generated};
+pub use generated::{Histogram, Shape, generated};
 pub use model::{
     Consumer, Conventions, DataStore, DataStoreId, Endpoint, Entry, External, ExternalId, Health, Instance, InstanceId,
-    Language, Operation, OperationId, Service, ServiceId, Topic, TopicId, Topology,
+    Language, Node, Operation, OperationId, Service, ServiceId, Topic, TopicId, Topology,
 };
-pub use policy::{Breaker, Call, OnFailure, Target};
+pub use policy::{Breaker, Call, OnFailure, Target, Window};
 pub use script::{Query, Script, Step, expected_calls};
 pub use shop::shop;
 pub use timeline::Timeline;

@@ -1,8 +1,8 @@
 //! Services, stores, topics and their instances.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{collections::HashMap, net::Ipv4Addr, ops::Range, sync::Arc};
 
-use super::{script::Script, timeline::Timeline};
+use super::{pause::Pauses, script::Script, timeline::Timeline};
 use crate::{outcome::Fault, random::Latency};
 
 macro_rules! index_type {
@@ -45,6 +45,17 @@ impl InstanceId {
     }
 }
 
+/// Something that can be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Node {
+    /// A service of the shop.
+    Service(ServiceId),
+    /// A database or cache.
+    Store(DataStoreId),
+    /// Somebody who sends no telemetry.
+    External(ExternalId),
+}
+
 /// The whole system. Built by [`Builder`](super::Builder); an id is only good for the topology it came from.
 #[derive(Debug)]
 pub struct Topology {
@@ -57,6 +68,8 @@ pub struct Topology {
     pub(super) entries: Vec<Entry>,
     /// Arrivals from outside, in percent of the usual rate.
     pub(super) traffic: Timeline<u32>,
+    /// Packets lost on an edge, in millionths.
+    pub(super) losses: HashMap<(ServiceId, Node), Timeline<u32>>,
 }
 
 /// A service.
@@ -78,6 +91,7 @@ pub struct Service {
     pub queue: u32,
     pub(super) instances: Vec<InstanceId>,
     pub(super) health: Timeline<Health>,
+    pub(super) pauses: Vec<Pauses>,
 }
 
 impl Service {
@@ -113,6 +127,23 @@ impl Service {
     pub fn health_at(&self, time: i64) -> &Health {
         self.health.at(time)
     }
+
+    /// Whether its processes ever stand still.
+    pub fn pauses(&self) -> bool {
+        !self.pauses.is_empty()
+    }
+
+    /// The next time, or this one, at which one of its processes stands still.
+    pub fn next_pause(&self, instance: InstanceId, time: i64) -> Option<Range<i64>> {
+        let place = self.instances.iter().position(|other| *other == instance)?;
+        let next = self.pauses.iter().filter_map(|pauses| pauses.next((place, self.instances.len()), time));
+        next.min_by_key(|pause| pause.start)
+    }
+
+    /// What the clocks of its hosts show at this time.
+    pub fn shown(&self, time: i64) -> i64 {
+        time.saturating_add(self.health_at(time).clock_ahead)
+    }
 }
 
 /// How a service does.
@@ -120,6 +151,8 @@ impl Service {
 pub struct Health {
     /// How long own computing takes, in percent of the usual time.
     pub slow_percent: u32,
+    /// How much longer it takes, in percent, for each other request that the process handles.
+    pub contention_percent: u32,
     /// Requests that fail after all their work, in millionths.
     pub fails_per_million: u32,
     /// Whether connections are refused.
@@ -134,12 +167,15 @@ pub struct Health {
     pub version: Option<&'static str>,
     /// Requests whose spans the service does not send, in thousandths.
     pub silent_per_mille: u32,
+    /// How much later than it is the clocks of its hosts show, nanoseconds.
+    pub clock_ahead: i64,
 }
 
 impl Default for Health {
     fn default() -> Self {
         Self {
             slow_percent: 100,
+            contention_percent: 0,
             fails_per_million: 0,
             refuses: false,
             instances: usize::MAX,
@@ -147,6 +183,7 @@ impl Default for Health {
             workers: 32,
             version: None,
             silent_per_mille: 0,
+            clock_ahead: 0,
         }
     }
 }
@@ -239,6 +276,8 @@ pub struct DataStore {
     pub address: Ipv4Addr,
     /// How long queries take, in percent of the usual time.
     pub slow_percent: Timeline<u32>,
+    /// Queries that need one lock, in thousandths.
+    pub locked_per_mille: Timeline<u32>,
 }
 
 /// A topic of the queue.
@@ -358,6 +397,18 @@ impl Topology {
     /// Arrivals from outside at this time, in percent of the usual rate.
     pub fn traffic_at(&self, time: i64) -> u32 {
         *self.traffic.at(time)
+    }
+
+    /// Packets lost between a service and whom it calls at this time, in millionths.
+    pub fn loss_at(&self, caller: ServiceId, callee: Node, time: i64) -> u32 {
+        self.losses.get(&(caller, callee)).map_or(0, |loss| *loss.at(time))
+    }
+
+    /// The service, database or outsider of this name.
+    pub fn node_named(&self, name: &str) -> Option<Node> {
+        let service = self.service_named(name).map(Node::Service);
+        let store = || self.store_named(name).map(Node::Store);
+        service.or_else(store).or_else(|| self.external_named(name).map(Node::External))
     }
 
     /// The service with this id.

@@ -50,8 +50,8 @@ pub enum OnFailure {
 /// A circuit breaker over the latest attempts of one process to call one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Breaker {
-    /// How many attempts it remembers.
-    pub window: u32,
+    /// Which attempts it remembers.
+    pub window: Window,
     /// It opens when so many percent of them failed.
     pub failure_percent: u32,
     /// And not before so many were made.
@@ -60,6 +60,15 @@ pub struct Breaker {
     pub wait: i64,
     /// Attempts let through then, all of which must succeed for it to close.
     pub half_open_calls: u32,
+}
+
+/// What a circuit breaker remembers, as in resilience4j.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// So many latest attempts (`COUNT_BASED`).
+    Count(u32),
+    /// Those that ended within so many nanoseconds, the one that just did among them (`TIME_BASED`).
+    Time(i64),
 }
 
 impl Call {

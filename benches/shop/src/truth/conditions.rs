@@ -14,6 +14,9 @@ use crate::{
     topology::{OperationId, ServiceId},
 };
 
+/// The name of what is usual, which no scenario has.
+const USUAL: &str = "usual";
+
 /// A condition that a scenario is made to bring about, or nearly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
@@ -36,10 +39,22 @@ pub struct Plan {
     pub during: Range<i64>,
     /// Whether it stays below the threshold.
     pub near_miss: bool,
-    /// What it brings about. Nothing, if it only stands for what is usual in the system.
+    /// What it brings about.
     pub expected: Vec<Expectation>,
     /// What follows from how it is built, besides.
     pub side_effects: Vec<Expectation>,
+}
+
+impl Plan {
+    /// What the system is like from its beginning at this time on, whatever else runs.
+    pub fn usual(start: i64, expected: Vec<Expectation>, side_effects: Vec<Expectation>) -> Self {
+        let scenario = USUAL.to_owned();
+        Self { scenario, during: start..i64::MAX, near_miss: false, expected, side_effects }
+    }
+
+    fn is_usual(&self) -> bool {
+        self.scenario == USUAL
+    }
 }
 
 impl Expectation {
@@ -97,13 +112,13 @@ impl Truth {
             // It is still to come.
             return Vec::new();
         }
-        let mut happened = if plan.expected.is_empty() {
+        let mut happened = if plan.is_usual() {
             let prominent = self.prominent(&Window::within(&during));
             prominent.into_iter().map(|subject| (subject, during.clone())).collect()
         } else {
             self.happened(&during)
         };
-        let briefly = if plan.expected.is_empty() { BTreeMap::new() } else { self.happened_briefly(&during) };
+        let briefly = if plan.is_usual() { BTreeMap::new() } else { self.happened_briefly(&during) };
         let is_new = |subject: &Subject| {
             !happened.contains_key(subject) && !plan.expected.iter().any(|expected| expected.subject() == *subject)
         };
@@ -204,7 +219,7 @@ impl Truth {
 
     fn is_quiet(&self, minute: i64) -> bool {
         let during = |plan: &Plan| minute < plan.during.end + MINUTE && minute + MINUTE > plan.during.start;
-        !self.plans.iter().any(|plan| !plan.expected.is_empty() && during(plan))
+        !self.plans.iter().any(|plan| !plan.is_usual() && during(plan))
     }
 
     fn edges_amiss(&self, window: &Window, subjects: &mut Vec<Subject>) {

@@ -104,7 +104,7 @@ impl<'a> Observer<'a> {
     }
 
     /// Services from the entry down to a span.
-    fn chain(&self, seen: &Seen<'a>) -> Vec<&str> {
+    pub(crate) fn chain(&self, seen: &Seen<'a>) -> Vec<&str> {
         let mut chain = Vec::new();
         let mut next = Some(seen);
         while let Some(seen) = next {

@@ -43,8 +43,7 @@ fn blocks(child: &Seen<'_>, parent: &Seen<'_>) -> bool {
 }
 
 /// The share of all time that both put down to another service.
-fn disagreement(config: &ShopConfig) -> f64 {
-    let history = History::of(config, 120);
+pub(crate) fn disagreement(history: &History) -> f64 {
     let spans = history.spans();
     let observer = Observer::new(&spans, 0..i64::MAX);
     let mut roots: HashMap<String, usize> = HashMap::new();
@@ -79,7 +78,7 @@ fn who_waited_for_whom_agrees_with_the_spans() {
         let played = |kind: &FindingKind| Scheduled { scenario: Scenario::of(*kind), during: during.clone() };
         let scenarios = kinds.iter().map(played).collect();
         let config = ShopConfig { seed: 4, rate: 10.0, scenarios, ..ShopConfig::default() };
-        let share = disagreement(&config);
+        let share = disagreement(&History::of(&config, 120));
         println!("{kinds:?}: {share}");
         assert!(share < 0.002, "{kinds:?}: {share}");
     }

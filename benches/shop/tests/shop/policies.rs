@@ -1,74 +1,12 @@
 //! Policies of callers, capacity of callees, and faults, each in a system of two services.
 
-use std::sync::Arc;
-
 use spandrel_shop::{
     Fault, Latency, Outcome,
-    engine::{Activity, Called, EdgeKind, Engine, EngineConfig, EntryEnded, Handled, Node, SpanRecord},
-    topology::{Breaker, Builder, Call, Effect, Endpoint, Language, Step, Target, Topology},
+    engine::{Activity, Called, EdgeKind, Node, SpanRecord},
+    topology::{Breaker, Call, Effect, Step, Window},
 };
 
-const MILLISECOND: i64 = 1_000_000;
-const SECOND: i64 = 1_000 * MILLISECOND;
-const START: i64 = 1_790_000_000 * SECOND;
-
-/// Everything that happened in a stretch of time.
-#[derive(Default)]
-struct Happened {
-    spans: Vec<SpanRecord>,
-    handled: Vec<Handled>,
-    called: Vec<Called>,
-    entries: Vec<EntryEnded>,
-    wasted: i64,
-}
-
-/// `front` calls `back` by HTTP or gRPC, one process each.
-fn pair(steps: Vec<Step>, is_http: bool, policy: impl Fn(Call) -> Call) -> Topology {
-    let mut builder = Builder::new(Some(1));
-    let back = builder.service("back", "1", Language::Java, 1, 1);
-    let endpoint =
-        if is_http { Endpoint::Http { method: "GET", route: "/back" } } else { Endpoint::Rpc { method: "b.B/Back" } };
-    let operation = builder.operation(back, endpoint, &[], steps);
-    let front = builder.service("front", "1", Language::Java, 1, 1);
-    let call = policy(Call::to(Target::Operation(operation), 60));
-    let entry = Endpoint::Http { method: "GET", route: "/" };
-    let entry = builder.operation(front, entry, &[], vec![Step::Call(call), Step::work(100, 200)]);
-    builder.entry(entry, 1);
-    builder.finish()
-}
-
-fn run(topology: Topology, rate: f64, seconds: i64) -> Happened {
-    let mut engine = Engine::new(Arc::new(topology), EngineConfig { seed: 3, rate, start_time: START });
-    let mut happened = Happened::default();
-    let mut closed = false;
-    while let Some(time) = engine.next_time() {
-        if time > START + seconds * SECOND && !closed {
-            engine.close();
-            closed = true;
-        }
-        let records = engine.step().expect("there is a next event");
-        happened.spans.extend(records.spans.iter().cloned());
-        happened.handled.extend(records.handled.iter().copied());
-        happened.called.extend(records.called.iter().copied());
-        happened.entries.extend(records.entries.iter().cloned());
-        happened.wasted += records.wasted.iter().map(|wasted| wasted.nanos).sum::<i64>();
-    }
-    for entry in &happened.entries {
-        assert_eq!(entry.shares.iter().map(|(_, nanos)| nanos).sum::<i64>(), entry.end - entry.start);
-        assert_eq!(entry.origin.is_some(), Outcome::of(entry.fault).is_failure());
-    }
-    happened
-}
-
-/// Durations of requests of the called service in milliseconds, in order, with their outcomes.
-fn served(happened: &Happened) -> Vec<(i64, Outcome)> {
-    let serves = |span: &&SpanRecord| span.parent.is_some() && matches!(span.activity, Activity::Serve { .. });
-    let spans = happened.spans.iter().filter(serves);
-    let mut served: Vec<(i64, Outcome)> =
-        spans.map(|span| ((span.end - span.start) / MILLISECOND, Outcome::of(span.fault))).collect();
-    served.sort_unstable();
-    served
-}
+use crate::pair::{Happened, MILLISECOND, SECOND, START, pair, run, served};
 
 fn slow() -> Vec<Step> {
     // Between 100 and 130 ms each.
@@ -133,7 +71,8 @@ fn a_bulkhead_bounds_what_is_under_way() {
 
 #[test]
 fn breakers_open_by_share_and_close_after_probes() {
-    let breaker = Breaker { window: 20, failure_percent: 50, min_calls: 10, wait: 2 * SECOND, half_open_calls: 3 };
+    let breaker =
+        Breaker { window: Window::Count(20), failure_percent: 50, min_calls: 10, wait: 2 * SECOND, half_open_calls: 3 };
     let mut topology = pair(vec![Step::work(1_000, 2_000)], true, |call| call.guarded(breaker));
     let broken = START + 10 * SECOND..START + 20 * SECOND;
     assert!(topology.afflict("back", &broken, Effect::Error { per_million: 1_000_000 }));
@@ -145,6 +84,36 @@ fn breakers_open_by_share_and_close_after_probes() {
     };
     let (before, open, after) = (reached_in(0, 10), reached_in(12, 20), reached_in(24, 34));
     assert!(before > 150 && open < 20 && after > 150, "{before} before, {open} while open, {after} after");
+}
+
+#[test]
+fn a_breaker_that_remembers_a_time_needs_enough_calls_in_it() {
+    let rejected = |window: Window, rate: f64| {
+        let breaker = Breaker { window, failure_percent: 50, min_calls: 10, wait: 2 * SECOND, half_open_calls: 3 };
+        let mut topology = pair(vec![Step::work(1_000, 2_000)], true, |call| call.guarded(breaker));
+        assert!(topology.afflict("back", &(i64::MIN..i64::MAX), Effect::Error { per_million: 1_000_000 }));
+        run(topology, rate, 60).called.iter().map(|called| called.rejected).sum::<u32>()
+    };
+    // One call a second: never ten within two seconds, but ten soon enough.
+    assert_eq!(rejected(Window::Time(2 * SECOND), 1.0), 0);
+    assert!(rejected(Window::Count(20), 1.0) > 10);
+    assert!(rejected(Window::Time(2 * SECOND), 20.0) > 500);
+    assert_eq!(rejected(Window::Time(-SECOND), 20.0), 0, "a window without a length remembers nothing");
+}
+
+#[test]
+fn a_breaker_forgets_failures_that_are_long_ago() {
+    let window = |window| Breaker { window, failure_percent: 50, min_calls: 10, wait: SECOND, half_open_calls: 3 };
+    let opens_late = |breaker: Breaker| {
+        let mut topology = pair(vec![Step::work(1_000, 2_000)], true, |call| call.guarded(breaker));
+        // At twenty calls a second, as many fail as succeed, but not at the same time.
+        let (well, badly) = (START + 5 * SECOND, START + 10 * SECOND);
+        assert!(topology.afflict("back", &(well..badly), Effect::Error { per_million: 1_000_000 }));
+        let calls = run(topology, 20.0, 10).called;
+        calls.iter().find(|called| called.rejected > 0).map_or(i64::MAX, |called| called.start - well)
+    };
+    let (short, long) = (opens_late(window(Window::Time(SECOND))), opens_late(window(Window::Time(10 * SECOND))));
+    assert!(short < 2 * SECOND && short * 2 < long, "after {short} and {long} ns");
 }
 
 #[test]
