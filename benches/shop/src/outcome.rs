@@ -79,6 +79,9 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Those after which another attempt may end better.
+    pub const RETRYABLE: &[Self] = &[Self::Internal, Self::Dependency, Self::Timeout, Self::Refused];
+
     /// The class of this fault.
     pub fn outcome(self) -> Outcome {
         match self {
@@ -103,11 +106,6 @@ impl Fault {
                 Self::Dependency
             }
         }
-    }
-
-    /// Whether another attempt may end better.
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Internal | Self::Dependency | Self::Timeout | Self::Refused)
     }
 
     /// Whether the request got as far as somebody who could answer.

@@ -50,7 +50,7 @@ pub enum System {
 /// Something that goes wrong for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledFault {
-    /// Name of the service, database or outsider.
+    /// Name of the service, database or outsider, or of an edge, as in `caller->callee`.
     pub target: String,
     /// What happens to it.
     pub effect: Effect,

@@ -336,7 +336,7 @@ impl Engine {
         attempt: &Attempt,
         fault: Option<Fault>,
     ) -> Option<i64> {
-        let fault = fault.filter(|fault| fault.is_retryable())?;
+        let fault = fault.filter(|fault| pending.call.retries_on.contains(fault))?;
         if pending.attempts > pending.call.retries || !self.is_working(pending.frame) {
             return None;
         }

@@ -230,7 +230,7 @@ impl Engine {
         let others = i64::from(self.busy(instance).saturating_sub(1));
         let contended = i64::from(health.contention_percent) * others + 100;
         let percent = i64::from(health.slow_percent).saturating_mul(contended) / 100;
-        let takes = latency.draw(&mut frame.opening.dice) * percent.min(u32::MAX.into()) / 100;
+        let takes = latency.draw(&mut frame.opening.dice).saturating_mul(percent) / 100;
         takes + self.stands_still(instance, takes)
     }
 

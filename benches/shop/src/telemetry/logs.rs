@@ -26,7 +26,7 @@ pub(super) fn render_log(topology: &Topology, record: &LogRecord) -> OtlpLogReco
     let time = topology.service_of(record.instance).shown(record.time);
     OtlpLogRecord {
         time_unix_nano: time as u64,
-        observed_time_unix_nano: (time + OBSERVED_LATER_NANOS) as u64,
+        observed_time_unix_nano: time.saturating_add(OBSERVED_LATER_NANOS) as u64,
         severity_number: number.into(),
         severity_text: text.to_owned(),
         body: Some(AnyValue { value: Some(Value::StringValue(body)) }),

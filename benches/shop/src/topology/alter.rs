@@ -48,7 +48,7 @@ pub enum Effect {
     /// an earlier one still runs.
     Pause { length: i64, period: i64 },
     /// Of the queries of a database, so many in a thousand need one and the same lock, and run one after the other in
-    /// the order in which they come: all of them for a locked table, some for a hot key. Whoever gives up before his turn
+    /// the order in which they are sent: all of them for a locked table, some for a hot key. Whoever gives up before his turn
     /// comes does not take it; whoever gives up later leaves the lock.
     Lock { per_mille: u32 },
     /// Each further request that a process handles makes its computing take so many percent longer.

@@ -140,9 +140,9 @@ impl Service {
         next.min_by_key(|pause| pause.start)
     }
 
-    /// What the clocks of its hosts show at this time.
+    /// What the clocks of its hosts show at this time, but nothing before the epoch.
     pub fn shown(&self, time: i64) -> i64 {
-        time.saturating_add(self.health_at(time).clock_ahead)
+        time.saturating_add(self.health_at(time).clock_ahead).max(0)
     }
 }
 

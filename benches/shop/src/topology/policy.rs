@@ -1,6 +1,7 @@
 //! Calls to other services and what callers do to protect themselves. Times in nanoseconds.
 
 use super::model::{ExternalId, OperationId};
+use crate::outcome::Fault;
 
 /// A call to another service and its policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,6 +12,8 @@ pub struct Call {
     pub timeout: i64,
     /// Attempts after the first.
     pub retries: u32,
+    /// What has to go wrong for another attempt to be made.
+    pub retries_on: &'static [Fault],
     /// Pause before the second attempt; doubles for each further one.
     pub backoff: i64,
     /// Up to how much of the pause is taken off at random, in percent.
@@ -78,6 +81,7 @@ impl Call {
             target,
             timeout: timeout_millis * 1_000_000,
             retries: 0,
+            retries_on: Fault::RETRYABLE,
             backoff: 0,
             jitter_percent: 0,
             hedge: None,

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use spandrel_shop::{
-    Latency,
+    Latency, ShopConfig,
     engine::{Activity, Arrivals, SpanRecord, Spell},
     topology::{Builder, Call, Effect, Step},
 };
 
-use crate::pair::{Happened, MILLISECOND, SECOND, START, pair, run, run_with, served};
+use crate::{
+    history::History,
+    pair::{Happened, MILLISECOND, SECOND, START, pair, run, run_with, served},
+};
 
 fn quick() -> Vec<Step> {
     vec![Step::work(1_000, 2_000)]
@@ -141,6 +144,16 @@ fn more_traffic_shortens_the_thinking() {
     let counts = per_second(&run_with(users, topology, 1.0, 120), 120);
     let (before, after) = (mean(&counts[5..60]), mean(&counts[65..]));
     assert!((before - 10.0).abs() < 1.5 && (after - 30.0).abs() < 3.0, "{before} and {after}");
+}
+
+#[test]
+fn nobody_waits_for_users_who_think_when_the_shop_closes() {
+    let users = Arrivals::Users { count: 200, think: 3_600 * SECOND, retries: 1, pause: i64::MAX };
+    let config = ShopConfig { arrivals: users, ..ShopConfig::default() };
+    let history = History::of(&config, 60);
+    assert!(!history.truth.paths.is_empty());
+    let last = history.batches.iter().map(|batch| batch.due).max();
+    assert!(last.is_some_and(|last| last < config.start_time + 90 * SECOND), "{last:?}");
 }
 
 /// Answers without a failure per second: before a short fault, and long after it. The callee has one worker, who could

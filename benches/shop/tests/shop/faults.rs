@@ -280,6 +280,12 @@ fn wrong_clocks_show_in_telemetry_and_not_in_the_truth() {
         shifted += usize::from(shift != 0);
     }
     assert!(shifted > 100, "{shifted} spans");
+    let far = |ahead| {
+        let effect = Effect::Clock { ahead };
+        let fault = ScheduledFault { target: "catalog".to_owned(), effect, during: during.clone() };
+        History::of(&ShopConfig { faults: vec![fault], ..config.clone() }, 25)
+    };
+    assert_eq!(far(i64::MIN).truth, far(i64::MAX).truth);
     let (wrong_logs, right_logs) = (log_times(&wrong), log_times(&right));
     let logs_off = right_logs.iter().filter(|(span, times)| wrong_logs[*span] != **times).count();
     assert!(logs_off > 10 && logs_off < right_logs.len() / 2, "{logs_off} spans with logs");

@@ -57,6 +57,21 @@ fn a_hedge_answers_for_an_attempt_that_hangs() {
 }
 
 #[test]
+fn only_what_may_end_better_is_tried_again() {
+    let attempts = |effect: Effect, retries_on: &'static [Fault]| {
+        let policy = |call: Call| Call { retries_on, ..call.retried(2, 1) };
+        let mut topology = pair(vec![Step::work(1_000, 2_000)], true, policy);
+        assert!(topology.afflict("back", &(i64::MIN..i64::MAX), effect));
+        let called = run(topology, 10.0, 20).called;
+        called.iter().filter(|called| called.attempts == 3).count() as f64 / called.len() as f64
+    };
+    let (breaks, refuses) = (Effect::Error { per_million: 1_000_000 }, Effect::Refuse);
+    assert!(attempts(breaks, Fault::RETRYABLE) > 0.99 && attempts(refuses, Fault::RETRYABLE) > 0.99);
+    assert!(attempts(breaks, &[Fault::Refused]) < 0.01 && attempts(refuses, &[Fault::Refused]) > 0.99);
+    assert_eq!(attempts(breaks, &[]), 0.0);
+}
+
+#[test]
 fn a_bulkhead_bounds_what_is_under_way() {
     let work = vec![Step::work(20_000, 30_000)];
     let limited = run(pair(work, true, |call| call.limited(1)), 60.0, 10);
