@@ -8,7 +8,7 @@ use std::{
 
 use spandrel_shop::{
     FindingKind, MINUTE, Scenario, Scheduled, Shop, ShopConfig, System as Architecture, TruthFile,
-    engine::EdgeKind,
+    engine::{Arrivals, EdgeKind, Spell},
     telemetry::{Batch, Signal},
     topology::Shape,
 };
@@ -24,6 +24,13 @@ const SYSTEMS: u64 = 3;
 /// Systems of each set that are only sampled. Traces are sampled as a whole, so that the errors of most operations of a
 /// minute are one and the same, and a share of few systems says little.
 const SAMPLED: u64 = 12;
+/// Three times the usual load for ten seconds now and then.
+const BURSTS: Arrivals = Arrivals::Mmpp {
+    calm: Spell { rate_percent: 70, mean: 40_000_000_000 },
+    burst: Spell { rate_percent: 300, mean: 10_000_000_000 },
+};
+/// Users who ask about as often as others come.
+const USERS: Arrivals = Arrivals::Users { count: 60, think: 10_000_000_000, retries: 2, pause: 500_000_000 };
 /// Minutes before a scenario begins: findings that compare with what is usual need eight.
 const QUIET: i64 = 9;
 /// Minutes before it in the further systems of kinds that compare with nothing, which take most of the time of scoring.
@@ -154,6 +161,27 @@ pub fn systems() -> Vec<System> {
             ShopConfig {
                 seed: 102,
                 system: Architecture::Generated { seed: 1, shape: Shape::Layered },
+                ..ShopConfig::default()
+            },
+        ),
+        plain(Set::Training, "in bursts", ShopConfig { seed: 2, arrivals: BURSTS, ..ShopConfig::default() }),
+        plain(
+            Set::HeldOut,
+            "in bursts",
+            ShopConfig {
+                seed: 103,
+                arrivals: BURSTS,
+                system: Architecture::Generated { seed: 2, shape: Shape::Layered },
+                ..ShopConfig::default()
+            },
+        ),
+        plain(
+            Set::HeldOut,
+            "users who wait",
+            ShopConfig {
+                seed: 104,
+                arrivals: USERS,
+                system: Architecture::Generated { seed: 3, shape: Shape::Tree },
                 ..ShopConfig::default()
             },
         ),
