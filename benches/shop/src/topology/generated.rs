@@ -236,6 +236,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::topology::Topic;
 
     const SHAPES: [Shape; 8] = [
         Shape::Layered,
@@ -254,7 +255,7 @@ mod tests {
             for seed in 0..20 {
                 let topology = generated(seed, shape, None);
                 let demand = topology.demand(0);
-                let handled: Vec<_> = topology.topics.iter().flat_map(|topic| topic.consumers()).collect();
+                let handled: Vec<_> = topology.topics.iter().flat_map(Topic::consumers).collect();
                 for service in topology.service_ids() {
                     let name = &topology.service(service).name;
                     assert!(topology.service(service).instances().len() >= 2);
