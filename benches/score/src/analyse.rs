@@ -21,7 +21,7 @@ use spandrel_proto::model::Table;
 use spandrel_shop::{engine::EdgeKind, telemetry::Batch};
 
 use crate::{
-    observed::{Edge, EdgeSeen, EntryKey, FindingSeen, Observed, OperationAt, OperationSeen, PathSeen},
+    observed::{Edge, EdgeSeen, EntryKey, FindingSeen, Observed, OperationAt, OperationSeen, PathSeen, RecordsAt},
     record::Reader,
 };
 
@@ -109,7 +109,20 @@ fn count(observed: &mut Observed, minutes: &Minutes, context: &Context) {
                 observed.operations.insert(at, seen);
             }
         }
+        count_records(observed, *minute, counts, context);
         count_edges(observed, *minute, counts, context);
+    }
+}
+
+/// What gateways, and the proxies of services, passed on to services.
+fn count_records(observed: &mut Observed, minute: i64, counts: &Minute, context: &Context) {
+    let passed_on = |key: &EdgeKey| key.view == View::Gateway && key.kind == HopKind::Request;
+    for (key, stats) in counts.edges.iter().filter(|(key, _)| passed_on(key)) {
+        let service = context.node_name(key.target).to_owned();
+        let is_from_outside = context.node(key.source).kind == NodeKind::Gateway;
+        let seen = observed.records.entry(RecordsAt { minute, service, is_from_outside }).or_default();
+        seen.requests += stats.calls.weight();
+        seen.failures += stats.calls.failed();
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::systems::Extent;
-use spandrel_shop::degrade::{ClockStep, Clocks, Degradation, HeadSampling, MessageContext, Naming, TailSampling};
+use spandrel_shop::degrade::{
+    AccessLogs, ClockStep, Clocks, Degradation, HeadSampling, MessageContext, Naming, TailSampling,
+};
 
 /// The degradation in which edges must still be found.
 pub const LOSSY: &str = "5 % lost, one without spans";
@@ -98,6 +100,7 @@ pub fn cases(seed: u64, start: i64, leaf: &str, inner: &str) -> Vec<Case> {
         case("nested clients", Counts::Exact, Degradation { nested_clients: 300_000, ..base() }),
         case("internal spans", Counts::Exact, Degradation { internal_spans: 3, ..base() }),
         case("sidecars", Counts::Exact, Degradation { sidecars: true, ..base() }),
+        case("gateway and mesh logs", Counts::Exact, Degradation { access_logs: AccessLogs::BothSides, ..base() }),
         case("messages by link", Counts::Exact, Degradation { messages: MessageContext::Links, ..base() }),
         case("messages by parent", Counts::Exact, Degradation { messages: MessageContext::Parents, ..base() }),
         case(SKEWED, Counts::Unknown, Degradation { clocks: skew(2 * MS, MS / 1000), ..base() }),
@@ -105,6 +108,11 @@ pub fn cases(seed: u64, start: i64, leaf: &str, inner: &str) -> Vec<Case> {
         case("500 ms skew", Counts::ExactOverTime, Degradation { clocks: skew(500 * MS, 0), ..base() }),
         case("drift and step", Counts::ExactOverTime, Degradation { clocks: drift, ..base() }),
         case(SAMPLED, Counts::Sampled, Degradation { head_sampling: head(&[]), ..base() }),
+        case(
+            "logs of gateway and callers, 25 % of heads",
+            Counts::Sampled,
+            Degradation { access_logs: AccessLogs::OneSide, head_sampling: head(&[]), ..base() },
+        ),
         case(
             "25 % of heads, 10 % of one",
             Counts::Sampled,

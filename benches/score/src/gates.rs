@@ -76,6 +76,7 @@ impl Gates<'_> {
             self.push(format!("error of quantiles, {name}"), Some(*error), Bound::AtMost(0.011));
         }
         self.ratio(format!("critical paths exact partitions, {name}"), &results.path_partition, 1.0);
+        self.ratio(format!("requests by access logs, {name}"), &results.records, 1.0);
         if name == LOSSY {
             self.found(&format!("edges, {name}"), &results.edges, (0.98, 0.98));
         }

@@ -25,6 +25,22 @@ pub struct OperationSeen {
     pub latency: Sketch,
 }
 
+/// A service in a minute, asked by a gateway or by other services.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordsAt {
+    /// First nanosecond.
+    pub minute: i64,
+    pub service: String,
+    pub is_from_outside: bool,
+}
+
+/// Requests as access logs tell of them, in multiples of 2^-16.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecordsSeen {
+    pub requests: u64,
+    pub failures: u64,
+}
+
 /// An edge of the service graph, whatever the time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
@@ -69,6 +85,7 @@ pub struct FindingSeen {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     pub operations: BTreeMap<OperationAt, OperationSeen>,
+    pub records: BTreeMap<RecordsAt, RecordsSeen>,
     /// By minute and edge.
     pub edges: BTreeMap<(i64, Edge), EdgeSeen>,
     pub paths: BTreeMap<EntryKey, PathSeen>,

@@ -46,7 +46,9 @@ const LEGEND: &str = "\
 1.96 σ*: operations and minutes whose estimated requests are that near the truth, of those with ten samples or more; σ² is
 the sum of w (w − 1) n² over traces, each of weight w with n of the requests, since the requests of a trace are sampled
 together.
-*quantile error*: the greatest of p50, p90, p95 and p99 against the exact nearest rank. *edges*: of (source, target, kind),
+*quantile error*: the greatest of p50, p90, p95 and p99 against the exact nearest rank. *records*: services and minutes whose
+requests and failures (of gRPC, requests only) are exactly those that there were by the logs of the gateway before them, and services
+whose calls are, over all minutes, by the logs of their callers' proxies. *edges*: of (source, target, kind),
 precision / recall. *attempts*: edges and minutes with exactly the calls, attempts and failures that there were. *paths*:
 share of the time of all entries that is given to the right service, entry by entry; *sums*: of that of all entries of a
 system together. *partition*: entries whose time is shared out to the
@@ -108,6 +110,7 @@ pub fn examples(sets: &[SetResults]) -> String {
         list("attempts", &results.attempts.misses);
         list("paths", &results.path_overlap.misses);
         list("partition", &results.path_partition.misses);
+        list("records", &results.records.misses);
         list("origins", &results.origins.misses);
         for (kind, found) in &results.findings.by_kind {
             list(kind, &found.precision.misses);
@@ -125,8 +128,8 @@ pub fn examples(sets: &[SetResults]) -> String {
 
 fn telemetry_table(page: &mut String, set: &SetResults) {
     page.push_str(
-        "| telemetry | RED equal | within 1.96 σ | quantile error | edges | attempts | paths | sums | partition | origins | \
-         findings | near misses |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| telemetry | RED equal | within 1.96 σ | quantile error | records | edges | attempts | paths | sums | partition | origins | \
+         findings | near misses |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (case, results) in &set.cases {
         let cells = [
@@ -134,6 +137,7 @@ fn telemetry_table(page: &mut String, set: &SetResults) {
             percent(&results.red_equal),
             percent(&results.red_covered),
             results.quantile_error.as_ref().map_or_else(dash, |(error, _)| format!("{:.2} %", error * 100.0)),
+            percent(&results.records),
             both(&results.edges),
             percent(&results.attempts),
             percent(&results.path_overlap),

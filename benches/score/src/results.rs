@@ -10,7 +10,7 @@ use crate::{
         Match, Ratio, edges,
         findings::{self, Expected, Score},
         impact::{self, Cost},
-        origins, paths, red,
+        origins, paths, records, red,
     },
     observed::{EntryKey, Observed, PathSeen},
     systems::Condition,
@@ -23,6 +23,8 @@ pub struct Results {
     pub red_covered: Ratio,
     /// The greatest there was, and where.
     pub quantile_error: Option<(f64, String)>,
+    /// Of requests as access logs tell of them.
+    pub records: Ratio,
     pub edges: Match,
     pub attempts: Ratio,
     pub path_overlap: Ratio,
@@ -54,6 +56,7 @@ impl Results {
             red_equal,
             red_covered,
             quantile_error: is_in_its_minute.then(|| red::quantile_error(&truth.operations, operations)).flatten(),
+            records: records::equality(&truth.operations, &observed.records),
             edges: edges::existence(&truth.edges, &observed.edges, &case.knobs.uninstrumented),
             attempts: if is_in_its_minute { in_minute() } else { Ratio::default() },
             path_overlap: paths::overlap(&path_truth, &observed.paths),
@@ -93,6 +96,7 @@ impl Results {
         if error(&other.quantile_error) > error(&self.quantile_error) {
             self.quantile_error.clone_from(&other.quantile_error);
         }
+        self.records.merge(&other.records);
         self.edges.merge(&other.edges);
         self.attempts.merge(&other.attempts);
         self.path_overlap.merge(&other.path_overlap);

@@ -6,6 +6,7 @@ pub mod findings;
 pub mod impact;
 pub mod origins;
 pub mod paths;
+pub mod records;
 pub mod red;
 
 /// A share, and examples of what is missing from it.

@@ -4,6 +4,7 @@
 //! seed. The same batches and the same knobs therefore give the same bytes, however the spans were batched, and what is
 //! lost at one rate is lost at every higher rate too.
 
+mod access;
 mod clocks;
 mod delivery;
 mod identity;
@@ -55,6 +56,8 @@ pub struct Degradation {
     pub tail_sampling: Option<TailSampling>,
     /// Share of spans that are lost, in millionths.
     pub loss: u32,
+    /// Which proxies write access logs, whatever becomes of the spans.
+    pub access_logs: AccessLogs,
     /// Share of requests with spans that arrive twice, in millionths.
     pub duplicates: u32,
     /// Requests arrive up to this much later than they were sent, in another order, nanoseconds.
@@ -71,6 +74,20 @@ pub enum MessageContext {
     Links,
     /// As its parent, and by no link.
     Parents,
+}
+
+/// Which proxies write access logs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AccessLogs {
+    /// None.
+    #[default]
+    None,
+    /// An ingress gateway before all entries, which sends no spans.
+    Gateway,
+    /// The gateway, and the sidecar of whoever calls.
+    OneSide,
+    /// The gateway, and the sidecars of both sides of each call.
+    BothSides,
 }
 
 /// What the clocks of the hosts show. Durations are measured with another clock and stay.
@@ -118,6 +135,7 @@ pub struct TailSampling {
 /// What arrives of `batches`, in the order of arrival.
 pub fn degrade(batches: Vec<Batch>, knobs: &Degradation) -> Vec<Batch> {
     let mut telemetry = Telemetry::take(batches);
+    let access_logs = access::log(&telemetry, knobs.access_logs);
     structure::remove_services(&mut telemetry, knobs);
     structure::remove_clients(&mut telemetry, knobs);
     structure::refer_to_senders(&mut telemetry, knobs);
@@ -134,6 +152,10 @@ pub fn degrade(batches: Vec<Batch>, knobs: &Degradation) -> Vec<Batch> {
     identity::shorten_ids(&mut telemetry, knobs);
     clocks::skew(&mut telemetry, knobs);
     let mut batches = telemetry.into_batches();
+    if !access_logs.is_empty() {
+        batches.extend(access_logs);
+        batches.sort_by_key(|batch| batch.due);
+    }
     delivery::duplicate(&mut batches, knobs);
     delivery::delay(&mut batches, knobs);
     batches

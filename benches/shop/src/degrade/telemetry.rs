@@ -7,7 +7,10 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span, span::SpanKind},
 };
 
-use crate::telemetry::{Batch, Payload};
+use crate::{
+    telemetry::{Batch, Payload},
+    topology::InstanceId,
+};
 
 /// Deeper than any trace of the shop; bounds the climb in a trace whose parents form a circle.
 const DEEPEST: usize = 4096;
@@ -89,6 +92,11 @@ impl Telemetry {
 
     pub(super) fn service(&self, span: &Placed) -> &str {
         &self.senders[span.sender].service
+    }
+
+    /// The process that a span is sent by.
+    pub(super) fn instance(&self, span: &Placed) -> InstanceId {
+        self.batches[span.batch].instance
     }
 
     pub(super) fn family(&self) -> Family {

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use opentelemetry_proto::tonic::{
+    common::v1::any_value::Value,
+    trace::v1::{Span, span::SpanKind},
+};
 use spandrel_shop::{
     ShopConfig,
-    degrade::{Clocks, Degradation, HeadSampling, MessageContext, Naming, TailSampling, degrade},
+    degrade::{AccessLogs, Clocks, Degradation, HeadSampling, MessageContext, Naming, TailSampling, degrade},
     telemetry::{Batch, Payload},
 };
 
@@ -256,4 +259,51 @@ fn host_of(batch: &Batch) -> Option<String> {
     let Payload::Traces(request) = &batch.payload else { return None };
     let resource = request.resource_spans.first()?.resource.as_ref()?;
     Some(text(&texts(&resource.attributes), &["host.name"]).to_owned())
+}
+
+/// The lines of access logs by the workload that wrote them.
+fn lines(access_logs: AccessLogs) -> BTreeMap<String, Vec<(Vec<u8>, String)>> {
+    let knobs = Degradation { access_logs, loss: 500_000, ..Degradation::default() };
+    let mut lines: BTreeMap<String, Vec<(Vec<u8>, String)>> = BTreeMap::new();
+    for batch in degrade(history().batches, &knobs) {
+        let Payload::Logs(request) = batch.payload else { continue };
+        for group in request.resource_logs {
+            let resource = group.resource.unwrap_or_default();
+            let service = text(&texts(&resource.attributes), &["service.name"]).to_owned();
+            for record in group.scope_logs.into_iter().flat_map(|scope| scope.log_records) {
+                let body = record.body.and_then(|body| body.value);
+                if let Some(Value::StringValue(line)) = body.filter(|_| record.event_name.is_empty())
+                    && line.contains("via_upstream")
+                {
+                    lines.entry(service.clone()).or_default().push((record.trace_id, line));
+                }
+            }
+        }
+    }
+    lines
+}
+
+#[test]
+fn proxies_log_every_request_whatever_becomes_of_the_spans() {
+    let spans = history().spans();
+    let served: Vec<&Sent> = spans.iter().filter(|sent| sent.span.kind() == SpanKind::Server).collect();
+    let (entries, calls): (Vec<&Sent>, Vec<&Sent>) =
+        served.iter().partition(|sent| sent.span.parent_span_id.is_empty());
+    assert!(entries.len() > 100 && calls.len() > entries.len());
+    let count = |lines: &BTreeMap<String, Vec<(Vec<u8>, String)>>, part: &str| -> usize {
+        lines.values().flatten().filter(|(_, line)| line.contains(part)).count()
+    };
+    assert!(lines(AccessLogs::None).is_empty());
+    let gateway = lines(AccessLogs::Gateway);
+    assert_eq!(gateway.keys().collect::<Vec<_>>(), ["istio-ingressgateway"]);
+    let logged: HashSet<&Vec<u8>> = gateway.values().flatten().map(|(trace, _)| trace).collect();
+    assert_eq!(logged, entries.iter().map(|sent| &sent.span.trace_id).collect::<HashSet<_>>());
+    let (one, both) = (lines(AccessLogs::OneSide), lines(AccessLogs::BothSides));
+    assert_eq!((count(&one, " outbound|"), count(&one, " inbound|")), (served.len(), 0));
+    assert_eq!((count(&both, " outbound|"), count(&both, " inbound|")), (served.len(), calls.len()));
+    assert!(one["web-bff"].iter().any(|(_, line)| line.contains("outbound|8080||search.shop.svc.cluster.local")));
+    // Envoy writes into the id of a request that its trace is sampled.
+    let ids = gateway.values().flatten().filter_map(|(_, line)| line.split('"').find(|part| part.len() == 36));
+    let reasons: HashSet<char> = ids.filter_map(|id| id.chars().nth(14)).collect();
+    assert_eq!(reasons, HashSet::from(['9']));
 }

@@ -42,7 +42,7 @@ fn gateways_are_on_the_way_and_do_not_count() {
         let passes_on = writer.text("/**");
         writer.each(|span| {
             if span.parent_id == 0 {
-                span.operation = passes_on
+                span.operation = passes_on;
             }
         });
     });
