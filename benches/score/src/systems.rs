@@ -177,6 +177,15 @@ pub fn systems() -> Vec<System> {
         ),
         plain(
             Set::HeldOut,
+            "messages in batches",
+            ShopConfig {
+                seed: 105,
+                system: Architecture::Generated { seed: 4, shape: Shape::Messaging },
+                ..ShopConfig::default()
+            },
+        ),
+        plain(
+            Set::HeldOut,
             "users who wait",
             ShopConfig {
                 seed: 104,

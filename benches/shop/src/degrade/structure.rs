@@ -177,7 +177,8 @@ fn join_senders_traces(telemetry: &mut Telemetry) {
     let family = telemetry.family();
     let spans = &telemetry.spans;
     let sent_by = |span: usize| {
-        let link = spans[span].span.links.first()?;
+        // A batch has senders in several traces.
+        let [link] = &*spans[span].span.links else { return None };
         (spans[span].span.kind() == SpanKind::Consumer).then(|| (trace_id(&link.trace_id), id(&link.span_id)))
     };
     // A message may be sent while another is handled: the trace is that of the first sender that was not.
@@ -193,7 +194,12 @@ fn join_senders_traces(telemetry: &mut Telemetry) {
     };
     let traces: Vec<u128> = (0..spans.len()).map(trace_of).collect();
     let parents: Vec<Option<u64>> = (0..spans.len()).map(|span| sent_by(span).map(|sender| sender.1)).collect();
-    for ((placed, trace), parent) in telemetry.spans.iter_mut().zip(traces).zip(parents) {
+    for ((placed, trace), parent) in telemetry.spans.iter_mut().zip(&traces).zip(parents) {
+        for link in &mut placed.span.links {
+            if let Some(target) = family.find((trace_id(&link.trace_id), id(&link.span_id))) {
+                link.trace_id = traces[target].to_be_bytes().to_vec();
+            }
+        }
         placed.span.trace_id = trace.to_be_bytes().to_vec();
         if let Some(parent) = parent {
             placed.set_parent(parent);

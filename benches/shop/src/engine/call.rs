@@ -279,7 +279,7 @@ impl Engine {
             peer: topology.instance(pending.caller.instance).address,
             deadline: travels.then_some(deadline),
             reply: Some(reply),
-            message: None,
+            messages: Vec::new(),
             user: None,
             is_in_vain: pending.caller.is_in_vain || self.is_abandoned(pending.frame),
         };
@@ -435,7 +435,7 @@ impl PendingCall {
             visit: self.caller.visit,
             span: attempt.span,
             parent: Some(self.caller.span),
-            link: None,
+            links: Vec::new(),
             instance: self.caller.instance,
             start: attempt.start,
             end,

@@ -1,6 +1,9 @@
 //! The event loop.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     arrivals::{Arrivals, Source, UserId},
@@ -9,6 +12,7 @@ use super::{
     flow::Pending,
     frame::{Frame, Opening},
     guard::BreakerState,
+    messages::{Inbox, Waiting},
     record::{Line, LogRecord, Node, Records, SpanRecord, Visit},
     schedule::Schedule,
 };
@@ -42,6 +46,7 @@ pub struct Engine {
     pub(super) calls: HashMap<CallKey, PendingCall>,
     /// Next offset of each partition of each topic.
     pub(super) offsets: HashMap<(TopicId, u32), i64>,
+    pub(super) inboxes: HashMap<Inbox, VecDeque<Waiting>>,
     /// By the index of the process.
     pub(super) workers: Vec<Workers>,
     /// By calling process and callee.
@@ -74,6 +79,8 @@ pub(super) enum Event {
     Arrival,
     /// A user asks.
     Ask(UserId),
+    /// A consumer takes messages.
+    Poll(Inbox),
     /// A request or message reaches a service.
     Open(Box<Opening>),
     /// Own computing of a frame is over.
@@ -106,6 +113,7 @@ impl Engine {
             frames: HashMap::new(),
             calls: HashMap::new(),
             offsets: HashMap::new(),
+            inboxes: HashMap::new(),
             workers,
             breakers: HashMap::new(),
             under_way: HashMap::new(),
@@ -158,6 +166,7 @@ impl Engine {
         match event {
             Event::Arrival => self.arrive(),
             Event::Ask(user) => self.ask(user),
+            Event::Poll(inbox) => self.poll(inbox),
             Event::Open(opening) => self.open_frame(*opening),
             Event::Resume(frame) => self.resume(frame, None),
             Event::Done(pending) => self.done(*pending),

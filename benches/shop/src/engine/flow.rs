@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::{
     call::Returned,
     core::{CallKey, Engine, Event, FrameKey},
-    frame::{Answer, Failure, Frame, Message, Opening},
-    record::{Activity, Called, EdgeKind, EntryEnded, Handled, Line, Node, Origin, SpanRecord, SpanRef, Wasted},
+    frame::{Answer, Failure, Frame, Opening},
+    record::{Activity, Called, EdgeKind, EntryEnded, Handled, Line, Node, Origin, SpanRecord, Wasted},
     waiting::Shares,
 };
 use crate::{
     outcome::Fault,
     random::{Dice, Latency},
-    topology::{Call, InstanceId, Step, TopicId},
+    topology::{Call, InstanceId, Step},
 };
 
 /// A step with a span of its own, under way.
@@ -252,7 +252,7 @@ impl Engine {
             visit: frame.opening.visit,
             span: self.span_id(&mut frame.opening.dice),
             parent: Some(frame.span),
-            link: None,
+            links: Vec::new(),
             instance: frame.opening.instance,
             start: self.now,
             end,
@@ -272,54 +272,11 @@ impl Engine {
         !calls.is_empty()
     }
 
-    fn next_message(&mut self, topic: TopicId, frame: &mut Frame) -> Activity {
-        let partition = frame.opening.visit.order % self.topology.topic(topic).partitions.max(1);
-        let next = self.offsets.entry((topic, partition)).or_insert(0);
-        let offset = *next;
-        *next += 1;
-        Activity::Publish { topic, partition, offset }
-    }
-
-    /// Sends a published message to everybody who subscribed to its topic.
-    fn deliver(&mut self, sent: &SpanRecord, topic: TopicId, partition: u32, offset: i64) {
-        let topology = Arc::clone(&self.topology);
-        let message = Message {
-            producer: topology.instance(sent.instance).service,
-            producer_instance: sent.instance,
-            sent_by: SpanRef { trace: sent.visit.trace, span: sent.span },
-            partition,
-            offset,
-        };
-        for (number, consumer) in topology.topic(topic).consumers().iter().enumerate() {
-            let mut dice = self.consumer_dice(sent.span, number as u64 + 1);
-            let mut visit = sent.visit;
-            if consumer.own_trace {
-                visit.trace = self.trace_id(&mut dice);
-                self.records.traces += 1;
-            }
-            let lag = consumer.lag.draw(&mut dice);
-            let opening = Opening {
-                visit,
-                operation: consumer.operation,
-                instance: self.pick_instance(topology.operation(consumer.operation).service, &mut dice),
-                parent: (!consumer.own_trace).then_some(sent.span),
-                peer: topology.instance(sent.instance).address,
-                deadline: None,
-                reply: None,
-                message: Some(message),
-                user: None,
-                is_in_vain: false,
-                dice,
-            };
-            self.schedule.push(self.now + lag, Event::Open(Box::new(opening)));
-        }
-    }
-
     /// A frame is done: its worker is free, its caller gets the answer, and everything is written down.
     pub(super) fn finish(&mut self, mut frame: Frame, failure: Option<Failure>) {
         let (start, end) = (frame.start, self.now);
         // A message has nobody to blame for what is wrong with it.
-        let is_message = frame.opening.message.is_some();
+        let is_message = !frame.opening.messages.is_empty();
         let fault = failure.map(|failure| failure.fault);
         let fault =
             fault.map(|fault| if is_message && !fault.outcome().is_failure() { Fault::Internal } else { fault });
@@ -328,7 +285,7 @@ impl Engine {
         if frame.is_worth_a_line(self, fault) {
             self.log(visit, frame.span, instance, Line::Handled { operation, fault, duration: end - start });
         }
-        if let Some(message) = frame.opening.message {
+        for message in &frame.opening.messages {
             self.records.called.push(Called {
                 source: message.producer,
                 instance: message.producer_instance,
@@ -363,7 +320,7 @@ impl Engine {
         if let Some(reply) = frame.opening.reply {
             let database = frame.database;
             self.attempt_answered(reply, Answer { fault, origin, start, end, shares, absorbed, drag, database });
-        } else if frame.opening.message.is_none() {
+        } else if frame.opening.messages.is_empty() {
             let (trace, operation) = (frame.opening.visit.trace, frame.opening.operation);
             let shares = shares.by_service();
             self.records.entries.push(EntryEnded {

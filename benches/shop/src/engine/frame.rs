@@ -29,7 +29,8 @@ pub(super) struct Opening {
     pub(super) peer: Ipv4Addr,
     pub(super) deadline: Option<i64>,
     pub(super) reply: Option<ReplyTo>,
-    pub(super) message: Option<Message>,
+    /// Those that are handled; none of a request.
+    pub(super) messages: Vec<Message>,
     /// Who waits outside, if he asks anew only when he has the answer.
     pub(super) user: Option<UserId>,
     /// Whether whoever makes the request has nobody waiting for him.
@@ -39,8 +40,8 @@ pub(super) struct Opening {
 impl Opening {
     pub(super) fn from_outside(visit: Visit, dice: Dice, operation: OperationId, instance: InstanceId) -> Self {
         let peer = visit.address;
-        let (parent, deadline, reply, message, user) = (None, None, None, None, None);
-        Self { visit, dice, operation, instance, parent, peer, deadline, reply, message, user, is_in_vain: false }
+        let (parent, deadline, reply, messages, user) = (None, None, None, Vec::new(), None);
+        Self { visit, dice, operation, instance, parent, peer, deadline, reply, messages, user, is_in_vain: false }
     }
 }
 
@@ -177,12 +178,12 @@ impl Frame {
     }
 
     pub(super) fn into_record(self, end: i64, fault: Option<Fault>) -> SpanRecord {
-        let Opening { visit, operation, instance, parent, peer, message, .. } = self.opening;
-        let activity = match message {
-            Some(Message { partition, offset, .. }) => Activity::Consume { operation, partition, offset },
+        let Opening { visit, operation, instance, parent, peer, messages, .. } = self.opening;
+        let activity = match messages.first() {
+            Some(&Message { partition, offset, .. }) => Activity::Consume { operation, partition, offset },
             None => Activity::Serve { operation, peer },
         };
-        let link = message.map(|message| message.sent_by);
-        SpanRecord { visit, span: self.span, parent, link, instance, start: self.start, end, fault, activity }
+        let links = messages.into_iter().map(|message| message.sent_by).collect();
+        SpanRecord { visit, span: self.span, parent, links, instance, start: self.start, end, fault, activity }
     }
 }

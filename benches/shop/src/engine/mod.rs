@@ -11,6 +11,7 @@ mod core;
 mod flow;
 mod frame;
 mod guard;
+mod messages;
 mod network;
 mod pause;
 mod query;

@@ -10,7 +10,7 @@ impl Engine {
             return None;
         }
         let instance = match event {
-            Event::Arrival | Event::Ask(_) => return None,
+            Event::Arrival | Event::Ask(_) | Event::Poll(_) => return None,
             Event::Open(opening) => opening.instance,
             Event::Done(pending) => pending.instance(),
             Event::Resume(frame) | Event::Deadline(frame) => self.frames.get(frame)?.instance(),

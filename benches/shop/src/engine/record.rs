@@ -90,8 +90,8 @@ pub struct SpanRecord {
     pub span: u64,
     /// Its parent in the same trace.
     pub parent: Option<u64>,
-    /// The span that caused it without waiting for it.
-    pub link: Option<SpanRef>,
+    /// The spans that caused it without waiting for it.
+    pub links: Vec<SpanRef>,
     /// The process it ran in.
     pub instance: InstanceId,
     /// When it started.

@@ -124,26 +124,34 @@ pub(super) fn rpc(view: &View<'_>, method: &'static str, peer: Ipv4Addr) -> Face
 
 /// A CONSUMER span for a message.
 pub(super) fn message(view: &View<'_>, topic: &Topic, group: &'static str, (partition, offset): (u32, i64)) -> Face {
+    let count = view.record.links.len() as u32;
     let mut attributes = Attributes::new();
     attributes.text("messaging.system", "kafka").text("messaging.destination.name", topic.name);
     if view.is_old() {
         attributes
             .text("messaging.operation", "process")
             .text("messaging.kafka.consumer.group", group)
-            .int("messaging.kafka.destination.partition", partition)
-            .int("messaging.kafka.message.offset", offset)
-            .text("messaging.client_id", view.instance.host.as_str())
-            .text("net.peer.name", topic.broker);
+            .int("messaging.kafka.destination.partition", partition);
+        if count < 2 {
+            attributes.int("messaging.kafka.message.offset", offset);
+        }
+        attributes.text("messaging.client_id", view.instance.host.as_str()).text("net.peer.name", topic.broker);
     } else {
         attributes
             .text("messaging.operation.type", "process")
             .text("messaging.operation.name", "process")
             .text("messaging.consumer.group.name", group)
-            .text("messaging.destination.partition.id", partition.to_string())
-            .int("messaging.kafka.offset", offset)
+            .text("messaging.destination.partition.id", partition.to_string());
+        if count < 2 {
+            attributes.int("messaging.kafka.offset", offset);
+        }
+        attributes
             .text("messaging.client.id", view.instance.host.as_str())
             .text("server.address", topic.broker)
             .int("server.port", 9092);
+    }
+    if count > 1 {
+        attributes.int("messaging.batch.message_count", count);
     }
     attributes.int("shop.order.id", view.record.visit.order);
     let error = view.record.fault.map(|fault| {

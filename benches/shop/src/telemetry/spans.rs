@@ -16,7 +16,7 @@ use super::{
     serve,
 };
 use crate::{
-    engine::{Activity, SpanRecord},
+    engine::{Activity, SpanRecord, SpanRef},
     outcome::Fault,
     random::mix,
     text::uuid_text,
@@ -105,7 +105,7 @@ pub fn render_span(topology: &Topology, record: &SpanRecord) -> RenderedSpan {
         end_time_unix_nano: record.end as u64,
         attributes: face.attributes,
         events: exception(&view, face.error.as_ref()).into_iter().collect(),
-        links: link(record).into_iter().collect(),
+        links: record.links.iter().map(link).collect(),
         status: face.error.map(|error| Status { message: error.message.to_owned(), code: StatusCode::Error.into() }),
         ..Span::default()
     };
@@ -193,12 +193,11 @@ fn exception(view: &View<'_>, error: Option<&Error>) -> Option<Event> {
     Some(errors::exception(view.language(), class, view.record.fault?, view.record.end))
 }
 
-fn link(record: &SpanRecord) -> Option<Link> {
-    let link = record.link?;
-    Some(Link {
-        trace_id: link.trace.to_vec(),
-        span_id: link.span.to_be_bytes().to_vec(),
+fn link(to: &SpanRef) -> Link {
+    Link {
+        trace_id: to.trace.to_vec(),
+        span_id: to.span.to_be_bytes().to_vec(),
         flags: FLAGS_REMOTE_PARENT,
         ..Link::default()
-    })
+    }
 }

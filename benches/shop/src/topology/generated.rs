@@ -186,7 +186,10 @@ impl Maker {
         let endpoint = Endpoint::Consume { topic, group: self.names(number).service };
         let operation = self.builder.operation(service, endpoint, &[(Fault::Internal, 300)], steps);
         let own_trace = self.dice.chance(500_000);
-        self.builder.subscribe(topic, Consumer { operation, own_trace, lag: Latency::micros(5_000, 90_000) });
+        // Who takes many at once waits for them.
+        let (lag, batch) =
+            if own_trace { (Latency::micros(200_000, 900_000), 8) } else { (Latency::micros(5_000, 90_000), 1) };
+        self.builder.subscribe(topic, Consumer { operation, own_trace, lag, batch });
     }
 
     /// A call of an operation of a service.
@@ -202,7 +205,8 @@ impl Maker {
         let audit = self.builder.service("audit", "1.0.0", Language::Java, 8080, 2);
         let endpoint = Endpoint::Consume { topic, group: "audit" };
         let operation = self.builder.operation(audit, endpoint, &[], vec![Step::work(800, 4_000)]);
-        self.builder.subscribe(topic, Consumer { operation, own_trace: true, lag: Latency::micros(5_000, 90_000) });
+        self.builder
+            .subscribe(topic, Consumer { operation, own_trace: true, lag: Latency::micros(5_000, 90_000), batch: 1 });
         let edge = self.builder.service("edge", "1.0.0", Language::Node, 8080, 2);
         let width = node.children.len();
         for (entry, route) in ROUTES.into_iter().enumerate() {

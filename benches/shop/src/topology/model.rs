@@ -310,6 +310,9 @@ pub struct Consumer {
     pub own_trace: bool,
     /// How long a message waits.
     pub lag: Latency,
+    /// Most messages that are handled at once. If more than one, those of a partition that came while the first of them
+    /// waited, in a trace of their own.
+    pub batch: u32,
 }
 
 /// Somebody outside, called by HTTP.

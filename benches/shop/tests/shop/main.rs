@@ -1,6 +1,7 @@
 //! The simulation, its telemetry and its truth; the senders against servers in this process.
 
 mod arrivals;
+mod batches;
 mod degrade;
 mod derive;
 mod determinism;

@@ -137,7 +137,7 @@ fn shipping(builder: &mut Builder, stores: &Stores, topic: TopicId) {
             Step::Say { event: "order.shipped", body: "parcel label created" },
         ],
     );
-    builder.subscribe(topic, Consumer { operation, own_trace: false, lag: Latency::micros(4_000, 60_000) });
+    builder.subscribe(topic, Consumer { operation, own_trace: false, lag: Latency::micros(4_000, 60_000), batch: 1 });
 }
 
 fn notification(builder: &mut Builder, backend: &Backend, topic: TopicId) {
@@ -161,5 +161,5 @@ fn notification(builder: &mut Builder, backend: &Backend, topic: TopicId) {
             Step::Say { event: "mail.sent", body: "order confirmation sent" },
         ],
     );
-    builder.subscribe(topic, Consumer { operation, own_trace: true, lag: Latency::micros(9_000, 400_000) });
+    builder.subscribe(topic, Consumer { operation, own_trace: true, lag: Latency::micros(9_000, 400_000), batch: 1 });
 }
