@@ -226,7 +226,9 @@ impl Cascade {
         if !holds(STAYS) {
             return None;
         }
-        let finding = Found { key, origin, window, stats: &stats, length, explained };
+        let by_origin = self.origins.each(window).filter(|(_, (_, other), _)| *other == origin);
+        let priority = by_origin.map(|(_, _, stats)| stats.priority).fold(0, u64::saturating_add);
+        let finding = Found { key, origin, window, stats: &stats, priority, length, explained };
         let evidence = Evidence {
             measure: share,
             threshold,
@@ -311,12 +313,14 @@ struct Found<'a> {
     origin: NodeId,
     window: Window,
     stats: &'a OriginStats,
+    /// Of all requests that failed by the origin, whatever they asked for: see [`priority`].
+    priority: u64,
     length: usize,
     explained: f64,
 }
 
 impl Found<'_> {
-    fn candidate(&self, evaluation: &Evaluation<'_>, evidence: Evidence, since: i64, fires: bool) -> Candidate {
+    fn candidate(&self, evaluation: &Evaluation<'_>, mut evidence: Evidence, since: i64, fires: bool) -> Candidate {
         let origin = names::node(evaluation, self.origin);
         let entry = names::service(evaluation, self.key.service);
         let operation = names::text(evaluation, self.key.operation).unwrap_or_default();
@@ -324,6 +328,8 @@ impl Found<'_> {
         services.extend(evaluation.context.node_service(self.origin));
         let environment = evaluation.context.service(self.key.service).environment;
         let requests = evaluation.demand.entries.total(self.window, evaluation, environment).requests;
+        let lost = |priority: u64| FAILURE as f64 * requests.share(priority);
+        evidence.details.push(("lost_by_operation_ms", Value::Number(lost(self.stats.priority) / 1e6)));
         Candidate {
             kind: FindingKind::Cascade,
             subkind: None,
@@ -335,7 +341,7 @@ impl Found<'_> {
                 environment: names::environment(evaluation, self.key.service),
             },
             method: Method::Measured,
-            harm: Harm::Lost(FAILURE as f64 * requests.share(self.stats.priority)),
+            harm: Harm::Lost(lost(self.priority)),
             completeness: names::completeness(evaluation, self.window, &services),
             at_most: Severity::Critical,
             fires,

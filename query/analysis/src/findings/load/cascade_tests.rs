@@ -3,6 +3,7 @@ use spandrel_proto::model::Outcome;
 use super::Cascade;
 use crate::{
     findings::{
+        Value,
         load::testing::{MINUTE_MS, Traffic},
         track::{State, Tracker},
     },
@@ -33,6 +34,25 @@ fn failures_of_a_leaf_that_reach_the_entry_are_a_cascade() {
     assert_eq!(subject.operation.as_deref(), Some("op"));
     assert_eq!(found[0].lost_ms(), 900.0, "a tenth of the requests of a service without criticality fails");
     assert_eq!((found[0].since, found[0].until), (0, 9 * 600 * MS + 50 * MS));
+}
+
+#[test]
+fn what_an_origin_costs_is_told_of_all_that_it_fails() {
+    let mut traffic = Traffic::default();
+    traffic.minute(0, 100, |number, writer| {
+        let entry = if number % 2 == 0 { "shop" } else { "admin" };
+        let outcome = if number < 20 { Outcome::ServerFault } else { Outcome::Ok };
+        writer.chain(&[entry, "cart", "store"], 50, |_| outcome);
+    });
+    let found = traffic.candidates::<Cascade>(0);
+    assert_eq!(traffic.fires::<Cascade>(0), ["CASCADE store => admin op", "CASCADE store => shop op"]);
+    for candidate in found {
+        let own = candidate.evidence.details.iter().find_map(|(name, value)| match value {
+            Value::Number(lost) if *name == "lost_by_operation_ms" => Some(lost.round()),
+            _ => None,
+        });
+        assert_eq!((candidate.lost_ms(), own), (1800.0, Some(900.0)));
+    }
 }
 
 #[test]
