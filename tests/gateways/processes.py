@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import re
 import socket
 import subprocess
 import time
@@ -115,10 +116,12 @@ class Processes:
 def render(source, target, replacements):
     """A file of deploy/ with a test's addresses and directories. Each text to replace must be there."""
     text = pathlib.Path(source).read_text()
-    for old, new in replacements.items():
+    for old in replacements:
         if old not in text:
             raise RuntimeError(f"{source} does not say {old!r}")
-        text = text.replace(old, str(new))
+    # All at once: a port that was put in may begin like one that is still to be replaced.
+    if replacements:
+        text = re.sub("|".join(map(re.escape, replacements)), lambda found: str(replacements[found[0]]), text)
     target = pathlib.Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
