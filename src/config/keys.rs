@@ -103,7 +103,12 @@ pub(super) const KEYS: &[Key] = &[
          `storage.fsync_interval` to a power loss; `memory` may lose whatever the operating system had not written.",
     ),
     key(FSYNC_INTERVAL, DURATION, "100ms", "Loss window of `storage.durability: interval`."),
-    key(HOT_MAX, SIZE, "128MiB", "Bound on rows in memory. Past it senders are asked to try again."),
+    key(
+        HOT_MAX,
+        SIZE,
+        "128MiB",
+        "Bound on rows in memory. Past it requests wait for room, two seconds and 16 MiB of rows at most; then senders are asked to try again.",
+    ),
     key(SEAL_BYTES, SIZE, "32MiB", "A table with this much in memory is written to Parquet files."),
     key(SEAL_AGE, DURATION, "2m", "A table whose oldest row in memory is older is written to Parquet files."),
     key(WAL_SEGMENT, SIZE, "64MiB", "Size at which a segment of the write-ahead log is closed."),

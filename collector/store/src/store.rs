@@ -18,7 +18,7 @@ use spandrel_proto::model::{Clock, Table};
 use tokio::{
     sync::{Notify, oneshot, watch},
     task::{JoinHandle, spawn_blocking},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use crate::{
@@ -49,6 +49,9 @@ const DISK_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const TOLERATED_SEAL_FAILURES: u64 = 3;
 /// How long one group may take to write before health fails: the disk does not answer.
 const TOLERATED_WRITE_TIME: Duration = Duration::from_secs(30);
+/// Appends that wait for room in memory, and for how long: sealing makes some several times a second.
+const WAITING_BYTES: usize = 16 << 20;
+const WAITING_TIME: Duration = Duration::from_secs(2);
 const RETRY_AFTER_HOT: Duration = Duration::from_secs(2);
 const RETRY_AFTER_QUEUE: Duration = Duration::from_millis(500);
 
@@ -69,6 +72,8 @@ pub struct Store {
     counters: Arc<Counters>,
     queue: RwLock<Option<SyncSender<PendingAppend>>>,
     queue_meter: Arc<ByteMeter>,
+    /// What waits for room in memory.
+    waiting_meter: Arc<ByteMeter>,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
     writer_status: Arc<WriterStatus>,
     worker_status: Arc<WorkerStatus>,
@@ -108,20 +113,20 @@ impl Store {
     }
 
     /// [`append`](Store::append) of batches that belong together: room is found for all of them before the first is
-    /// written, so that a store which is full takes none.
-    pub async fn append_all(&self, batches: Vec<(Table, RecordBatch)>) -> Result<Appended, AppendError> {
+    /// written, so that a store which is full takes none. Waits for room, but not for long.
+    pub async fn append_all(&self, mut batches: Vec<(Table, RecordBatch)>) -> Result<Appended, AppendError> {
         self.admit()?;
+        batches.retain(|(_, batch)| batch.num_rows() > 0);
+        if let Some((table, _)) = batches.iter().find(|(table, batch)| !has_schema_of(*table, batch)) {
+            return Err(AppendError::Schema { table: *table });
+        }
+        let mut room = self.room(batches.iter().map(|(_, batch)| batch.get_array_memory_size()).sum()).await?;
         let mut pending = Vec::with_capacity(batches.len());
         let mut answers = Vec::with_capacity(batches.len());
         for (table, batch) in batches {
-            if !Arc::ptr_eq(batch.schema_ref(), &table.schema()) && *batch.schema() != *table.schema() {
-                return Err(AppendError::Schema { table });
-            }
-            if batch.num_rows() > 0 {
-                let (reply, answer) = oneshot::channel();
-                answers.push((table, batch.num_rows(), batch.get_array_memory_size(), answer));
-                pending.push(self.prepare(table, batch, reply)?);
-            }
+            let (reply, answer) = oneshot::channel();
+            answers.push((table, batch.num_rows(), batch.get_array_memory_size(), answer));
+            pending.push(self.prepare(table, batch, &mut room, reply)?);
         }
         for append in pending {
             self.enqueue(append)?;
@@ -145,12 +150,13 @@ impl Store {
         &self,
         table: Table,
         batch: RecordBatch,
+        room: &mut Reservation,
         reply: oneshot::Sender<Result<Appended, AppendError>>,
     ) -> Result<PendingAppend, AppendError> {
         let bytes = batch.get_array_memory_size();
-        let held = self.reserve(&self.context.tables.meter, bytes, Overload::HotBuffer)?;
+        let held = room.split(bytes);
         let payload = payload::encode(table, &batch).map_err(|error| AppendError::Encode(Arc::new(error)))?;
-        let queued = self.reserve(&self.queue_meter, payload.len(), Overload::AppendQueue)?;
+        let queued = self.queue_room(payload.len())?;
         let keys = row_keys(table, &batch);
         let payload_checksum = crc32c::crc32c(&payload);
         Ok(PendingAppend { table, batch, bytes, payload, payload_checksum, keys, held, queued, reply })
@@ -296,6 +302,7 @@ impl Store {
             context,
             queue: RwLock::new(Some(sender)),
             queue_meter: ByteMeter::new(config.append_queue_bytes),
+            waiting_meter: ByteMeter::new(WAITING_BYTES),
             writer: Mutex::new(Some(writer)),
             writer_status,
             worker_status,
@@ -320,11 +327,21 @@ impl Store {
         }
     }
 
-    fn reserve(&self, meter: &Arc<ByteMeter>, bytes: usize, reason: Overload) -> Result<Reservation, AppendError> {
-        if bytes > meter.limit() {
-            return Err(AppendError::TooLarge { bytes, limit: meter.limit() });
+    /// Room in memory. A short wait costs a sender less than a refusal, after which it pauses, and all others with it.
+    async fn room(&self, bytes: usize) -> Result<Reservation, AppendError> {
+        let meter = &self.context.tables.meter;
+        check_size(bytes, meter)?;
+        if let Some(room) = meter.reserve(bytes) {
+            return Ok(room);
         }
-        meter.reserve(bytes).ok_or_else(|| self.overloaded(reason))
+        let overloaded = || self.overloaded(Overload::HotBuffer);
+        let _waiting = self.waiting_meter.reserve(bytes).ok_or_else(overloaded)?;
+        timeout(WAITING_TIME, meter.reserve_in_time(bytes)).await.map_err(|_| overloaded())
+    }
+
+    fn queue_room(&self, bytes: usize) -> Result<Reservation, AppendError> {
+        check_size(bytes, &self.queue_meter)?;
+        self.queue_meter.reserve(bytes).ok_or_else(|| self.overloaded(Overload::AppendQueue))
     }
 
     fn enqueue(&self, append: PendingAppend) -> Result<(), AppendError> {
@@ -361,6 +378,15 @@ impl Store {
             sealed_rows: read(&counters.sealed_rows),
         }
     }
+}
+
+fn has_schema_of(table: Table, batch: &RecordBatch) -> bool {
+    Arc::ptr_eq(batch.schema_ref(), &table.schema()) || *batch.schema() == *table.schema()
+}
+
+fn check_size(bytes: usize, meter: &ByteMeter) -> Result<(), AppendError> {
+    let limit = meter.limit();
+    if bytes > limit { Err(AppendError::TooLarge { bytes, limit }) } else { Ok(()) }
 }
 
 #[cfg(test)]

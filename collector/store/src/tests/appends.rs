@@ -130,6 +130,32 @@ async fn b1_more_than_the_bound_is_refused_and_nothing_of_it_is_stored() {
     assert_eq!(ids(directory.path(), &store.snapshot(), Table::Spans).len() as u64, (stored + 1) * 50);
 }
 
+#[tokio::test]
+async fn b1_an_append_waits_for_the_room_that_sealing_makes() {
+    let directory = tempfile::tempdir().unwrap();
+    let bytes = spans(0, 50).get_array_memory_size();
+    let config = StoreConfig { hot_max_bytes: bytes * 3, seal_bytes: bytes * 3, ..quiet_config(directory.path()) };
+    let store = Store::open(config, ManualClock::at(NOW)).await.unwrap();
+    fail_seals(&store);
+    let mut stored = 0;
+    while store.stats().held_bytes + bytes as u64 <= bytes as u64 * 3 {
+        store.append(Table::Spans, spans(stored, 50)).await.unwrap();
+        stored += 1;
+    }
+    let (seal, waiting) = tokio::join!(
+        async {
+            tokio::task::yield_now().await;
+            *store.hooks().on_step.lock() = None;
+            store.seal().await
+        },
+        store.append(Table::Spans, spans(stored, 50)),
+    );
+    seal.unwrap();
+    waiting.unwrap();
+    assert_eq!(store.stats().overloaded, 0);
+    assert_eq!(ids(directory.path(), &store.snapshot(), Table::Spans).len() as u64, (stored + 1) * 50);
+}
+
 fn fail_seals(store: &Store) {
     *store.hooks().on_step.lock() = Some(Box::new(|_| Err(crate::SealError::WorkerGone)));
 }
