@@ -9,6 +9,7 @@ use crate::{analysed::Analysis, errors::Errors, hash::FastMap, hops::Hop, span::
 pub(super) struct Held {
     /// As it was counted: what is known of peers and clocks changes, so it could not be made again.
     pub(super) analysis: Analysis,
+    size: usize,
 }
 
 impl Held {
@@ -18,7 +19,9 @@ impl Held {
         analysis.paths.segments = Vec::new();
         analysis.paths.adjusted = Vec::new();
         analysis.trace.spans.shrink_to_fit();
-        Self { analysis }
+        let hops = analysis.hops.hops.len() * (size_of::<Hop>() + 64);
+        let size = size_of::<Self>() + analysis.trace.size() + analysis.trace.len() * 48 + hops;
+        Self { analysis, size }
     }
 
     pub(super) fn spans(&self) -> &[Span] {
@@ -27,9 +30,7 @@ impl Held {
 
     /// Bytes of memory held, roughly.
     pub(super) fn size(&self) -> usize {
-        let trace = &self.analysis.trace;
-        let hops = self.analysis.hops.hops.len() * (size_of::<Hop>() + 64);
-        size_of::<Self>() + trace.size() + trace.len() * 48 + hops
+        self.size
     }
 }
 

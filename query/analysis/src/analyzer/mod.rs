@@ -384,6 +384,10 @@ impl Analyzer {
     fn close(&mut self, due: Vec<Open>, may_wait: bool) {
         let mut traces = Vec::new();
         for open in due {
+            if self.is_within_one(&open) {
+                traces.push(open);
+                continue;
+            }
             match self.place(&open) {
                 Place::Here(minutes) => {
                     for minute in minutes {
@@ -398,7 +402,7 @@ impl Analyzer {
                 Place::Wanted(_) | Place::None => self.refuse(open),
             }
         }
-        traces.sort_by_cached_key(|open| (open.all_spans().map(|span| span.start).min(), open.trace_id));
+        traces.sort_by_cached_key(|open| (open.first, open.trace_id));
         let built: Vec<(Open, Trace)> = traces
             .into_iter()
             .map(|mut open| {
@@ -450,6 +454,12 @@ impl Analyzer {
         }
     }
 
+    /// Whether a trace touches a single minute, which is there: as nearly all do.
+    fn is_within_one(&self, open: &Open) -> bool {
+        let minute = minute_of(open.first);
+        minute == minute_of(open.until) && self.minutes.contains_key(&minute)
+    }
+
     /// Whether the minutes of a trace can be counted in.
     fn place(&self, open: &Open) -> Place {
         let mut touched = touched(open.all_spans());
@@ -485,7 +495,7 @@ impl Analyzer {
             let enough = self.options.max_trace_bytes / 16 * 15;
             let mut oldest = Vec::new();
             while self.traces_size() > enough
-                && let Some(open) = self.open.take_oldest()
+                && let Some(open) = self.open.take_oldest(i64::MAX)
             {
                 oldest.push(open);
             }

@@ -1,8 +1,11 @@
 //! Traces of which spans may yet come.
 
-use std::{collections::BTreeSet, mem::take};
+use std::{
+    collections::{BTreeMap, VecDeque, hash_map::Entry},
+    mem::take,
+};
 
-use super::held::Held;
+use super::{held::Held, place::busy_until};
 use crate::{hash::FastMap, span::Span};
 
 /// A trace that waits for the rest of its spans.
@@ -17,16 +20,27 @@ pub(super) struct Open {
     pub(super) was_shown: bool,
     /// When a span of it came last, nanoseconds.
     pub(super) last: i64,
+    /// When the first of all its spans began, and when the last of them was over as far as that counts.
+    pub(super) first: i64,
+    pub(super) until: i64,
     size: usize,
 }
 
 impl Open {
     pub(super) fn new(trace_id: u128, spans: Vec<Span>, counted: Option<Box<Held>>, last: i64) -> Self {
-        let size = OVERHEAD
-            + spans.iter().map(Span::size).sum::<usize>()
-            + counted.as_ref().map_or(0, |counted| counted.size());
         let was_shown = counted.is_some();
-        Self { trace_id, spans, counted, was_shown, last, size }
+        let size = OVERHEAD + counted.as_ref().map_or(0, |counted| counted.size());
+        let mut open =
+            Self { trace_id, spans: Vec::new(), counted, was_shown, last, first: i64::MAX, until: i64::MIN, size };
+        let (first, until) = open.all_spans().chain(&spans).fold((i64::MAX, i64::MIN), reach);
+        open.size += spans.iter().map(Span::size).sum::<usize>();
+        Self { spans, first, until, ..open }
+    }
+
+    fn push(&mut self, span: Span) {
+        (self.first, self.until) = reach((self.first, self.until), &span);
+        self.size += span.size();
+        self.spans.push(span);
     }
 
     /// Takes out all spans, counted or not. What is counted stays there.
@@ -42,6 +56,10 @@ impl Open {
     }
 }
 
+fn reach((first, until): (i64, i64), span: &Span) -> (i64, i64) {
+    (first.min(span.start), until.max(busy_until(span)))
+}
+
 /// Bytes of an open trace beside its spans.
 const OVERHEAD: usize = size_of::<Open>() + 64;
 
@@ -49,7 +67,9 @@ const OVERHEAD: usize = size_of::<Open>() + 64;
 #[derive(Debug, Default)]
 pub(super) struct OpenTraces {
     traces: FastMap<u128, Open>,
-    by_last: BTreeSet<(i64, u128)>,
+    /// Each trace once, by a time since which a span of it may have come. It moves on when that is looked at, so that
+    /// spans cost nothing here.
+    by_last: BTreeMap<i64, VecDeque<u128>>,
     size: usize,
 }
 
@@ -57,21 +77,15 @@ impl OpenTraces {
     /// Adds a span to its trace, if that is open. Gives it back if not.
     pub(super) fn push(&mut self, span: Span, now: i64) -> Option<Span> {
         let Some(open) = self.traces.get_mut(&span.trace_id) else { return Some(span) };
-        let size = span.size();
-        open.size += size;
-        self.size += size;
-        if now > open.last {
-            self.by_last.remove(&(open.last, open.trace_id));
-            self.by_last.insert((now, open.trace_id));
-            open.last = now;
-        }
-        open.spans.push(span);
+        self.size += span.size();
+        open.last = open.last.max(now);
+        open.push(span);
         None
     }
 
     pub(super) fn insert(&mut self, open: Open) {
         self.size += open.size;
-        self.by_last.insert((open.last, open.trace_id));
+        self.by_last.entry(open.last).or_default().push_back(open.trace_id);
         self.traces.insert(open.trace_id, open);
     }
 
@@ -79,22 +93,33 @@ impl OpenTraces {
     pub(super) fn take_until(&mut self, limit: i64, spans: usize) -> Vec<Open> {
         let (mut taken, mut left) = (Vec::new(), spans);
         while left > 0
-            && let Some((last, _)) = self.by_last.first()
-            && *last <= limit
+            && let Some(open) = self.take_oldest(limit)
         {
-            let Some(open) = self.take_oldest() else { break };
             left = left.saturating_sub(open.spans.len());
             taken.push(open);
         }
         taken
     }
 
-    /// Takes out the trace that has had no span for longest.
-    pub(super) fn take_oldest(&mut self) -> Option<Open> {
-        let (_, trace_id) = self.by_last.pop_first()?;
-        let open = self.traces.remove(&trace_id)?;
-        self.size -= open.size;
-        Some(open)
+    /// Takes out the trace that has had no span for longest, if none came after `limit`.
+    pub(super) fn take_oldest(&mut self, limit: i64) -> Option<Open> {
+        loop {
+            let mut first = self.by_last.first_entry().filter(|first| *first.key() <= limit)?;
+            let time = *first.key();
+            let Some(trace_id) = first.get_mut().pop_front() else {
+                first.remove();
+                continue;
+            };
+            let Entry::Occupied(open) = self.traces.entry(trace_id) else { continue };
+            let last = open.get().last;
+            if last > time {
+                self.by_last.entry(last).or_default().push_back(trace_id);
+                continue;
+            }
+            let open = open.remove();
+            self.size -= open.size;
+            return Some(open);
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -21,12 +21,17 @@ pub(super) fn is_within(range: Option<(i64, i64)>, time: i64) -> bool {
     range.is_none_or(|(from, to)| time.saturating_add(MINUTE) > from && time < to)
 }
 
+/// Until when a span counts as busy.
+pub(super) fn busy_until(span: &Span) -> i64 {
+    let is_long = span.end.saturating_sub(span.start) > LONGEST;
+    if is_long { span.start } else { span.end }
+}
+
 /// The minutes that spans begin or are busy in, ascending.
 pub(super) fn touched<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<i64> {
     let mut ranges = Vec::new();
     for span in spans {
-        let is_long = span.end.saturating_sub(span.start) > LONGEST;
-        let range = (minute_of(span.start), minute_of(if is_long { span.start } else { span.end }));
+        let range = (minute_of(span.start), minute_of(busy_until(span)));
         // Nearly all spans of a trace are of one minute.
         if ranges.last() != Some(&range) {
             ranges.push(range);

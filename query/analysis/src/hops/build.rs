@@ -23,15 +23,19 @@ impl Hops {
         learn_marking(trace, context, peers);
         let calls = Calls::of(trace, context);
         let contexts = Contexts::of(trace, &calls, context);
+        let is_hop = |span: &usize| {
+            calls.place(*span) == Place::Top || trace.is_serving(*span) && calls.client_of(*span).is_none()
+        };
+        let hops = (0..trace.len()).filter(is_hop).count();
         let mut builder = Builder {
             trace,
             context,
             peers,
             calls,
             contexts,
-            hops: Vec::new(),
-            attempts: Vec::new(),
-            servers: Vec::new(),
+            hops: Vec::with_capacity(hops),
+            attempts: Vec::with_capacity(hops),
+            servers: Vec::with_capacity(hops),
             links: Vec::new(),
             tries: Vec::new(),
         };
@@ -299,9 +303,9 @@ impl Builder<'_> {
             hop.attempts = run_of(index, &mut attempt, &attempts);
             hop.servers = run_of(index, &mut server, &servers);
         }
-        let attempts: Vec<Attempt> = attempts.into_iter().map(|(_, attempt)| attempt).collect();
+        let attempts: Vec<Attempt> = attempts.iter().map(|(_, attempt)| *attempt).collect();
         mark_under_retry(trace, &mut hops, &attempts);
-        let servers = servers.into_iter().map(|(_, server)| server).collect();
+        let servers = servers.iter().map(|(_, server)| *server).collect();
         Hops { hops, attempts, servers, into, links }
     }
 }

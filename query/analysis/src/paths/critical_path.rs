@@ -17,7 +17,9 @@ pub(super) struct Partition {
 /// Gives each nanosecond of each root to one span: to the child that was waited for, and there to its child in turn.
 /// Linear but for sorting siblings; no recursion.
 pub(super) fn partition(timeline: Timeline<'_>, overlap_percent: i64) -> Partition {
-    let mut partition = Partition { exclusive: vec![0; timeline.trace.len()], ..Partition::default() };
+    let spans = timeline.trace.len();
+    let mut partition =
+        Partition { segments: Vec::with_capacity(2 * spans), exclusive: vec![0; spans], roots: Vec::new() };
     for root in timeline.trace.roots() {
         let first = partition.segments.len();
         descend(timeline, root, timeline.adjusted[root], overlap_percent, &mut partition.segments);

@@ -2,7 +2,7 @@
 
 use super::{
     Groups, NONE, Role, Trace,
-    repair::{Repaired, repair},
+    repair::{Repaired, cut_cycles, repair},
 };
 use crate::{
     context::Context,
@@ -13,13 +13,14 @@ impl Trace {
     /// The trace of these spans, which all have the same trace id. Whatever they are, in time linear in their number but
     /// for sorting them.
     pub fn build(mut spans: Vec<Span>, context: &Context) -> Trace {
-        let Repaired { parents, mut repairs, as_came } = repair(&mut spans, context);
+        let Repaired { mut parents, by_id, mut repairs, as_came } = repair(&mut spans, context);
+        let (mut children, mut order) = top_down(&parents);
+        if order.len() < spans.len() {
+            repairs.cycles = cut_cycles(&spans, &mut parents);
+            (children, order) = top_down(&parents);
+        }
         let gone = |(span, parent): &(&Span, &u32)| span.parent_id != 0 && **parent == NONE;
         repairs.orphans = (spans.iter().zip(&parents).filter(gone).count() as u32).saturating_sub(repairs.cycles);
-        let mut by_id: Vec<u32> = (0..spans.len() as u32).collect();
-        by_id.sort_unstable_by_key(|span| (spans[*span as usize].span_id, *span));
-        let children = Groups::by_owner(&parents);
-        let order = top_down(&parents, &children);
         let mut trace = Trace {
             id: spans.first().map_or(0, |span| span.trace_id),
             roles: spans.iter().map(|span| Role::of(span, context.peer(span.peer))).collect(),
@@ -88,12 +89,15 @@ impl Trace {
     }
 }
 
-fn top_down(parents: &[u32], children: &Groups) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..parents.len() as u32).filter(|span| parents[*span as usize] == NONE).collect();
+/// Who is whose child, and all spans that are below a root, parents before their children. Those of cycles are not.
+fn top_down(parents: &[u32]) -> (Groups, Vec<u32>) {
+    let children = Groups::by_owner(parents);
+    let mut order = Vec::with_capacity(parents.len());
+    order.extend((0..parents.len() as u32).filter(|span| parents[*span as usize] == NONE));
     let mut next = 0;
     while next < order.len() {
         order.extend_from_slice(children.of(order[next] as usize));
         next += 1;
     }
-    order
+    (children, order)
 }

@@ -13,10 +13,12 @@ use crate::{
     span::{Kind, ServiceId, Span},
 };
 
-/// What repairing a trace gave.
+/// What repairing a trace gave. Parents may yet be below their children: see [`cut_cycles`].
 pub(super) struct Repaired {
     /// Per span.
     pub(super) parents: Vec<u32>,
+    /// Indices of the spans in the order of their ids.
+    pub(super) by_id: Vec<u32>,
     pub(super) repairs: Repairs,
     /// The spans before it, if some were changed or left out.
     pub(super) as_came: Option<Vec<Span>>,
@@ -39,8 +41,7 @@ pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> Repaired {
     }
     let mut parents: Vec<u32> = spans.iter().map(|span| holders.parent(span, context)).collect();
     holders.tell_apart(spans, &mut parents, &mut repairs);
-    repairs.cycles = cut_cycles(spans, &mut parents);
-    Repaired { parents, repairs, as_came }
+    Repaired { parents, by_id: holders.by_id(spans), repairs, as_came }
 }
 
 /// The spans in order. They are large, so places are sorted, and each span moves once.
@@ -189,6 +190,15 @@ impl Holders {
         run.get(own).filter(|holder| holder.service == service).map_or(shared.keeper, |holder| holder.position)
     }
 
+    /// Indices of the spans in the order of the ids that they have after [`Holders::tell_apart`].
+    fn by_id(&self, spans: &[Span]) -> Vec<u32> {
+        let mut by_id: Vec<u32> = self.sorted.iter().map(|holder| holder.position).collect();
+        if !self.shared.is_empty() {
+            by_id.sort_unstable_by_key(|span| (spans[*span as usize].span_id, *span));
+        }
+        by_id
+    }
+
     /// Gives all but one span of each shared id an id of their own.
     fn tell_apart(&self, spans: &mut [Span], parents: &mut [u32], repairs: &mut Repairs) {
         for Shared { run, keeper, by_intention } in &self.shared {
@@ -230,7 +240,7 @@ fn derived(id: u64, number: u32) -> u64 {
 }
 
 /// Makes the earliest span of each cycle a root. Returns how many there were.
-fn cut_cycles(spans: &[Span], parents: &mut [u32]) -> u32 {
+pub(super) fn cut_cycles(spans: &[Span], parents: &mut [u32]) -> u32 {
     let mut cycles = 0;
     // Per span, the walk that came by it first.
     let mut walks = vec![NONE; parents.len()];
