@@ -107,7 +107,7 @@ pub(super) const KEYS: &[Key] = &[
         HOT_MAX,
         SIZE,
         "128MiB",
-        "Bound on rows in memory. Past it requests wait for room, two seconds and 16 MiB of rows at most; then senders are asked to try again.",
+        "Bound on rows in memory. Past it requests wait for room, two seconds and an eighth of it at most; then senders are asked to try again.",
     ),
     key(SEAL_BYTES, SIZE, "32MiB", "A table with this much in memory is written to Parquet files."),
     key(SEAL_AGE, DURATION, "2m", "A table whose oldest row in memory is older is written to Parquet files."),

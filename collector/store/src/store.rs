@@ -49,8 +49,9 @@ const DISK_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const TOLERATED_SEAL_FAILURES: u64 = 3;
 /// How long one group may take to write before health fails: the disk does not answer.
 const TOLERATED_WRITE_TIME: Duration = Duration::from_secs(30);
-/// Appends that wait for room in memory, and for how long: sealing makes some several times a second.
-const WAITING_BYTES: usize = 16 << 20;
+/// Appends may wait for room in memory, as this part of what fits there, and so long: sealing makes some several times a
+/// second.
+const WAITING_PART: usize = 8;
 const WAITING_TIME: Duration = Duration::from_secs(2);
 const RETRY_AFTER_HOT: Duration = Duration::from_secs(2);
 const RETRY_AFTER_QUEUE: Duration = Duration::from_millis(500);
@@ -302,7 +303,7 @@ impl Store {
             context,
             queue: RwLock::new(Some(sender)),
             queue_meter: ByteMeter::new(config.append_queue_bytes),
-            waiting_meter: ByteMeter::new(WAITING_BYTES),
+            waiting_meter: ByteMeter::new(config.hot_max_bytes / WAITING_PART),
             writer: Mutex::new(Some(writer)),
             writer_status,
             worker_status,

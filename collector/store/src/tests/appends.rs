@@ -134,11 +134,12 @@ async fn b1_more_than_the_bound_is_refused_and_nothing_of_it_is_stored() {
 async fn b1_an_append_waits_for_the_room_that_sealing_makes() {
     let directory = tempfile::tempdir().unwrap();
     let bytes = spans(0, 50).get_array_memory_size();
-    let config = StoreConfig { hot_max_bytes: bytes * 3, seal_bytes: bytes * 3, ..quiet_config(directory.path()) };
+    let limit = bytes * 9;
+    let config = StoreConfig { hot_max_bytes: limit, seal_bytes: limit, ..quiet_config(directory.path()) };
     let store = Store::open(config, ManualClock::at(NOW)).await.unwrap();
     fail_seals(&store);
     let mut stored = 0;
-    while store.stats().held_bytes + bytes as u64 <= bytes as u64 * 3 {
+    while store.stats().held_bytes as usize + bytes <= limit {
         store.append(Table::Spans, spans(stored, 50)).await.unwrap();
         stored += 1;
     }
