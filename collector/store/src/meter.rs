@@ -40,7 +40,7 @@ impl ByteMeter {
     }
 
     /// Takes `bytes`, which must not be more than the limit, once there is room for them.
-    pub(crate) async fn reserve_in_time(self: &Arc<Self>, bytes: usize) -> Reservation {
+    pub(crate) async fn reserve_when_free(self: &Arc<Self>, bytes: usize) -> Reservation {
         loop {
             let released = self.released.notified();
             if let Some(reservation) = self.reserve(bytes) {
@@ -116,7 +116,7 @@ mod tests {
         let first = meter.reserve(6).expect("fits");
         let waiting = [4, 8].map(|bytes| {
             let meter = meter.clone();
-            tokio::spawn(async move { meter.reserve_in_time(bytes).await.bytes })
+            tokio::spawn(async move { meter.reserve_when_free(bytes).await.bytes })
         });
         tokio::task::yield_now().await;
         drop(first);

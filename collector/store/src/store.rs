@@ -49,8 +49,8 @@ const DISK_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const TOLERATED_SEAL_FAILURES: u64 = 3;
 /// How long one group may take to write before health fails: the disk does not answer.
 const TOLERATED_WRITE_TIME: Duration = Duration::from_secs(30);
-/// Appends may wait for room in memory, as this part of what fits there, and so long: sealing makes some several times a
-/// second.
+/// Appends may wait for room in memory, as this part of what fits there, and so long: sealing that keeps up makes some
+/// sooner.
 const WAITING_PART: usize = 8;
 const WAITING_TIME: Duration = Duration::from_secs(2);
 const RETRY_AFTER_HOT: Duration = Duration::from_secs(2);
@@ -117,10 +117,10 @@ impl Store {
     /// written, so that a store which is full takes none. Waits for room, but not for long.
     pub async fn append_all(&self, mut batches: Vec<(Table, RecordBatch)>) -> Result<Appended, AppendError> {
         self.admit()?;
-        batches.retain(|(_, batch)| batch.num_rows() > 0);
         if let Some((table, _)) = batches.iter().find(|(table, batch)| !has_schema_of(*table, batch)) {
             return Err(AppendError::Schema { table: *table });
         }
+        batches.retain(|(_, batch)| batch.num_rows() > 0);
         let mut room = self.room(batches.iter().map(|(_, batch)| batch.get_array_memory_size()).sum()).await?;
         let mut pending = Vec::with_capacity(batches.len());
         let mut answers = Vec::with_capacity(batches.len());
@@ -337,7 +337,7 @@ impl Store {
         }
         let overloaded = || self.overloaded(Overload::HotBuffer);
         let _waiting = self.waiting_meter.reserve(bytes).ok_or_else(overloaded)?;
-        timeout(WAITING_TIME, meter.reserve_in_time(bytes)).await.map_err(|_| overloaded())
+        timeout(WAITING_TIME, meter.reserve_when_free(bytes)).await.map_err(|_| overloaded())
     }
 
     fn queue_room(&self, bytes: usize) -> Result<Reservation, AppendError> {

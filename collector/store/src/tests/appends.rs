@@ -1,6 +1,6 @@
 //! What `append` promises.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use object_store::ObjectStoreExt as _;
 use spandrel_proto::model::Table;
@@ -133,16 +133,7 @@ async fn b1_more_than_the_bound_is_refused_and_nothing_of_it_is_stored() {
 #[tokio::test]
 async fn b1_an_append_waits_for_the_room_that_sealing_makes() {
     let directory = tempfile::tempdir().unwrap();
-    let bytes = spans(0, 50).get_array_memory_size();
-    let limit = bytes * 9;
-    let config = StoreConfig { hot_max_bytes: limit, seal_bytes: limit, ..quiet_config(directory.path()) };
-    let store = Store::open(config, ManualClock::at(NOW)).await.unwrap();
-    fail_seals(&store);
-    let mut stored = 0;
-    while store.stats().held_bytes as usize + bytes <= limit {
-        store.append(Table::Spans, spans(stored, 50)).await.unwrap();
-        stored += 1;
-    }
+    let (store, stored) = full_store(directory.path()).await;
     let (seal, waiting) = tokio::join!(
         async {
             tokio::task::yield_now().await;
@@ -155,6 +146,32 @@ async fn b1_an_append_waits_for_the_room_that_sealing_makes() {
     waiting.unwrap();
     assert_eq!(store.stats().overloaded, 0);
     assert_eq!(ids(directory.path(), &store.snapshot(), Table::Spans).len() as u64, (stored + 1) * 50);
+}
+
+#[tokio::test]
+async fn b1_an_append_does_not_wait_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, stored) = full_store(directory.path()).await;
+    let held = store.stats().held_bytes;
+    let refused = store.append(Table::Spans, spans(stored, 50)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Overloaded { reason: Overload::HotBuffer, .. }), "{refused:?}");
+    assert_eq!((store.stats().overloaded, store.stats().held_bytes), (1, held));
+    assert_eq!(ids(directory.path(), &store.snapshot(), Table::Spans).len() as u64, stored * 50);
+}
+
+/// A store without room for another 50 spans, though they may wait, and how many times as many it has. It cannot seal.
+async fn full_store(directory: &Path) -> (Arc<Store>, u64) {
+    let bytes = spans(0, 50).get_array_memory_size();
+    let limit = bytes * 9;
+    let config = StoreConfig { hot_max_bytes: limit, seal_bytes: limit, ..quiet_config(directory) };
+    let store = Store::open(config, ManualClock::at(NOW)).await.unwrap();
+    fail_seals(&store);
+    let mut stored = 0;
+    while store.stats().held_bytes as usize + bytes <= limit {
+        store.append(Table::Spans, spans(stored, 50)).await.unwrap();
+        stored += 1;
+    }
+    (store, stored)
 }
 
 fn fail_seals(store: &Store) {

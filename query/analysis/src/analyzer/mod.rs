@@ -384,10 +384,6 @@ impl Analyzer {
     fn close(&mut self, due: Vec<Open>, may_wait: bool) {
         let mut traces = Vec::new();
         for open in due {
-            if self.is_within_one(&open) {
-                traces.push(open);
-                continue;
-            }
             match self.place(&open) {
                 Place::Here(minutes) => {
                     for minute in minutes {
@@ -454,24 +450,21 @@ impl Analyzer {
         }
     }
 
-    /// Whether a trace touches a single minute, which is there: as nearly all do.
-    fn is_within_one(&self, open: &Open) -> bool {
-        let minute = minute_of(open.first);
-        minute == minute_of(open.until) && self.minutes.contains_key(&minute)
-    }
-
     /// Whether the minutes of a trace can be counted in.
     fn place(&self, open: &Open) -> Place {
-        let mut touched = touched(open.all_spans());
-        touched.retain(|time| is_within(self.options.range, *time));
-        let missing: Vec<i64> = touched.iter().copied().filter(|time| !self.minutes.contains_key(time)).collect();
+        let is_there = |time: i64| self.minutes.contains_key(&time);
+        let first = minute_of(open.first);
+        // Nearly all traces are within one minute that is there.
+        let is_one = first == minute_of(open.until) && is_there(first);
+        let mut missing = if is_one { Vec::new() } else { touched(open.all_spans()) };
+        missing.retain(|time| is_within(self.options.range, *time) && !is_there(*time));
         let wanted: Vec<i64> = missing.iter().copied().filter(|time| self.stored.may_hold(*time)).collect();
         if self.minutes.len().saturating_add(missing.len()) > self.options.max_minutes
             || self.wanted.len().saturating_add(wanted.len()) > self.options.max_minutes
         {
             return Place::None;
         }
-        if wanted.is_empty() { Place::Here(touched) } else { Place::Wanted(wanted) }
+        if wanted.is_empty() { Place::Here(missing) } else { Place::Wanted(wanted) }
     }
 
     /// Does not count the spans of a trace that are not counted.

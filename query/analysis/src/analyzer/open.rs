@@ -28,13 +28,13 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn new(trace_id: u128, spans: Vec<Span>, counted: Option<Box<Held>>, last: i64) -> Self {
+        let size = OVERHEAD
+            + spans.iter().map(Span::size).sum::<usize>()
+            + counted.as_ref().map_or(0, |counted| counted.size());
         let was_shown = counted.is_some();
-        let size = OVERHEAD + counted.as_ref().map_or(0, |counted| counted.size());
-        let mut open =
-            Self { trace_id, spans: Vec::new(), counted, was_shown, last, first: i64::MAX, until: i64::MIN, size };
-        let (first, until) = open.all_spans().chain(&spans).fold((i64::MAX, i64::MIN), reach);
-        open.size += spans.iter().map(Span::size).sum::<usize>();
-        Self { spans, first, until, ..open }
+        let mut open = Self { trace_id, spans, counted, was_shown, last, first: i64::MAX, until: i64::MIN, size };
+        (open.first, open.until) = open.all_spans().fold((i64::MAX, i64::MIN), reach);
+        open
     }
 
     fn push(&mut self, span: Span) {
@@ -60,8 +60,8 @@ fn reach((first, until): (i64, i64), span: &Span) -> (i64, i64) {
     (first.min(span.start), until.max(busy_until(span)))
 }
 
-/// Bytes of an open trace beside its spans.
-const OVERHEAD: usize = size_of::<Open>() + 64;
+/// Bytes of an open trace beside its spans; the most that it takes by its time is when no other came with it.
+const OVERHEAD: usize = size_of::<Open>() + 128;
 
 /// Traces by their id, and by when a span came last.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use crate::{
 
 /// Whether the minutes of a trace can be counted in.
 pub(super) enum Place {
-    /// These are all that it touches.
+    /// Once these, of which nothing is known, have begun.
     Here(Vec<i64>),
     /// Once these minutes are restored.
     Wanted(Vec<i64>),

@@ -303,6 +303,7 @@ impl Builder<'_> {
             hop.attempts = run_of(index, &mut attempt, &attempts);
             hop.servers = run_of(index, &mut server, &servers);
         }
+        // Copies of the right size: what is collected in place is moved to be made smaller.
         let attempts: Vec<Attempt> = attempts.iter().map(|(_, attempt)| *attempt).collect();
         mark_under_retry(trace, &mut hops, &attempts);
         let servers = servers.iter().map(|(_, server)| *server).collect();
