@@ -57,11 +57,11 @@ pub struct Engine {
     shared: SessionState,
     memory: Arc<dyn MemoryPool>,
     admission: Admission,
-    workers: Workers,
+    workers: Arc<Workers>,
     stale_hours: Arc<StaleHours>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source {
     Live(Arc<Store>),
     Fixed(Snapshot),
@@ -110,12 +110,28 @@ impl Engine {
             shared,
             memory: Arc::new(GreedyMemoryPool::new(limits.total_memory)),
             admission: Admission::new(&limits),
-            workers: Workers::new(limits.threads).map_err(EngineError::Threads)?,
+            workers: Arc::new(Workers::new(limits.threads).map_err(EngineError::Threads)?),
             source,
             limits,
             clock,
             stale_hours: Arc::default(),
         }))
+    }
+
+    /// The same engine for `running` queries of its own: they neither wait for those of this one nor keep them from running.
+    /// Threads and memory are shared.
+    pub(crate) fn apart(&self, running: usize) -> Arc<Engine> {
+        let limits = Limits { running, waiting: 0, ..self.limits.clone() };
+        Arc::new(Engine {
+            source: self.source.clone(),
+            clock: Arc::clone(&self.clock),
+            shared: self.shared.clone(),
+            memory: Arc::clone(&self.memory),
+            admission: Admission::new(&limits),
+            workers: Arc::clone(&self.workers),
+            stale_hours: Arc::clone(&self.stale_hours),
+            limits,
+        })
     }
 
     /// Starts the query in `text`. Errors of the statement itself come back here, errors of running it from the stream.
@@ -196,7 +212,7 @@ impl Engine {
         self.clock.now_unix_nano()
     }
 
-    /// Queries that run at this moment.
+    /// Queries that run at this moment, without those of the live analysis.
     pub fn running_queries(&self) -> usize {
         self.admission.running()
     }

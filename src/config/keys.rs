@@ -156,7 +156,7 @@ pub(super) const KEYS: &[Key] = &[
     key(QUERY_TIMEOUT, DURATION, "60s", "Time limit of one query."),
     key(QUERY_MEMORY, SIZE, "96MiB", "Memory limit of one query."),
     key(QUERY_TOTAL_MEMORY, SIZE, "96MiB", "Memory limit of all running queries together."),
-    key(QUERY_RUNNING, COUNT, "4", "Queries that run at once."),
+    key(QUERY_RUNNING, COUNT, "4", "Queries that run at once. Those of the live analysis do not count."),
     key(QUERY_WAITING, COUNT, "16", "Queries that wait for one of them to end. Past it a query is refused."),
     key(
         ANALYSIS_ENABLED,

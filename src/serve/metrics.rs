@@ -136,7 +136,11 @@ impl Sources {
     fn collect_engine(&self, families: &mut Vec<Family>) {
         let running = self.engine.running_queries() as f64;
         let memory = self.engine.memory_used() as f64;
-        families.push(Family::gauge("spandrel_query_running", "Queries that run.", running));
+        families.push(Family::gauge(
+            "spandrel_query_running",
+            "Queries that run, without those of the live analysis.",
+            running,
+        ));
         families.push(Family::gauge("spandrel_query_memory_bytes", "Memory that operators of queries hold.", memory));
     }
 }

@@ -75,7 +75,7 @@ impl Server {
         // Before anything can be stored, so that nothing is stored unseen.
         let analyst = config
             .analysis
-            .then(|| Analyst::start(Arc::clone(&store), Arc::clone(&engine), Arc::clone(&clock)))
+            .then(|| Analyst::start(Arc::clone(&store), &engine, Arc::clone(&clock)))
             .transpose()
             .context("cannot start the live analysis")?;
 

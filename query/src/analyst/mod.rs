@@ -101,7 +101,7 @@ impl AnalystStats {
 
 impl Analyst {
     /// Starts to follow `store`. Must be called in a tokio runtime.
-    pub fn start(store: Arc<Store>, engine: Arc<Engine>, clock: Arc<dyn Clock>) -> std::io::Result<Analyst> {
+    pub fn start(store: Arc<Store>, engine: &Engine, clock: Arc<dyn Clock>) -> std::io::Result<Analyst> {
         let stop = CancellationToken::new();
         let stats = Arc::new(AnalystStats::default());
         let follower = store.follow(&FOLLOWED_TABLES, FOLLOWED_BYTES);

@@ -50,6 +50,8 @@ const MAX_ROUNDS: usize = 8;
 /// How many minutes are kept for what detectors compare with.
 const KEPT_MINUTES: i64 = 60;
 const LEAST_MINUTES: usize = 6;
+/// Its own queries at once: one of the loop, and the comparison of the hours beside it.
+const QUERIES: usize = 2;
 const RESTORED: [Table; 4] = [Table::Operations, Table::Edges, Table::CriticalPaths, Table::Coverage];
 /// How far back minutes are compared with the stored spans at start, and later: then each minute is compared twice.
 const CHECK_AT_START: i64 = 48 * 60 * MINUTE;
@@ -86,7 +88,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(store: Arc<Store>, engine: Arc<Engine>, clock: Arc<dyn Clock>, stats: Arc<AnalystStats>) -> Self {
+    pub(super) fn new(store: Arc<Store>, engine: &Engine, clock: Arc<dyn Clock>, stats: Arc<AnalystStats>) -> Self {
+        let engine = engine.apart(QUERIES);
         let hours = Hours::new(Arc::clone(engine.stale_hours()));
         let options = Options { quiet_ns: QUIET, max_trace_bytes: TRACE_BYTES, ..Options::default() };
         Self {

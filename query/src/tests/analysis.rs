@@ -156,13 +156,22 @@ impl Live {
     }
 
     async fn open_with(directory: &TempDir, now: i64, limits: Limits) -> Live {
+        let mut live = Live::without_analysis(directory, now, limits).await;
+        live.analyse();
+        live
+    }
+
+    async fn without_analysis(directory: &TempDir, now: i64, limits: Limits) -> Live {
         let clock = Arc::new(HandClock(AtomicI64::new(now)));
         let config =
             StoreConfig { data_dir: directory.path().to_owned(), min_free_disk_bytes: 0, ..StoreConfig::default() };
         let store = Store::open(config, clock.clone()).await.unwrap();
         let engine = Engine::new(store.clone(), limits, clock.clone()).unwrap();
-        let analyst = Analyst::start(store.clone(), engine.clone(), clock.clone()).unwrap();
-        Live { store, engine, analyst: Some(analyst), clock }
+        Live { store, engine, analyst: None, clock }
+    }
+
+    fn analyse(&mut self) {
+        self.analyst = Some(Analyst::start(self.store.clone(), &self.engine, self.clock.clone()).unwrap());
     }
 
     async fn append(&self, spans: &[Span]) {
@@ -198,6 +207,17 @@ impl Live {
         self.analyst.take().unwrap().stop().await;
         self.store.close().await.unwrap();
     }
+}
+
+/// Waits for a minute at most.
+async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..300 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("it does not come about that {what}");
 }
 
 const EDGES: &str = "SELECT source, target, sum(requests), sum(failures), sum(duration_sum_ns) FROM edges \
@@ -246,6 +266,29 @@ async fn what_is_counted_after_the_clock_was_set_back_counts() {
     let live = Live::open(&directory, begin + MINUTE).await;
     live.append(&requests(30, begin).into_iter().map(more).collect::<Vec<_>>()).await;
     live.reach(EDGES, &json!([["shop", "cart", 80.0, 16.0, 4_800 * MS]])).await;
+    live.close().await;
+}
+
+#[tokio::test]
+async fn the_live_analysis_neither_waits_for_queries_nor_keeps_them_from_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { threads: 2, running: 1, waiting: 0, ..Limits::default() };
+    let mut live = Live::without_analysis(&directory, TEN + HOUR, limits).await;
+    // Stored while nothing analyses it, so that it has to be computed from storage.
+    live.append(&requests(30, TEN)).await;
+    let mut running = live.engine.sql("SELECT * FROM generate_series(1, 1000000000)").await.unwrap();
+    assert!(running.try_next().await.unwrap().is_some());
+    live.analyse();
+    let stats = live.analyst.as_ref().unwrap().stats();
+    eventually("its minutes are computed from storage", || {
+        live.clock.0.fetch_add(10 * SECOND, Ordering::Relaxed);
+        stats.minutes_recomputed() > 0
+    })
+    .await;
+    assert_eq!(live.engine.running_queries(), 1);
+    drop(running);
+    eventually("the query is gone", || live.engine.running_queries() == 0).await;
+    live.reach(EDGES, &json!([["shop", "cart", 30.0, 6.0, 1_800 * MS]])).await;
     live.close().await;
 }
 
