@@ -6,6 +6,8 @@
 
 use std::sync::LazyLock;
 
+use super::KeyTable;
+
 /// What an attribute fills: a column of its own, or an attribute under its current name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -97,9 +99,15 @@ pub struct Alias {
 /// The meanings of the span attribute `key`; of several, the first whose side fits holds.
 #[inline]
 pub fn lookup(key: &[u8]) -> &'static [Alias] {
-    static ALIASES: LazyLock<AliasTable> = LazyLock::new(AliasTable::build);
-    ALIASES.get(key)
+    ALIASES.get(key).map_or(&[], Vec::as_slice)
 }
+
+/// All names with their meanings.
+pub fn names() -> impl Iterator<Item = (&'static str, &'static [Alias])> {
+    ALIASES.iter().map(|(name, aliases)| (name, aliases.as_slice()))
+}
+
+static ALIASES: LazyLock<KeyTable<Vec<Alias>>> = LazyLock::new(table);
 
 /// Names under which a correlation id travels, in order of preference. Header attributes hold an array of one.
 pub const CORRELATION_IDS: [&str; 14] = [
@@ -214,7 +222,7 @@ const RPC_SYSTEMS: &[(&str, &str)] = &[("apache_dubbo", "dubbo"), ("connect_rpc"
 const MESSAGING_OPERATIONS: &[(&str, &str)] = &[("publish", "send")];
 
 /// Older names in order of preference after the current one. Names that need a side or a conversion are in
-/// [`AliasTable::build`].
+/// [`table`].
 const PLAIN: &[(Target, &[&str])] = &[
     (Target::HttpRequestMethod, &["http.method"]),
     (Target::HttpRoute, &[]),
@@ -256,94 +264,47 @@ const PLAIN: &[(Target, &[&str])] = &[
     (Target::MessagingClientId, &["messaging.client_id"]),
 ];
 
-/// Every known name and its meanings, hashed with open addressing: most attributes of a span are looked up here, and most
-/// of those that have no meaning meet an empty slot at once.
-struct AliasTable {
-    slots: [u8; AliasTable::SLOTS],
-    names: Vec<(&'static [u8], Vec<Alias>)>,
-}
-
-impl AliasTable {
-    /// Several times the names there are, which keeps searches short.
-    const SLOTS: usize = 1024;
-    const EMPTY: u8 = u8::MAX;
-
-    #[inline]
-    fn get(&self, key: &[u8]) -> &[Alias] {
-        let mut slot = hash(key);
-        loop {
-            match self.names.get(usize::from(self.slots[slot])) {
-                Some((name, aliases)) if *name == key => return aliases,
-                Some(_) => slot = (slot + 1) % Self::SLOTS,
-                None => return &[],
-            }
+/// Most attributes of a span are looked up here, and most of those that have no meaning meet an empty slot at once.
+fn table() -> KeyTable<Vec<Alias>> {
+    let mut table = KeyTable::<Vec<Alias>>::default();
+    let mut name = |name, target, rank, side, conversion| {
+        table.get_or_insert_with(name, Vec::new).push(Alias { target, rank, side, conversion });
+    };
+    for (target, older) in PLAIN {
+        name(target.attribute(), *target, 0, Side::Any, Conversion::Same);
+        for (rank, older) in (1..).zip(*older) {
+            name(older, *target, rank, Side::Any, Conversion::Same);
         }
     }
-
-    fn push(&mut self, name: &'static str, alias: Alias) {
-        if let Some((_, aliases)) = self.names.iter_mut().find(|(known, _)| *known == name.as_bytes()) {
-            aliases.push(alias);
-            return;
-        }
-        let index = u8::try_from(self.names.len()).ok().filter(|index| *index != Self::EMPTY);
-        let mut slot = hash(name.as_bytes());
-        while self.slots[slot] != Self::EMPTY {
-            slot = (slot + 1) % Self::SLOTS;
-        }
-        self.slots[slot] = index.expect("there are fewer than 255 names");
-        self.names.push((name.as_bytes(), vec![alias]));
-    }
-
-    fn build() -> Self {
-        let mut table = Self { slots: [Self::EMPTY; Self::SLOTS], names: Vec::new() };
-        let mut name =
-            |name, target, rank, side, conversion| table.push(name, Alias { target, rank, side, conversion });
-        for (target, older) in PLAIN {
-            name(target.attribute(), *target, 0, Side::Any, Conversion::Same);
-            for (rank, older) in (1..).zip(*older) {
-                name(older, *target, rank, Side::Any, Conversion::Same);
-            }
-        }
-        name("url.path", Target::UrlPath, 0, Side::Any, Conversion::Same);
-        name("http.target", Target::UrlPath, 1, Side::Any, Conversion::PathOfTarget);
-        name("rpc.system.name", Target::RpcSystemName, 0, Side::Any, Conversion::Same);
-        name("rpc.system", Target::RpcSystemName, 1, Side::Any, Conversion::Renamed(RPC_SYSTEMS));
-        name("rpc.grpc.status_code", Target::RpcStatusCode, 4, Side::Any, Conversion::GrpcCode);
-        name("grpc.status_code", Target::RpcStatusCode, 5, Side::Any, Conversion::GrpcCode);
-        name("grpc.status", Target::RpcStatusCode, 6, Side::Any, Conversion::GrpcCode);
-        name("db.system.name", Target::DbSystemName, 0, Side::Any, Conversion::Same);
-        name("db.system", Target::DbSystemName, 1, Side::Any, Conversion::Renamed(DB_SYSTEMS));
-        name("messaging.operation.type", Target::MessagingOperationType, 0, Side::Any, Conversion::Same);
-        name(
-            "messaging.operation",
-            Target::MessagingOperationType,
-            1,
-            Side::Any,
-            Conversion::Renamed(MESSAGING_OPERATIONS),
-        );
-        name("server.address", Target::ServerAddress, 0, Side::Any, Conversion::Same);
-        name("net.peer.name", Target::ServerAddress, 1, Side::Client, Conversion::Same);
-        name("net.host.name", Target::ServerAddress, 1, Side::Server, Conversion::Same);
-        name("http.server_name", Target::ServerAddress, 2, Side::Server, Conversion::Same);
-        name("server.port", Target::ServerPort, 0, Side::Any, Conversion::Same);
-        name("net.peer.port", Target::ServerPort, 1, Side::Client, Conversion::Same);
-        name("net.host.port", Target::ServerPort, 1, Side::Server, Conversion::Same);
-        name("client.address", Target::ClientAddress, 0, Side::Any, Conversion::Same);
-        name("http.client_ip", Target::ClientAddress, 1, Side::Any, Conversion::Same);
-        name("net.peer.name", Target::ClientAddress, 2, Side::Server, Conversion::Same);
-        table
-    }
+    name("url.path", Target::UrlPath, 0, Side::Any, Conversion::Same);
+    name("http.target", Target::UrlPath, 1, Side::Any, Conversion::PathOfTarget);
+    name("rpc.system.name", Target::RpcSystemName, 0, Side::Any, Conversion::Same);
+    name("rpc.system", Target::RpcSystemName, 1, Side::Any, Conversion::Renamed(RPC_SYSTEMS));
+    name("rpc.grpc.status_code", Target::RpcStatusCode, 4, Side::Any, Conversion::GrpcCode);
+    name("grpc.status_code", Target::RpcStatusCode, 5, Side::Any, Conversion::GrpcCode);
+    name("grpc.status", Target::RpcStatusCode, 6, Side::Any, Conversion::GrpcCode);
+    name("db.system.name", Target::DbSystemName, 0, Side::Any, Conversion::Same);
+    name("db.system", Target::DbSystemName, 1, Side::Any, Conversion::Renamed(DB_SYSTEMS));
+    name("messaging.operation.type", Target::MessagingOperationType, 0, Side::Any, Conversion::Same);
+    name(
+        "messaging.operation",
+        Target::MessagingOperationType,
+        1,
+        Side::Any,
+        Conversion::Renamed(MESSAGING_OPERATIONS),
+    );
+    name("server.address", Target::ServerAddress, 0, Side::Any, Conversion::Same);
+    name("net.peer.name", Target::ServerAddress, 1, Side::Client, Conversion::Same);
+    name("net.host.name", Target::ServerAddress, 1, Side::Server, Conversion::Same);
+    name("http.server_name", Target::ServerAddress, 2, Side::Server, Conversion::Same);
+    name("server.port", Target::ServerPort, 0, Side::Any, Conversion::Same);
+    name("net.peer.port", Target::ServerPort, 1, Side::Client, Conversion::Same);
+    name("net.host.port", Target::ServerPort, 1, Side::Server, Conversion::Same);
+    name("client.address", Target::ClientAddress, 0, Side::Any, Conversion::Same);
+    name("http.client_ip", Target::ClientAddress, 1, Side::Any, Conversion::Same);
+    name("net.peer.name", Target::ClientAddress, 2, Side::Server, Conversion::Same);
+    table
 }
-
-/// The first slot to look at for `key`. Cheap rather than good: a collision costs one comparison.
-#[inline]
-fn hash(key: &[u8]) -> usize {
-    let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let (head, tail) = (word(key.first_chunk()), word(key.last_chunk()));
-    let mixed = (head ^ tail.rotate_left(21) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 32) as usize % AliasTable::SLOTS
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,10 @@ pub struct Analysis {
     pub entries: Vec<Entry>,
     /// Per span, index into `entries` of the entry it belongs to.
     pub entry_of: Vec<u32>,
+    /// Per span, the service that it ran in.
+    services: Vec<ServiceId>,
+    /// The services of each request: see [`Analysed::presence`].
+    presence: Vec<(u32, ServiceId)>,
 }
 
 impl Analysis {
@@ -49,13 +53,24 @@ impl Analysis {
         let paths = Paths::build(&trace, &hops, context, skew);
         let errors = Errors::build(&trace, &hops, &paths, context);
         let (entries, entry_of) = entries(&trace, context);
-        Analysis { trace, hops, paths, errors, entries, entry_of }
+        let services: Vec<ServiceId> = trace.spans.iter().map(|span| context.resource(span.resource).service).collect();
+        let presence = presence(&entries, &entry_of, &services);
+        Analysis { trace, hops, paths, errors, entries, entry_of, services, presence }
     }
 
     /// The analysis as detectors and roll-ups read it. `context` is the one that it was made with.
     pub fn analysed<'a>(&'a self, context: &'a Context) -> Analysed<'a> {
-        let Analysis { trace, hops, paths, errors, entries, entry_of } = self;
-        Analysed { context, trace, hops, paths, errors, entries, entry_of }
+        let Analysis { trace, hops, paths, errors, entries, entry_of, services, presence } = self;
+        Analysed { context, trace, hops, paths, errors, entries, entry_of, services, presence }
+    }
+
+    /// Lets go of what is not needed to take the trace away again.
+    pub(crate) fn shrink(&mut self) {
+        self.errors = Errors::default();
+        self.presence = Vec::new();
+        self.paths.segments = Vec::new();
+        self.paths.adjusted = Vec::new();
+        self.trace.spans.shrink_to_fit();
     }
 }
 
@@ -70,6 +85,10 @@ pub struct Analysed<'a> {
     pub entries: &'a [Entry],
     /// Per span, index into `entries` of the entry it belongs to.
     pub entry_of: &'a [u32],
+    services: &'a [ServiceId],
+    /// Index of each entry that is a request from outside, with each service that has a span in it, in order. Fragments
+    /// are parts of the request if there is but one.
+    pub presence: &'a [(u32, ServiceId)],
 }
 
 impl Analysed<'_> {
@@ -82,7 +101,7 @@ impl Analysed<'_> {
     }
 
     pub fn service(&self, span: u32) -> ServiceId {
-        self.resource(span).service
+        self.services[span as usize]
     }
 
     /// The entry that `span` is part of.
@@ -120,6 +139,25 @@ pub fn entries(trace: &Trace, context: &Context) -> (Vec<Entry>, Vec<u32>) {
         }
     }
     (entries, entry_of)
+}
+
+fn presence(entries: &[Entry], entry_of: &[u32], services: &[ServiceId]) -> Vec<(u32, ServiceId)> {
+    let is_request = |entry: &Entry| !entry.is_fragment && !entry.is_message;
+    let mut requests = (0_u32..).zip(entries).filter(|(_, entry)| is_request(entry)).map(|(index, _)| index);
+    let only = requests.next().filter(|_| requests.next().is_none());
+    let mut found: Vec<(u32, ServiceId)> = Vec::with_capacity(services.len());
+    for (index, service) in entry_of.iter().zip(services) {
+        let entry = &entries[*index as usize];
+        let request = match is_request(entry) {
+            true => Some(*index),
+            false => only.filter(|_| entry.is_fragment && !entry.is_message),
+        };
+        // Most spans are next to others of their service.
+        found.extend(request.map(|request| (request, *service)).filter(|pair| found.last() != Some(pair)));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 #[cfg(test)]

@@ -139,6 +139,8 @@ pub struct Context {
     peers: Numbered<Peer>,
     nodes: Numbered<Node>,
     service_nodes: Vec<NodeId>,
+    /// By node, the service that it is.
+    node_services: Vec<Option<ServiceId>>,
     evidence: Vec<Evidence>,
 }
 
@@ -157,6 +159,7 @@ impl Context {
             peers: Numbered::default(),
             nodes: Numbered::default(),
             service_nodes: Vec::new(),
+            node_services: Vec::new(),
             evidence: Vec::new(),
         };
         context.add_peer(Peer::default());
@@ -186,6 +189,7 @@ impl Context {
         let node = self.add_node(Node { kind: NodeKind::Service, name, namespace, environment }, evidence);
         if id.0 as usize == self.service_nodes.len() {
             self.service_nodes.push(node);
+            self.node_services[node.0 as usize].get_or_insert(id);
         }
         id
     }
@@ -230,7 +234,10 @@ impl Context {
         let id = NodeId(self.nodes.number(node));
         match self.evidence.get_mut(id.0 as usize) {
             Some(known) => *known = (*known).min(evidence),
-            None => self.evidence.push(evidence),
+            None => {
+                self.evidence.push(evidence);
+                self.node_services.push(None);
+            }
         }
         id
     }
@@ -257,12 +264,7 @@ impl Context {
 
     /// The service that a node is, if it is one.
     pub fn node_service(&self, node: NodeId) -> Option<ServiceId> {
-        let found = self.node(node);
-        if found.kind != NodeKind::Service {
-            return None;
-        }
-        let service = Service { namespace: found.namespace, name: found.name, environment: found.environment };
-        self.services.numbers.get(&service).map(|number| ServiceId(*number))
+        self.node_services[node.0 as usize]
     }
 
     /// Bytes of memory held, roughly.

@@ -9,12 +9,14 @@ const SHORTEST_HEX: usize = 8;
 const SHORTEST_TOKEN: usize = 16;
 const TOKEN_DIGITS: usize = 4;
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+const UUID_LENGTH: usize = 36;
 
 /// `path` with each segment that looks like an identifier replaced by `{id}`: integers, UUIDs, hexadecimal of 8 digits
 /// or more, base64-like tokens of 16 characters or more, dates, e-mail addresses, and anything over 40 characters.
 /// A query string or fragment is cut off.
 pub fn path_template(path: &str) -> Cow<'_, str> {
-    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let end = path.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+    let path = &path[..end.unwrap_or(path.len())];
     if !path.split('/').any(is_identifier) {
         return Cow::Borrowed(path);
     }
@@ -24,9 +26,14 @@ pub fn path_template(path: &str) -> Cow<'_, str> {
 }
 
 fn is_identifier(segment: &str) -> bool {
-    if segment.is_empty() {
-        return false;
-    }
+    // What all but the longest identifiers have, and UUIDs, which may be of letters only.
+    let may_be = segment.len() > LONGEST_WORD
+        || segment.len() == UUID_LENGTH
+        || segment.bytes().any(|byte| byte.is_ascii_digit() || byte == b'@');
+    may_be && is_known_identifier(segment)
+}
+
+fn is_known_identifier(segment: &str) -> bool {
     segment.len() > LONGEST_WORD
         || segment.bytes().all(|byte| byte.is_ascii_digit())
         || is_uuid(segment)
@@ -93,6 +100,8 @@ mod tests {
             ("/users/42/orders", "/users/{id}/orders"),
             ("/users/42/orders/", "/users/{id}/orders/"),
             ("/carts/5b8efff7-9803-8103-d269-b633813fc60c", "/carts/{id}"),
+            ("/carts/abcdefab-abcd-abcd-abcd-abcdefabcdef", "/carts/{id}"),
+            ("/carts/#", "/carts/"),
             ("/blobs/deadbeef01", "/blobs/{id}"),
             ("/blobs/0xDEADBEEF01", "/blobs/{id}"),
             ("/architecture/facade", "/architecture/facade"),

@@ -14,6 +14,10 @@ impl Text {
     /// What stands for a text that no longer fitted.
     pub const OTHER: Text = Text(1);
 
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
     pub fn is_none(self) -> bool {
         self == Text::NONE
     }

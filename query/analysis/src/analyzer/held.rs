@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{analysed::Analysis, errors::Errors, hash::FastMap, hops::Hop, span::Span};
+use crate::{analysed::Analysis, hash::FastMap, hops::Hop, span::Span};
 
 /// What is counted of a trace.
 #[derive(Debug)]
@@ -15,12 +15,9 @@ pub(super) struct Held {
 impl Held {
     /// Keeps of an analysis what is needed to take it away again.
     pub(super) fn new(mut analysis: Analysis) -> Self {
-        analysis.errors = Errors::default();
-        analysis.paths.segments = Vec::new();
-        analysis.paths.adjusted = Vec::new();
-        analysis.trace.spans.shrink_to_fit();
+        analysis.shrink();
         let hops = analysis.hops.hops.len() * (size_of::<Hop>() + 64);
-        let size = size_of::<Self>() + analysis.trace.size() + analysis.trace.len() * 48 + hops;
+        let size = size_of::<Self>() + analysis.trace.size() + analysis.trace.len() * 52 + hops;
         Self { analysis, size }
     }
 

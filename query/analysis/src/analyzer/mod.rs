@@ -14,18 +14,18 @@ mod published;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::record_batch::RecordBatch;
 
 use self::{
-    held::{Held, HeldTraces},
-    late::LateTraces,
-    open::{Open, OpenTraces},
+    held::Held,
+    open::Open,
     place::{Place, is_within, touched},
-    published::PublishedSpans,
     stored::Stored,
+    traces::Traces,
 };
 use crate::{
     analysed::{Analysis, minute_of},
@@ -81,10 +81,7 @@ pub struct Analyzer {
     reader: SpanReader,
     peers: PeerMap,
     skew: Skew,
-    open: OpenTraces,
-    held: HeldTraces,
-    late: LateTraces,
-    published: PublishedSpans,
+    traces: Traces,
     minutes: Minutes,
     /// Minutes that have to be restored before something is added to them.
     stored: Stored,
@@ -98,18 +95,10 @@ pub struct Analyzer {
     /// What detectors share.
     demand: Demand,
     activity: Activity,
-    /// Empty between batches.
-    scratch: Vec<Span>,
 }
 
 /// Traces that are counted and shown to a detector at a time.
 const AT_ONCE: usize = 64;
-
-/// Spans that there is room for in a trace from the start.
-const FEW_SPANS: usize = 8;
-
-/// Spans that there is room for between batches.
-const MAX_SCRATCH: usize = 8192;
 
 impl Analyzer {
     pub fn new(options: Options, detectors: Vec<Box<dyn Detector>>) -> Self {
@@ -119,10 +108,7 @@ impl Analyzer {
             reader: SpanReader::default(),
             peers: PeerMap::default(),
             skew: Skew::default(),
-            open: OpenTraces::default(),
-            held: HeldTraces::default(),
-            late: LateTraces::default(),
-            published: PublishedSpans::default(),
+            traces: Traces::default(),
             minutes: Minutes::new(),
             stored: Stored::default(),
             wanted: BTreeSet::new(),
@@ -131,17 +117,16 @@ impl Analyzer {
             detectors,
             demand: Demand::default(),
             activity: Activity::default(),
-            scratch: Vec::new(),
         }
     }
 
     /// Takes in rows of `spans` that came at `now`.
     pub fn push_spans(&mut self, batch: &RecordBatch, now: i64) -> Result<(), InputError> {
-        let mut spans = std::mem::take(&mut self.scratch);
-        let result = self.reader.read(batch, &mut self.context, &mut spans);
-        self.push(spans.drain(..), now);
-        spans.shrink_to(MAX_SCRATCH);
-        self.scratch = spans;
+        let result = self.reader.each(batch, &mut self.context, |context, span| {
+            let added = self.traces.add(span, context, now);
+            note_added(added, &mut self.activity, &mut self.uncounted);
+        });
+        self.make_room();
         result
     }
 
@@ -179,14 +164,14 @@ impl Analyzer {
 
     /// Like [`Analyzer::close_quiet`], but only those that have been quiet for longest, until they have `spans` spans.
     pub fn close_some(&mut self, now: i64, spans: usize) {
-        let due = self.open.take_until(now.saturating_sub(self.options.quiet_ns), spans);
+        let due = self.traces.open.take_until(now.saturating_sub(self.options.quiet_ns), spans);
         self.close(due, true);
         self.make_room();
     }
 
     /// Counts all traces.
     pub fn close_all(&mut self) {
-        let due = self.open.take_until(i64::MAX, usize::MAX);
+        let due = self.traces.open.take_until(i64::MAX, usize::MAX);
         self.close(due, true);
         self.make_room();
     }
@@ -194,7 +179,7 @@ impl Analyzer {
     /// Traces that more spans came of after they were let go. All their spans, from storage, should be given to
     /// [`Analyzer::correct`].
     pub fn late_traces(&self) -> Vec<u128> {
-        self.late.ids()
+        self.traces.late.ids()
     }
 
     /// Takes in all spans of some of [`Analyzer::late_traces`]: rows of `spans`, of which those of other traces are left
@@ -305,7 +290,7 @@ impl Analyzer {
 
     /// How many traces wait for the rest of their spans.
     pub fn open_traces(&self) -> usize {
-        self.open.len()
+        self.traces.open.len()
     }
 
     pub fn activity(&self) -> Activity {
@@ -319,50 +304,16 @@ impl Analyzer {
         self.context.size()
             + self.peers.size()
             + self.skew.size()
-            + self.traces_size()
-            + self.late.size()
-            + self.published.size()
+            + self.traces.size()
             + self.stored.size()
             + self.uncounted.len() * 16
-            + self.scratch.capacity() * size_of::<Span>()
             + minutes
             + self.demand.size()
             + detectors
     }
 
-    fn traces_size(&self) -> usize {
-        self.open.size() + self.held.size()
-    }
-
-    fn push(&mut self, spans: impl IntoIterator<Item = Span>, now: i64) {
-        for span in spans {
-            self.activity.spans += 1;
-            for waiting in self.published.add(&span, &self.context) {
-                // It is counted again, with who published what it handled.
-                if let Some(held) = self.held.take(waiting) {
-                    self.open.insert(Open::new(waiting, Vec::new(), Some(held), now));
-                }
-            }
-            let Some(span) = self.open.push(span, now) else { continue };
-            let trace_id = span.trace_id;
-            if let Some(held) = self.held.take(trace_id) {
-                self.open.insert(Open::new(trace_id, vec![span], Some(held), now));
-            } else if self.late.is_remembered(trace_id) {
-                if !self.late.add(&span) {
-                    self.activity.refused += 1;
-                    self.uncounted.insert(minute_of(span.start));
-                }
-            } else {
-                let mut spans = Vec::with_capacity(FEW_SPANS);
-                spans.push(span);
-                self.open.insert(Open::new(trace_id, spans, None, now));
-            }
-        }
-        self.make_room();
-    }
-
     fn correct_with(&mut self, trace_id: u128, spans: Vec<Span>) {
-        let Some((before, late)) = self.late.part(trace_id, spans) else { return };
+        let Some((before, late)) = self.traces.late.part(trace_id, spans) else { return };
         let size: usize = before.iter().chain(&late).map(Span::size).sum();
         if size > self.options.max_trace_bytes {
             self.activity.refused += late.len() as u64;
@@ -374,10 +325,10 @@ impl Analyzer {
         }
         let counted = (!before.is_empty()).then(|| {
             let mut analysis = Analysis::of(before, &mut self.context, &mut self.peers, &self.skew);
-            self.published.complete(&mut analysis);
+            self.traces.published.complete(&mut analysis);
             Box::new(Held::new(analysis))
         });
-        self.open.insert(Open::new(trace_id, late, counted, i64::MIN));
+        self.traces.open.insert(Open::new(trace_id, late, counted, i64::MIN));
     }
 
     /// Counts traces. Those that touch minutes which have to be restored stay open, or are given up if they must not.
@@ -393,7 +344,7 @@ impl Analyzer {
                 }
                 Place::Wanted(minutes) if may_wait => {
                     self.wanted.extend(minutes);
-                    self.open.insert(open);
+                    self.traces.open.insert(open);
                 }
                 Place::Wanted(_) | Place::None => self.refuse(open),
             }
@@ -419,8 +370,8 @@ impl Analyzer {
 
     fn analyse(&mut self, open: Open, trace: Trace) -> Counted {
         let mut analysis = Analysis::of_trace(trace, &mut self.context, &mut self.peers, &self.skew);
-        self.published.complete(&mut analysis);
-        self.published.wait_for(&analysis);
+        self.traces.published.complete(&mut analysis);
+        self.traces.published.wait_for(&analysis);
         Counted { trace_id: open.trace_id, before: open.counted, was_shown: open.was_shown, analysis }
     }
 
@@ -446,7 +397,7 @@ impl Analyzer {
         for Counted { trace_id, was_shown, analysis, .. } in traces {
             let sum = if was_shown { &mut self.activity.corrections } else { &mut self.activity.traces };
             *sum += 1;
-            self.held.insert(trace_id, Box::new(Held::new(analysis)));
+            self.traces.held.insert(trace_id, Box::new(Held::new(analysis)));
         }
     }
 
@@ -474,21 +425,21 @@ impl Analyzer {
         touched.retain(|time| is_within(self.options.range, *time));
         self.uncounted.extend(touched);
         if let Some(counted) = open.counted {
-            self.held.insert(open.trace_id, counted);
+            self.traces.held.insert(open.trace_id, counted);
         }
     }
 
     fn make_room(&mut self) {
-        while self.traces_size() > self.options.max_trace_bytes {
-            if let Some(trace_id) = self.held.let_go() {
-                self.late.remember(trace_id);
+        while self.traces.spans_size() > self.options.max_trace_bytes {
+            if let Some(trace_id) = self.traces.held.let_go() {
+                self.traces.late.remember(trace_id);
                 continue;
             }
             // Many at a time, because clocks are compared anew each time.
             let enough = self.options.max_trace_bytes / 16 * 15;
             let mut oldest = Vec::new();
-            while self.traces_size() > enough
-                && let Some(open) = self.open.take_oldest(i64::MAX)
+            while self.traces.spans_size() > enough
+                && let Some(open) = self.traces.open.take_oldest(i64::MAX)
             {
                 oldest.push(open);
             }
@@ -498,6 +449,15 @@ impl Analyzer {
             self.activity.closed_early += oldest.len() as u64;
             self.close(oldest, false);
         }
+    }
+}
+
+/// Takes note of a span that was added, or of the minute that is not whole without it.
+fn note_added(added: Result<(), i64>, activity: &mut Activity, uncounted: &mut BTreeSet<i64>) {
+    activity.spans += 1;
+    if let Err(minute) = added {
+        activity.refused += 1;
+        uncounted.insert(minute);
     }
 }
 

@@ -37,6 +37,7 @@ impl Open {
         open
     }
 
+    #[inline]
     fn push(&mut self, span: Span) {
         (self.first, self.until) = reach((self.first, self.until), &span);
         self.size += span.size();
@@ -71,10 +72,13 @@ pub(super) struct OpenTraces {
     /// spans cost nothing here.
     by_last: BTreeMap<i64, VecDeque<u128>>,
     size: usize,
+    /// Mean number of spans of the last traces that were taken out, in 256ths.
+    mean_spans: usize,
 }
 
 impl OpenTraces {
     /// Adds a span to its trace, if that is open. Gives it back if not.
+    #[inline]
     pub(super) fn push(&mut self, span: Span, now: i64) -> Option<Span> {
         let Some(open) = self.traces.get_mut(&span.trace_id) else { return Some(span) };
         self.size += span.size();
@@ -118,8 +122,14 @@ impl OpenTraces {
             }
             let open = open.remove();
             self.size -= open.size;
+            self.mean_spans = self.mean_spans - self.mean_spans / 256 + open.spans.len();
             return Some(open);
         }
+    }
+
+    /// How many spans a trace has, by those that were taken out last.
+    pub(super) fn mean_spans(&self) -> usize {
+        self.mean_spans.div_ceil(256)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -73,6 +73,16 @@ impl Detector for Counter {
     }
 }
 
+impl Analyzer {
+    fn push(&mut self, spans: impl IntoIterator<Item = Span>, now: i64) {
+        for span in spans {
+            let added = self.traces.add(span, &self.context, now);
+            note_added(added, &mut self.activity, &mut self.uncounted);
+        }
+        self.make_room();
+    }
+}
+
 fn pair() -> Fixture {
     let mut fixture = Fixture::default();
     fixture.span((1, 0), Kind::Server, "shop", (0, 100));
@@ -116,7 +126,7 @@ fn a_late_span_of_a_trace_that_was_let_go_needs_all_its_spans() {
     let fixture = pair();
     let mut analyzer = analyzer(&fixture, Options { max_trace_bytes: 1, ..options() }, Vec::new());
     analyzer.push(fixture.spans[..2].to_vec(), 0);
-    assert_eq!((analyzer.activity().closed_early, analyzer.traces_size()), (1, 0));
+    assert_eq!((analyzer.activity().closed_early, analyzer.traces.spans_size()), (1, 0));
     analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
     assert_eq!(analyzer.late_traces(), [1]);
     analyzer.options.max_trace_bytes = 1 << 20;
@@ -134,7 +144,7 @@ fn a_copy_of_a_span_of_a_trace_that_was_let_go_takes_nothing_away() {
     let before = counts(&analyzer);
     analyzer.push(fixture.spans[2..].to_vec(), 60 * SECOND);
     let came: Vec<Span> = fixture.spans.iter().chain(&fixture.spans[2..]).cloned().collect();
-    let (earlier, late) = analyzer.late.part(1, came).unwrap();
+    let (earlier, late) = analyzer.traces.late.part(1, came).unwrap();
     assert_eq!((earlier.len(), late.len()), (3, 1));
     assert_eq!(counts(&analyzer), before);
 }
@@ -200,7 +210,7 @@ fn traces_that_have_been_quiet_for_longest_are_closed_first() {
     }
     analyzer.close_some(60 * SECOND, 3);
     assert_eq!((analyzer.activity().traces, analyzer.open_traces()), (2, 1));
-    assert!(analyzer.held.get(1).is_some() && analyzer.held.get(2).is_some());
+    assert!(analyzer.traces.held.get(1).is_some() && analyzer.traces.held.get(2).is_some());
     analyzer.close_some(60 * SECOND, 3);
     assert_eq!(counts(&analyzer), at_once(&fixture));
 }
@@ -278,7 +288,7 @@ fn from_checkout_to_mail(analyzer: &Analyzer) -> Option<EdgeStats> {
 }
 
 fn dangling(analyzer: &Analyzer) -> usize {
-    let hops = |trace_id| &analyzer.held.get(trace_id).unwrap().analysis.hops;
+    let hops = |trace_id| &analyzer.traces.held.get(trace_id).unwrap().analysis.hops;
     let is_dangling = |hop: &crate::hops::Hop| hop.flags.contains(crate::hops::HopFlags::DANGLING_LINK);
     let flagged = hops(2).hops.iter().filter(|hop| is_dangling(hop)).count();
     assert_eq!(hops(2).links.len(), flagged);
@@ -334,7 +344,7 @@ fn what_is_known_of_a_message_is_taken_away_as_it_was_counted() {
     analyzer.push(fixture.spans[..4].to_vec(), 0);
     analyzer.close_all();
     assert_eq!((from_checkout_to_mail(&analyzer).map(|stats| stats.calls.records), dangling(&analyzer)), (Some(1), 0));
-    analyzer.published = PublishedSpans::default();
+    analyzer.traces.published = published::PublishedSpans::default();
     analyzer.push(fixture.spans[4..].to_vec(), 0);
     analyzer.close_all();
     assert_eq!((from_checkout_to_mail(&analyzer).map(|stats| stats.calls.records), dangling(&analyzer)), (None, 1));
@@ -402,7 +412,7 @@ proptest! {
             serve(&mut analyzer, &fixture.spans);
         }
         prop_assert_eq!(analyzer.activity().refused, 0);
-        prop_assert!(analyzer.traces_size() <= bounds.max_trace_bytes);
+        prop_assert!(analyzer.traces.spans_size() <= bounds.max_trace_bytes);
         prop_assert_eq!(counts(&analyzer), at_once(&straight));
     }
 }

@@ -1,11 +1,14 @@
 //! What a row says of the call that its span is part of, each column looked up once.
 
-use super::{attributes::Attributes, columns::Columns};
+use super::{
+    attributes::{Attribute, Attributes},
+    columns::Columns,
+};
 use crate::span::{Kind, Protocol};
 
 /// Texts are empty where there are none.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
+pub(super) struct Call<'a, 'c> {
     pub(super) kind: Kind,
     pub(super) is_root: bool,
     pub(super) name: &'a str,
@@ -20,7 +23,7 @@ pub(super) struct Call<'a> {
     /// None of a server: it would be its own.
     pub(super) address: &'a str,
     pub(super) port: Option<u16>,
-    pub(super) attributes: Attributes<'a>,
+    pub(super) attributes: &'c Attributes<'a>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,9 +48,15 @@ pub(super) struct Message<'a> {
     pub(super) destination: &'a str,
 }
 
-impl<'a> Call<'a> {
+impl<'a, 'c> Call<'a, 'c> {
     #[inline]
-    pub(super) fn read(columns: &Columns<'a>, row: usize, kind: Kind, is_root: bool) -> Self {
+    pub(super) fn read(
+        columns: &Columns<'a>,
+        row: usize,
+        kind: Kind,
+        is_root: bool,
+        attributes: &'c Attributes<'a>,
+    ) -> Self {
         let is_server = kind == Kind::Server;
         let port = if is_server { None } else { columns.server_port.at(row) };
         Self {
@@ -64,14 +73,14 @@ impl<'a> Call<'a> {
             peer_service: columns.service_peer_name.at(row),
             address: if is_server { "" } else { columns.server_address.at(row) },
             port: port.and_then(|port| u16::try_from(port).ok()),
-            attributes: Attributes::read(columns.attributes, row, kind.serves()),
+            attributes,
         }
     }
 
     pub(super) fn protocol(&self) -> Protocol {
         let any = |texts: &[&str]| texts.iter().any(|text| !text.is_empty());
         let Self { rpc, query, message, .. } = self;
-        let template = self.attributes.destination_template;
+        let template = self.attributes.text(Attribute::DestinationTemplate);
         if any(&[message.system, message.destination, message.operation_type, template]) {
             Protocol::Messaging
         } else if any(&[query.system, query.namespace, query.collection, query.operation, query.text]) {

@@ -1,11 +1,13 @@
 //! The columns of a batch, by type.
 
+use std::ops::Range;
+
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int32Array, Int64Array, ListArray, MapArray, StringArray,
         StructArray,
     },
-    buffer::BooleanBuffer,
+    buffer::{BooleanBuffer, NullBuffer},
     datatypes::{Float64Type, Int32Type, Int64Type},
     record_batch::RecordBatch,
 };
@@ -68,6 +70,12 @@ impl<'a> Texts<'a> {
             _ => "",
         }
     }
+
+    /// The column, if it has none but texts in `rows`.
+    pub(super) fn without_nulls(&self, rows: &Range<usize>) -> Option<&'a StringArray> {
+        let is_null = |nulls: &NullBuffer| nulls.slice(rows.start, rows.len()).null_count() > 0;
+        self.0.filter(|column| !column.nulls().is_some_and(is_null))
+    }
 }
 
 /// The rows in which one of some columns is there, so that the others need not be looked at.
@@ -112,7 +120,7 @@ pub(super) struct Maps<'a> {
 impl<'a> Maps<'a> {
     /// Where the entries of `row` stand.
     #[inline]
-    pub(super) fn range(&self, row: usize) -> std::ops::Range<usize> {
+    pub(super) fn range(&self, row: usize) -> Range<usize> {
         if self.map.is_null(row) {
             return 0..0;
         }

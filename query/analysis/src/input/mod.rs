@@ -13,9 +13,10 @@ use arrow::{datatypes::DataType, record_batch::RecordBatch};
 use spandrel_proto::model::Outcome;
 
 use self::{
+    attributes::{Attribute, Attributes},
     call::Call,
-    columns::Columns,
-    resources::{Last, Resources},
+    columns::{Columns, Texts},
+    resources::{Resources, Runs},
     shapes::Shapes,
 };
 use crate::{
@@ -62,12 +63,25 @@ impl SpanReader {
         context: &mut Context,
         spans: &mut Vec<Span>,
     ) -> Result<(), InputError> {
-        let columns = Columns::of(batch)?;
-        let mut last = None;
         spans.reserve(batch.num_rows());
+        self.each(batch, context, |_, span| spans.push(span))
+    }
+
+    /// Gives a span for each row to `take`.
+    ///
+    /// # Errors
+    /// When a column is missing or of another type than stored; there are none then.
+    pub(crate) fn each(
+        &mut self,
+        batch: &RecordBatch,
+        context: &mut Context,
+        mut take: impl FnMut(&Context, Span),
+    ) -> Result<(), InputError> {
+        let columns = Columns::of(batch)?;
+        let processes = Runs::of(&columns, batch.num_rows());
         for row in 0..batch.num_rows() {
-            match self.span(&columns, row, &mut last, context) {
-                Some(span) => spans.push(span),
+            match self.span(&columns, &processes, row, context) {
+                Some(span) => take(context, span),
                 None => self.skipped += 1,
             }
         }
@@ -84,19 +98,16 @@ impl SpanReader {
         self.shapes.overflowed()
     }
 
-    fn span<'a>(
-        &mut self,
-        columns: &Columns<'a>,
-        row: usize,
-        last: &mut Option<Last<'a>>,
-        context: &mut Context,
-    ) -> Option<Span> {
+    #[inline]
+    fn span(&mut self, columns: &Columns<'_>, processes: &Runs, row: usize, context: &mut Context) -> Option<Span> {
+        let resource = self.resources.read(columns, processes, row, context);
         let trace_id = u128::from_be_bytes(columns.trace_id.value(row).try_into().ok()?);
         let span_id = columns::span_id(columns.span_id, row)?;
         let parent_id = columns::span_id(columns.parent_span_id, row).unwrap_or(0);
         let kind = values::kind(columns.kind.at(row));
-        let call = Call::read(columns, row, kind, parent_id == 0);
-        let resource = self.resources.read(columns, row, last, context);
+        let mut attributes = Attributes::NONE;
+        attributes.read(columns.attributes, row, kind.serves());
+        let call = Call::read(columns, row, kind, parent_id == 0, &attributes);
         let shape = self.shapes.read(&call, context.resource(resource).service, context);
         let start = columns.start_time.value(row).max(0);
         let end = columns.end_time.value(row);
@@ -107,7 +118,7 @@ impl SpanReader {
             parent_id,
             start,
             end: end.max(start),
-            weight: (columns.weight.value(row) * WEIGHT_ONE as f64).round() as u64,
+            weight: weight(columns.weight.value(row)),
             links: columns.links(row),
             parameter: parameter(&call),
             resource,
@@ -115,7 +126,7 @@ impl SpanReader {
             peer: shape.peer,
             cause: context.texts.intern(columns.error_type.at(row)),
             deadline_ms: call.attributes.deadline_ms(),
-            messages: values::number(call.attributes.message_count).unwrap_or(0),
+            messages: values::number(call.attributes.text(Attribute::MessageCount)).unwrap_or(0),
             http_status: call.http_status.and_then(|status| status.try_into().ok()).unwrap_or(0),
             flags: SpanFlags::default(),
             kind,
@@ -127,36 +138,47 @@ impl SpanReader {
     }
 }
 
-fn flag(span: &mut Span, columns: &Columns<'_>, row: usize, call: &Call<'_>, negative: bool) {
-    let short_circuited = span.outcome == Outcome::Rejected
-        && [columns.error_type, columns.status_message]
-            .iter()
-            .any(|column| spandrel_proto::model::is_refusal(column.at(row).as_bytes()));
-    let flags = [
-        (negative, SpanFlags::NEGATIVE_DURATION),
-        (span.duration() > LONG, SpanFlags::LONG),
-        (columns.status_code.at(row) == "ERROR", SpanFlags::STATUS_ERROR),
-        (columns.service_name.at(row).starts_with("unknown_service"), SpanFlags::UNKNOWN_SERVICE),
-        (call.attributes.conflict, SpanFlags::ALIAS_CONFLICT),
-        (values::is_inconsistent(columns.trace_state.at(row), span.trace_id), SpanFlags::INCONSISTENT_SAMPLING),
-        (call.attributes.is_resend(), SpanFlags::RESEND),
-        (short_circuited, SpanFlags::SHORT_CIRCUITED),
-    ];
-    for (_, flag) in flags.iter().filter(|(holds, _)| *holds) {
-        span.flags.insert(*flag);
-    }
+/// In fixed point.
+fn weight(weight: f64) -> u64 {
+    if weight == 1.0 { WEIGHT_ONE } else { (weight * WEIGHT_ONE as f64).round() as u64 }
+}
+
+fn flag(span: &mut Span, columns: &Columns<'_>, row: usize, call: &Call<'_, '_>, negative: bool) {
+    let (trace_id, is_long, is_rejected) = (span.trace_id, span.duration() > LONG, span.outcome == Outcome::Rejected);
+    let is_refusal = |column: Texts<'_>| spandrel_proto::model::is_refusal(column.at(row).as_bytes());
+    let mut set = |holds: bool, flag| {
+        if holds {
+            span.flags.insert(flag);
+        }
+    };
+    set(negative, SpanFlags::NEGATIVE_DURATION);
+    set(columns.status_code.at(row) == "ERROR", SpanFlags::STATUS_ERROR);
+    set(columns.service_name.at(row).starts_with("unknown_service"), SpanFlags::UNKNOWN_SERVICE);
+    set(call.attributes.conflict, SpanFlags::ALIAS_CONFLICT);
+    set(values::is_inconsistent(columns.trace_state.at(row), trace_id), SpanFlags::INCONSISTENT_SAMPLING);
+    set(call.attributes.is_resend(), SpanFlags::RESEND);
+    set(is_long, SpanFlags::LONG);
+    let is_refused = is_rejected && (is_refusal(columns.error_type) || is_refusal(columns.status_message));
+    set(is_refused, SpanFlags::SHORT_CIRCUITED);
 }
 
 /// Hash of what differs between calls of one operation; the same in every process.
-fn parameter(call: &Call<'_>) -> u64 {
-    let attributes = &call.attributes;
-    let message = [attributes.message_id, attributes.partition, attributes.offset];
-    let query = [call.query.text, "", ""];
-    let url = [call.path, attributes.url_query, ""];
+fn parameter(call: &Call<'_, '_>) -> u64 {
+    let attribute = |attribute| call.attributes.text(attribute);
+    let message = || {
+        let id = attribute(Attribute::MessageId);
+        let offset = attribute(Attribute::Offset);
+        // A message's place in a partition takes both.
+        let is_said = !id.is_empty() || !offset.is_empty();
+        is_said.then(|| [id, attribute(Attribute::Partition), offset])
+    };
+    let query = || (!call.query.text.is_empty()).then_some([call.query.text, "", ""]);
+    let url = || {
+        let query = attribute(Attribute::UrlQuery);
+        let is_said = !call.path.is_empty() || !query.is_empty();
+        is_said.then_some([call.path, query, ""])
+    };
     let is_message = !call.message.system.is_empty();
-    // A message's place in a partition takes both.
-    let message = if message[0].is_empty() && message[2].is_empty() { [""; 3] } else { message };
-    let candidates = if is_message { [message, query, url] } else { [query, url, message] };
-    let Some(texts) = candidates.iter().find(|texts| texts.iter().any(|text| !text.is_empty())) else { return 0 };
-    stable_hash(texts).max(1)
+    let said = if is_message { message().or_else(query).or_else(url) } else { query().or_else(url).or_else(message) };
+    said.map_or(0, |texts| stable_hash(&texts).max(1))
 }

@@ -6,7 +6,7 @@ use arrow::array::StringArray;
 
 use super::{
     ENTRY_BYTES,
-    columns::{Columns, Maps},
+    columns::{Columns, Maps, Texts},
 };
 use crate::{
     context::Context,
@@ -18,12 +18,40 @@ use crate::{
 /// Bytes of what is kept of processes; when they are full, all is looked up again.
 const MAX_BYTES: usize = 16 << 20;
 
-/// What the row before says of its process.
+/// Rows that are compared with those before them at once.
+const STRIDE: usize = 32;
+
+/// Which rows say the same of the process of their span as the row before.
 #[derive(Debug)]
-pub(super) struct Last<'a> {
-    own: [&'a str; 6],
-    attributes: Range<usize>,
-    resource: ResourceId,
+pub(super) struct Runs {
+    goes_on: Vec<bool>,
+}
+
+impl Runs {
+    /// Compares many rows at once, then fewer around those that differ.
+    pub(super) fn of(columns: &Columns<'_>, rows: usize) -> Self {
+        let (own, attributes) = (own_columns(columns), &columns.resource_attributes);
+        let mut goes_on = vec![true; rows];
+        let (mut row, mut stride) = (1, STRIDE);
+        if let Some(first) = goes_on.first_mut() {
+            *first = false;
+        }
+        while row < rows {
+            let end = rows.min(row + stride);
+            let compared = row - 1..end;
+            if own.iter().all(|column| is_run(column, &compared)) && is_run_of_maps(attributes, &compared) {
+                row = end;
+                stride = STRIDE.min(2 * stride);
+            } else if end - row > 1 {
+                stride = (end - row) / 2;
+            } else {
+                goes_on[row] = false;
+                row = end;
+                stride = STRIDE;
+            }
+        }
+        Self { goes_on }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -31,32 +59,27 @@ pub(super) struct Resources {
     known: FastMap<Box<[u8]>, ResourceId>,
     bytes: usize,
     key: Vec<u8>,
+    /// Of the row before.
+    last: Option<ResourceId>,
 }
 
 impl Resources {
-    /// `last` is what the row before in the same batch left there.
-    pub(super) fn read<'a>(
-        &mut self,
-        columns: &Columns<'a>,
-        row: usize,
-        last: &mut Option<Last<'a>>,
-        context: &mut Context,
-    ) -> ResourceId {
-        let (own, attributes) = (own_columns(columns, row), columns.resource_attributes.range(row));
-        let resource = match last {
-            Some(last) if last.own == own && is_same(&columns.resource_attributes, &last.attributes, &attributes) => {
-                last.resource
+    /// The process of `row`. Rows are read in order.
+    pub(super) fn read(&mut self, columns: &Columns<'_>, runs: &Runs, row: usize, context: &mut Context) -> ResourceId {
+        match self.last {
+            Some(last) if runs.goes_on[row] => last,
+            _ => {
+                let resource = self.look_up(columns, row, context);
+                self.last = Some(resource);
+                resource
             }
-            _ => self.look_up(columns, row, &own, context),
-        };
-        *last = Some(Last { own, attributes, resource });
-        resource
+        }
     }
 
-    fn look_up(&mut self, columns: &Columns<'_>, row: usize, own: &[&str; 6], context: &mut Context) -> ResourceId {
+    fn look_up(&mut self, columns: &Columns<'_>, row: usize, context: &mut Context) -> ResourceId {
         self.key.clear();
-        for text in own {
-            self.key.extend_from_slice(text.as_bytes());
+        for column in own_columns(columns) {
+            self.key.extend_from_slice(column.at(row).as_bytes());
             self.key.push(0xff);
         }
         for entry in columns.resource_attributes.range(row) {
@@ -80,28 +103,45 @@ impl Resources {
     }
 }
 
-fn own_columns<'a>(columns: &Columns<'a>, row: usize) -> [&'a str; 6] {
+/// What differs most often comes first.
+fn own_columns<'a>(columns: &Columns<'a>) -> [Texts<'a>; 6] {
     [
-        columns.service_name.at(row),
-        columns.service_instance_id.at(row),
-        columns.service_version.at(row),
-        columns.service_namespace.at(row),
-        columns.deployment_environment_name.at(row),
-        columns.host_name.at(row),
+        columns.service_instance_id,
+        columns.service_name,
+        columns.service_version,
+        columns.service_namespace,
+        columns.deployment_environment_name,
+        columns.host_name,
     ]
 }
 
-fn is_same(maps: &Maps<'_>, one: &Range<usize>, other: &Range<usize>) -> bool {
-    one.len() == other.len() && is_same_text(maps.values, one, other) && is_same_text(maps.keys, one, other)
+/// Whether all rows of a column are the same.
+fn is_run(column: &Texts<'_>, rows: &Range<usize>) -> bool {
+    match column.without_nulls(rows) {
+        Some(texts) => repeats(texts, rows, 1),
+        None => rows.clone().skip(1).all(|row| column.at(row) == column.at(rows.start)),
+    }
 }
 
-/// Whether two runs of texts are the same, which is one comparison of their bytes and one of their lengths.
-fn is_same_text(texts: &StringArray, one: &Range<usize>, other: &Range<usize>) -> bool {
-    let offsets = texts.value_offsets();
-    let run = |range: &Range<usize>| &offsets[range.start..=range.end];
-    let bytes = |range: &Range<usize>| &texts.value_data()[offsets[range.start] as usize..offsets[range.end] as usize];
-    let shift = run(other)[0] - run(one)[0];
-    bytes(one) == bytes(other) && run(one).iter().zip(run(other)).all(|(one, other)| other - one == shift)
+/// Whether the maps of all rows are the same.
+fn is_run_of_maps(maps: &Maps<'_>, rows: &Range<usize>) -> bool {
+    let (first, last) = (maps.range(rows.start), maps.range(rows.end - 1));
+    let (entries, count) = (first.start..last.end, first.len());
+    let are_as_long = rows.clone().all(|row| maps.range(row).len() == count);
+    are_as_long && (count == 0 || repeats(maps.values, &entries, count) && repeats(maps.keys, &entries, count))
+}
+
+/// Whether some texts are the same as those `period` before, from the second period on: one comparison of their lengths,
+/// and one of their bytes.
+fn repeats(texts: &StringArray, range: &Range<usize>, period: usize) -> bool {
+    let offsets = &texts.value_offsets()[range.start..=range.end];
+    let (earlier, later) = (&offsets[..offsets.len() - period], &offsets[period..]);
+    let shift = later[0].wrapping_sub(earlier[0]);
+    // Without an early end, which would keep it from being done for several at once.
+    let differences =
+        earlier.iter().zip(later).fold(0, |all, (earlier, later)| all | (later.wrapping_sub(*earlier) ^ shift));
+    let bytes = |offsets: &[i32]| &texts.value_data()[offsets[0] as usize..offsets[offsets.len() - 1] as usize];
+    differences == 0 && bytes(earlier) == bytes(later)
 }
 
 fn context_resource(columns: &Columns<'_>, row: usize, context: &mut Context) -> ResourceId {

@@ -2,7 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{ENTRY_BYTES, attributes::Attributes, call::Call, values};
+use super::{
+    ENTRY_BYTES,
+    attributes::{Attribute, Attributes},
+    call::Call,
+    values,
+};
 use crate::{
     context::Context,
     hash::{FastMap, FastSet},
@@ -45,7 +50,7 @@ pub(super) struct Shapes {
 /// All that a shape follows from.
 #[derive(Debug)]
 struct Said<'a, 'c> {
-    call: &'c Call<'a>,
+    call: &'c Call<'a, 'c>,
     /// The route, else the template of the URL, else the path with its identifiers replaced, where it matters.
     path: Cow<'a, str>,
     /// It is one of the first two.
@@ -67,8 +72,8 @@ impl Shapes {
         self.overflowed
     }
 
-    pub(super) fn read(&mut self, call: &Call<'_>, service: ServiceId, context: &mut Context) -> Shape {
-        let visitor = if call.kind.serves() && call.is_root { self.visitor(&call.attributes) } else { Visitor::User };
+    pub(super) fn read(&mut self, call: &Call<'_, '_>, service: ServiceId, context: &mut Context) -> Shape {
+        let visitor = if call.kind.serves() && call.is_root { self.visitor(call.attributes) } else { Visitor::User };
         let said = Said::of(call, visitor);
         said.write_key(service, &mut self.key);
         if let Some(shape) = self.known.get(self.key.as_slice()) {
@@ -87,11 +92,11 @@ impl Shapes {
 
     /// Who called an entry: by the user agent, else by the address.
     fn visitor(&mut self, attributes: &Attributes<'_>) -> Visitor {
-        let by_agent = match self.agents.get(attributes.user_agent) {
+        let by_agent = match self.agents.get(attributes.text(Attribute::UserAgent)) {
             Some(visitor) => *visitor,
-            None => self.add_agent(attributes.user_agent),
+            None => self.add_agent(attributes.text(Attribute::UserAgent)),
         };
-        if by_agent == Visitor::User { values::origin(attributes.client_address) } else { by_agent }
+        if by_agent == Visitor::User { values::origin(attributes.text(Attribute::ClientAddress)) } else { by_agent }
     }
 
     fn add_agent(&mut self, user_agent: &str) -> Visitor {
@@ -122,9 +127,9 @@ impl Shapes {
 }
 
 impl<'a, 'c> Said<'a, 'c> {
-    fn of(call: &'c Call<'a>, visitor: Visitor) -> Self {
-        let attributes = &call.attributes;
-        let route = if call.route.is_empty() { attributes.url_template } else { call.route };
+    fn of(call: &'c Call<'a, 'c>, visitor: Visitor) -> Self {
+        let attributes = call.attributes;
+        let route = if call.route.is_empty() { attributes.text(Attribute::UrlTemplate) } else { call.route };
         let path = match (route.is_empty(), call.method.is_empty()) {
             (false, _) => Cow::Borrowed(route),
             (true, false) => path_template(call.path),
@@ -135,14 +140,17 @@ impl<'a, 'c> Said<'a, 'c> {
         let address = if call.kind == Kind::Server { ("", 0) } else { address(call) };
         // Only asked for where there is no address; and what a server sees is a port of the moment.
         let network = match call.kind != Kind::Server && address.0.is_empty() {
-            true => (attributes.network_address, attributes.network_port.parse().unwrap_or(0)),
+            true => (
+                attributes.text(Attribute::NetworkAddress),
+                attributes.text(Attribute::NetworkPort).parse().unwrap_or(0),
+            ),
             false => ("", 0),
         };
         let step = match is_message {
-            true => values::message_step(call.message.operation_type, attributes.messaging_operation),
+            true => values::message_step(call.message.operation_type, attributes.text(Attribute::MessagingOperation)),
             false => MessageStep::None,
         };
-        let group = attributes.consumer_group;
+        let group = attributes.text(Attribute::ConsumerGroup);
         Self {
             call,
             path,
@@ -154,53 +162,53 @@ impl<'a, 'c> Said<'a, 'c> {
             address,
             network,
             system: if is_message { call.message.system } else { call.query.system },
-            namespace: if is_message { attributes.cluster } else { call.query.namespace },
-            group: if group.is_empty() { attributes.subscription } else { group },
+            namespace: if is_message { attributes.text(Attribute::Cluster) } else { call.query.namespace },
+            group: if group.is_empty() { attributes.text(Attribute::Subscription) } else { group },
         }
     }
 
     /// Bytes that differ if anything does that a shape of `service` follows from.
     fn write_key(&self, service: ServiceId, key: &mut Vec<u8>) {
         let Self { call, .. } = self;
-        let attributes = &call.attributes;
-        let facts = [call.kind == Kind::Server, self.is_route, attributes.temporary];
+        let attributes = call.attributes;
+        let facts = [call.kind == Kind::Server, self.is_route, attributes.is_temporary()];
         key.clear();
         key.extend_from_slice(&service.0.to_le_bytes());
         key.extend_from_slice(&self.address.1.to_le_bytes());
         key.extend_from_slice(&self.network.1.to_le_bytes());
         key.extend_from_slice(&[self.protocol as u8, self.step as u8, self.visitor as u8]);
         key.extend(facts.map(u8::from));
-        let texts = [
-            call.name,
-            call.method,
-            &*self.path,
-            call.rpc.method,
-            call.message.operation_type,
-            self.destination(),
-            attributes.destination_template,
-            attributes.query_summary,
-            call.query.operation,
-            call.query.collection,
-            self.verb,
-            call.peer_service,
-            attributes.peer_namespace,
-            self.address.0,
-            self.network.0,
-            self.system,
-            self.namespace,
-            self.group,
-        ];
-        for (number, text) in (0..).zip(texts).filter(|(_, text)| !text.is_empty()) {
-            key.push(number);
-            key.extend_from_slice(text.as_bytes());
-            // Not part of any text.
-            key.push(0xff);
-        }
+        // Which text it is, the text, and what is no part of any text.
+        let mut put = |number: u8, text: &str| {
+            if !text.is_empty() {
+                key.push(number);
+                key.extend_from_slice(text.as_bytes());
+                key.push(0xff);
+            }
+        };
+        put(0, call.name);
+        put(1, call.method);
+        put(2, &self.path);
+        put(3, call.rpc.method);
+        put(4, call.message.operation_type);
+        put(5, self.destination());
+        put(6, attributes.text(Attribute::DestinationTemplate));
+        put(7, attributes.text(Attribute::QuerySummary));
+        put(8, call.query.operation);
+        put(9, call.query.collection);
+        put(10, self.verb);
+        put(11, call.peer_service);
+        put(12, attributes.text(Attribute::PeerNamespace));
+        put(13, self.address.0);
+        put(14, self.network.0);
+        put(15, self.system);
+        put(16, self.namespace);
+        put(17, self.group);
     }
 
     /// The destination's name, unless it is made up for one use.
     fn destination(&self) -> &'a str {
-        if self.call.attributes.temporary { "" } else { self.call.message.destination }
+        if self.call.attributes.is_temporary() { "" } else { self.call.message.destination }
     }
 
     fn operation(&self) -> Operation<'_> {
@@ -214,9 +222,9 @@ impl<'a, 'c> Said<'a, 'c> {
             rpc_method: Some(call.rpc.method),
             messaging_operation_type: Some(call.message.operation_type),
             messaging_destination_name: Some(call.message.destination),
-            messaging_destination_template: Some(call.attributes.destination_template),
-            messaging_destination_temporary: call.attributes.temporary,
-            db_query_summary: Some(call.attributes.query_summary),
+            messaging_destination_template: Some(call.attributes.text(Attribute::DestinationTemplate)),
+            messaging_destination_temporary: call.attributes.is_temporary(),
+            db_query_summary: Some(call.attributes.text(Attribute::QuerySummary)),
             db_operation_name: Some(call.query.operation),
             db_collection_name: Some(call.query.collection),
         }
@@ -229,7 +237,7 @@ impl<'a, 'c> Said<'a, 'c> {
             step: self.step,
             access: values::access(self.verb),
             service: texts.intern(self.call.peer_service),
-            service_namespace: texts.intern(self.call.attributes.peer_namespace),
+            service_namespace: texts.intern(self.call.attributes.text(Attribute::PeerNamespace)),
             visitor: self.visitor,
             address: texts.intern(self.address.0),
             port: self.address.1,
@@ -254,7 +262,7 @@ impl<'a, 'c> Said<'a, 'c> {
     }
 
     fn collection(&self) -> &'a str {
-        let template = self.call.attributes.destination_template;
+        let template = self.call.attributes.text(Attribute::DestinationTemplate);
         match self.protocol {
             Protocol::Messaging if template.is_empty() => self.destination(),
             Protocol::Messaging => template,
@@ -264,8 +272,8 @@ impl<'a, 'c> Said<'a, 'c> {
 }
 
 /// The address that was called, else the host of the URL.
-fn address<'a>(call: &Call<'a>) -> (&'a str, u16) {
-    let of_url = || values::host_and_port(values::authority(call.attributes.url_full));
+fn address<'a>(call: &Call<'a, '_>) -> (&'a str, u16) {
+    let of_url = || values::host_and_port(values::authority(call.attributes.text(Attribute::UrlFull)));
     if call.address.is_empty() {
         let (host, port) = of_url();
         return (host, call.port.unwrap_or(port));
@@ -281,7 +289,7 @@ fn address<'a>(call: &Call<'a>) -> (&'a str, u16) {
 }
 
 /// The first word of the operation, else of the summary, else of the query.
-fn verb<'a>(call: &Call<'a>) -> &'a str {
-    let texts = [call.query.operation, call.attributes.query_summary, call.query.text];
+fn verb<'a>(call: &Call<'a, '_>) -> &'a str {
+    let texts = [call.query.operation, call.attributes.text(Attribute::QuerySummary), call.query.text];
     texts.iter().find_map(|text| text.split_ascii_whitespace().next()).unwrap_or_default()
 }

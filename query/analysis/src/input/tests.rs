@@ -2,7 +2,8 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{RecordBatch, StringArray, UInt32Array};
+use proptest::prelude::*;
 use spandrel_proto::{
     model::{Outcome, Table},
     wire::{
@@ -249,6 +250,47 @@ fn processes_are_told_apart_in_any_order() {
         .collect();
     assert_eq!(names, [("a", "1"), ("a", "1"), ("a", "2"), ("b", "1"), ("a", "1"), ("a", "12")]);
     assert_eq!(spans[0].resource, spans[4].resource);
+}
+
+/// Rows of processes that differ in little, and one that is not read.
+fn processes() -> RecordBatch {
+    let mut batches: Vec<RecordBatch> = [
+        "",
+        "service.name=a",
+        "service.name=b",
+        "service.name=a k8s.pod.name=1 x=2",
+        "service.name=a k8s.pod.name=2 x=1",
+        "service.name=a k8s.pod.name=12 x=",
+        "service.name=a k8s.pod.name=1 x=2 y=3",
+        "service.name=a service.instance.id=1",
+        "service.name=a host.name=1",
+    ]
+    .iter()
+    .map(|resource| rows(&request(resource, "", CLIENT)))
+    .collect();
+    let mut columns = batches[2].columns().to_vec();
+    let span_id = batches[2].schema().index_of("span_id").unwrap();
+    columns[span_id] = Arc::new(arrow::array::BinaryArray::from(vec![&b"short"[..]]));
+    batches.push(RecordBatch::try_new(batches[2].schema(), columns).unwrap());
+    arrow::compute::concat_batches(&Table::Spans.schema(), &batches).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn runs_of_processes_are_read_like_single_rows(
+        runs in prop::collection::vec((0..10_u32, prop_oneof![1..4_usize, 1..100_usize]), 1..20),
+    ) {
+        let order: Vec<u32> = runs.into_iter().flat_map(|(process, times)| vec![process; times]).collect();
+        let batch = arrow::compute::take_record_batch(&processes(), &UInt32Array::from(order)).unwrap();
+        let (mut context, mut reader) = (Context::new(), SpanReader::default());
+        let (mut together, mut single) = (Vec::new(), Vec::new());
+        reader.read(&batch, &mut context, &mut together).unwrap();
+        for row in 0..batch.num_rows() {
+            reader.read(&batch.slice(row, 1), &mut context, &mut single).unwrap();
+        }
+        let resources = |spans: &[Span]| spans.iter().map(|span| span.resource).collect::<Vec<_>>();
+        prop_assert_eq!(resources(&together), resources(&single));
+    }
 }
 
 #[test]

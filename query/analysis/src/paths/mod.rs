@@ -138,11 +138,15 @@ fn adjusted(trace: &Trace, context: &Context, skew: &Skew) -> Vec<(i64, i64)> {
     }
     let host = |resource: ResourceId| context.resource(resource).host;
     let mut roots = vec![0; trace.len()];
+    let mut clocks = skew.at(0);
     for span in trace.order() {
         roots[span] = trace.parent(span).map_or(span, |parent| roots[parent]);
         let (found, root) = (&trace.spans[span], &trace.spans[roots[span]]);
         if found.resource != root.resource {
-            let ahead = skew.between(host(root.resource), host(found.resource), found.start).ahead;
+            if !clocks.hold_at(found.start) {
+                clocks = skew.at(found.start);
+            }
+            let ahead = clocks.between(host(root.resource), host(found.resource)).ahead;
             adjusted[span] = (found.start.saturating_sub(ahead), found.end.saturating_sub(ahead));
         }
     }

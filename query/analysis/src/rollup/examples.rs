@@ -108,6 +108,9 @@ impl Examples {
 
 fn add_hashed(list: &mut Vec<(u64, u128)>, trace_id: u128) {
     let example = (hash(trace_id), trace_id);
+    if list.len() >= KEPT && list.last().is_some_and(|last| *last < example) {
+        return;
+    }
     if let Err(place) = list.binary_search(&example) {
         insert(list, place, example);
     }

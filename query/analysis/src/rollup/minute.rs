@@ -1,6 +1,9 @@
 //! The counts of one minute.
 
-use std::{collections::BTreeMap, hash::Hash};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+};
 
 use super::{Calls, Examples, Sign};
 use crate::{
@@ -45,7 +48,7 @@ pub struct OperationKey {
     pub view: View,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EdgeKey {
     pub source: NodeId,
     pub target: NodeId,
@@ -55,6 +58,18 @@ pub struct EdgeKey {
     /// `db.namespace`.
     pub schema: Text,
     pub view: View,
+}
+
+impl Hash for EdgeKey {
+    /// In two steps rather than one for each field.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { source, target, kind, protocol, operation, schema, view } = *self;
+        let wide = |upper: u32, lower: u32| u64::from(upper) << 32 | u64::from(lower);
+        let pair = |upper: u64, lower: u64| u128::from(upper) << 64 | u128::from(lower);
+        let small = u32::from_le_bytes([kind as u8, protocol as u8, view as u8, 0]);
+        state.write_u128(pair(wide(source.0, target.0), wide(operation.number(), schema.number())));
+        state.write_u32(small);
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -147,7 +162,7 @@ const MAX_KEYS: usize = 50_000;
 impl Minute {
     pub(super) fn change_operation(&mut self, key: OperationKey, change: impl FnOnce(&mut OperationStats)) {
         self.is_dirty = true;
-        let other = OperationKey { operation: Text::OTHER, ..key };
+        let other = |key| OperationKey { operation: Text::OTHER, ..key };
         update(&mut self.operations, MAX_KEYS, (key, other), &mut self.overflowed, |stats| {
             change(stats);
             stats.calls.is_empty()
@@ -156,7 +171,7 @@ impl Minute {
 
     pub(super) fn change_edge(&mut self, key: EdgeKey, change: impl FnOnce(&mut EdgeStats)) {
         self.is_dirty = true;
-        let other = EdgeKey { operation: Text::OTHER, ..key };
+        let other = |key| EdgeKey { operation: Text::OTHER, ..key };
         update(&mut self.edges, MAX_KEYS, (key, other), &mut self.overflowed, |stats| {
             change(stats);
             stats.calls.is_empty()
@@ -165,7 +180,7 @@ impl Minute {
 
     pub(super) fn change_path(&mut self, key: PathKey, change: impl FnOnce(&mut PathStats)) {
         self.is_dirty = true;
-        let other = PathKey { entry_operation: Text::OTHER, operation: Text::OTHER, ..key };
+        let other = |key| PathKey { entry_operation: Text::OTHER, operation: Text::OTHER, ..key };
         update(&mut self.paths, MAX_KEYS, (key, other), &mut self.overflowed, |stats| {
             change(stats);
             stats.presence == 0
@@ -222,19 +237,25 @@ impl Minute {
 /// Bytes that the lists of examples usually take.
 const EXAMPLES_SIZE: usize = 3 * 4 * 32;
 
-/// Changes the counts of `key`, or of `other` if there are `max` keys without it. `change` says whether they are empty
+/// Changes the counts of `key`, or of what `other` makes of it if there are `max` keys without it. `change` says whether they are empty
 /// after it.
 fn update<K: Copy + Eq + Hash, V: Default>(
     counts: &mut FastMap<K, V>,
     max: usize,
-    (key, other): (K, K),
+    (key, other): (K, impl FnOnce(K) -> K),
     overflowed: &mut u64,
     change: impl FnOnce(&mut V) -> bool,
 ) {
+    if let Some(stats) = counts.get_mut(&key) {
+        if change(stats) && *overflowed == 0 {
+            counts.remove(&key);
+        }
+        return;
+    }
     let mut key = key;
-    if counts.len() >= max && !counts.contains_key(&key) {
+    if counts.len() >= max {
         *overflowed = overflowed.saturating_add(1);
-        key = other;
+        key = other(key);
         if counts.len() >= 2 * max && !counts.contains_key(&key) {
             return;
         }
@@ -343,7 +364,7 @@ mod tests {
     fn too_many_keys_become_one_and_what_is_taken_away_is_taken_from_there() {
         let (mut counts, mut overflowed) = (FastMap::default(), 0);
         let mut add = |key: &'static str, by: i64| {
-            update(&mut counts, 2, (key, "other"), &mut overflowed, |sum: &mut i64| {
+            update(&mut counts, 2, (key, |_| "other"), &mut overflowed, |sum: &mut i64| {
                 *sum += by;
                 *sum == 0
             });

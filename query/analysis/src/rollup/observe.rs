@@ -6,7 +6,7 @@ use spandrel_proto::model::Outcome;
 
 use super::{Calls, EdgeKey, Examples, Minute, Minutes, OperationKey, PathKey, Sign, View, busy_minutes};
 use crate::{
-    analysed::{Analysed, Entry, minute_of},
+    analysed::{Analysed, Entry, MINUTE, minute_of},
     context::NodeId,
     hash::FastMap,
     hops::{Hop, HopFlags, HopKind},
@@ -82,6 +82,11 @@ impl Tally<'_> {
     /// Nanoseconds that a call was in progress in the minute of its start. Those of later minutes go to `change`, with the
     /// minute and the time from which on it was in progress there.
     fn busy_elsewhere(&mut self, seen: &Seen, mut change: impl FnMut(&mut Minute, i64, i64)) -> i64 {
+        let first = minute_of(seen.start);
+        // Nearly all calls end in the minute they began in.
+        if (seen.start..=first.saturating_add(MINUTE)).contains(&seen.end) {
+            return seen.duration();
+        }
         let mut minutes = busy_minutes(seen.start, seen.end);
         let at_start = minutes.next().map_or(0, |(_, busy)| busy);
         for (minute, busy) in minutes {
@@ -236,13 +241,12 @@ impl Tally<'_> {
 
     fn critical_paths(&mut self) {
         let analysed = self.analysed;
-        let mut owned: Vec<Owned> = (analysed.paths.exclusive.iter().zip(analysed.entry_of).enumerate())
-            .filter(|(_, (nanos, _))| **nanos > 0)
-            .map(|(span, (nanos, entry))| {
-                let (service, operation) = (analysed.service(span as u32), analysed.trace.spans[span].operation);
-                Owned { entry: *entry, service, operation, nanos: *nanos, weight: analysed.trace.spans[span].weight }
-            })
-            .collect();
+        let mut owned: Vec<Owned> = Vec::with_capacity(analysed.trace.len());
+        let exclusive = analysed.paths.exclusive.iter().zip(analysed.entry_of).enumerate();
+        owned.extend(exclusive.filter(|(_, (nanos, _))| **nanos > 0).map(|(span, (nanos, entry))| {
+            let (service, operation) = (analysed.service(span as u32), analysed.trace.spans[span].operation);
+            Owned { entry: *entry, service, operation, nanos: *nanos, weight: analysed.trace.spans[span].weight }
+        }));
         owned.sort_unstable();
         for of_entry in owned.chunk_by(|a, b| a.entry == b.entry) {
             let entry = analysed.entries[of_entry[0].entry as usize];

@@ -11,11 +11,8 @@ use spandrel_proto::model::{Outcome, Table};
 
 use super::*;
 use crate::{
-    analysed::{Analysed, MINUTE, entries},
+    analysed::{Analysis, MINUTE},
     context::Context,
-    errors::Errors,
-    hops::Hops,
-    paths::Paths,
     peers::PeerMap,
     red::Red,
     skew::Skew,
@@ -26,21 +23,8 @@ use crate::{
 
 /// Adds the trace of `spans` to `minutes`, or takes it away.
 fn count(minutes: &mut Minutes, context: &mut Context, spans: Vec<Span>, sign: Sign) {
-    let trace = Trace::build(spans, context);
-    let hops = Hops::build(&trace, context, &mut PeerMap::default());
-    let paths = Paths::build(&trace, &hops, context, &Skew::default());
-    let (entries, entry_of) = entries(&trace, context);
-    let errors = Errors::default();
-    let analysed = Analysed {
-        context,
-        trace: &trace,
-        hops: &hops,
-        paths: &paths,
-        errors: &errors,
-        entries: &entries,
-        entry_of: &entry_of,
-    };
-    observe(minutes, &analysed, sign);
+    let analysis = Analysis::of(spans, context, &mut PeerMap::default(), &Skew::default());
+    observe(minutes, &analysis.analysed(context), sign);
 }
 
 /// The counts of all traces of a fixture.

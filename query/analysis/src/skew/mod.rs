@@ -69,6 +69,37 @@ pub struct Skew {
     suspects: BTreeMap<i64, BTreeSet<Pair>>,
 }
 
+/// The clocks of all hosts for a while.
+#[derive(Debug, Clone, Copy)]
+pub struct Clocks<'a> {
+    bin: i64,
+    clocks: Option<&'a FastMap<Text, Clock>>,
+}
+
+impl Clocks<'_> {
+    /// Whether they are those at `time`, too.
+    pub fn hold_at(&self, time: i64) -> bool {
+        time.div_euclid(BIN) == self.bin
+    }
+
+    /// How far the clock of `other` was ahead of that of `one`. For hosts without a chain of calls between them, the
+    /// clocks agree.
+    pub fn between(&self, one: Text, other: Text) -> Offset {
+        let Some(clocks) = self.clocks.filter(|_| one != other) else { return Offset::default() };
+        match (clocks.get(&one), clocks.get(&other)) {
+            (Some(from), Some(to)) if from.tree == to.tree => Offset {
+                ahead: to.ahead - from.ahead,
+                uncertainty: match (from.above, to.above) {
+                    (_, Some((above, step))) if above == one => step,
+                    (Some((above, step)), _) if above == other => step,
+                    _ => from.uncertainty + to.uncertainty,
+                },
+            },
+            _ => Offset::default(),
+        }
+    }
+}
+
 impl Skew {
     /// Takes in the calls of a trace. They have effect after [`Skew::solve`].
     pub fn observe(&mut self, trace: &Trace, context: &Context) {
@@ -151,24 +182,14 @@ impl Skew {
         self.suspects.insert(window, suspects);
     }
 
-    /// How far the clock of `other` was ahead of that of `one` at about `time`. For hosts without a chain of calls
-    /// between them, the clocks agree.
+    /// [`Clocks::between`] at about `time`.
     pub fn between(&self, one: Text, other: Text, time: i64) -> Offset {
-        if one == other {
-            return Offset::default();
-        }
-        let Some(clocks) = self.clocks_at(time) else { return Offset::default() };
-        match (clocks.get(&one), clocks.get(&other)) {
-            (Some(from), Some(to)) if from.tree == to.tree => Offset {
-                ahead: to.ahead - from.ahead,
-                uncertainty: match (from.above, to.above) {
-                    (_, Some((above, step))) if above == one => step,
-                    (Some((above, step)), _) if above == other => step,
-                    _ => from.uncertainty + to.uncertainty,
-                },
-            },
-            _ => Offset::default(),
-        }
+        if one == other { Offset::default() } else { self.at(time).between(one, other) }
+    }
+
+    /// The clocks at about `time`.
+    pub fn at(&self, time: i64) -> Clocks<'_> {
+        Clocks { bin: time.div_euclid(BIN), clocks: self.clocks_at(time) }
     }
 
     /// How far the clock of `host` was ahead at about `time`, compared to the first host of those that it has to do with.

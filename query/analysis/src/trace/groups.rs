@@ -13,20 +13,20 @@ pub(crate) struct Groups {
 impl Groups {
     /// Groups the indices of `owners` by what stands there; [`NONE`] is nobody.
     pub(crate) fn by_owner(owners: &[u32]) -> Groups {
-        let mut offsets = vec![0_u32; owners.len() + 1];
+        // How many members an owner has stands two places behind it at first. Summed up, the place behind it says where
+        // its members begin, and when they have been put there, where they end, which is where those of the next begin.
+        let mut offsets = vec![0_u32; owners.len() + 2];
         for owner in owners.iter().filter(|owner| **owner != NONE) {
-            offsets[*owner as usize + 1] += 1;
+            offsets[*owner as usize + 2] += 1;
         }
         for index in 1..offsets.len() {
             offsets[index] += offsets[index - 1];
         }
         let mut members = vec![0; offsets.last().map_or(0, |count| *count as usize)];
-        // Filled from the back, each offset comes to stand at the first member of its owner again.
-        let mut ends = offsets[1..].to_vec();
-        for (member, owner) in owners.iter().enumerate().rev().filter(|(_, owner)| **owner != NONE) {
-            let end = &mut ends[*owner as usize];
-            *end -= 1;
-            members[*end as usize] = member as u32;
+        for (member, owner) in (0..).zip(owners).filter(|(_, owner)| **owner != NONE) {
+            let next = &mut offsets[*owner as usize + 1];
+            members[*next as usize] = member;
+            *next += 1;
         }
         Groups { offsets, members }
     }

@@ -172,60 +172,59 @@ impl Detector for SyncChain {
 
 /// Rows of services that wait for each other, from an entry to each span that serves. Gateways, which pass on what they are
 /// asked, are on the way and do not count.
-struct Rows {
+struct Rows(Vec<Place>);
+
+/// Where a span stands in its row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
     /// How many services there are, the span's own included; `None` where nobody on the way to the entry waits for it.
-    depth: Vec<Option<u32>>,
+    depth: Option<u32>,
     /// The span that waits for this one.
-    above: Vec<Option<u32>>,
-    has_below: Vec<bool>,
-    is_gateway: Vec<bool>,
+    above: Option<u32>,
+    has_below: bool,
+    is_gateway: bool,
 }
 
 impl Rows {
     fn of(analysed: &Analysed<'_>) -> Rows {
-        let count = analysed.trace.len();
-        let mut rows = Rows {
-            depth: vec![None; count],
-            above: vec![None; count],
-            has_below: vec![false; count],
-            is_gateway: vec![false; count],
-        };
+        let mut rows = vec![Place::default(); analysed.trace.len()];
         for span in analysed.trace.order().filter(|span| analysed.trace.is_serving(*span)) {
-            rows.is_gateway[span] = is_gateway(analysed.context, analysed.service(span as u32));
-            let own = u32::from(!rows.is_gateway[span]);
+            rows[span].is_gateway = is_gateway(analysed.context, analysed.service(span as u32));
+            let own = u32::from(!rows[span].is_gateway);
             if analysed.trace.parent(span).is_none() {
-                rows.depth[span] = Some(own);
+                rows[span].depth = Some(own);
                 continue;
             }
             let Some(index) = analysed.hops.index_into(span) else { continue };
             let hop = &analysed.hops.hops[index];
             let is_blocking = analysed.paths.waiting.get(index) == Some(&Waiting::Blocking);
             let Some(parent) = hop.parent.filter(|_| hop.kind == HopKind::Request && is_blocking) else { continue };
-            if let Some(depth) = rows.depth[parent as usize] {
-                rows.depth[span] = Some(depth + own);
-                rows.above[span] = Some(parent);
-                rows.has_below[parent as usize] = true;
+            if let Some(depth) = rows[parent as usize].depth {
+                rows[span].depth = Some(depth + own);
+                rows[span].above = Some(parent);
+                rows[parent as usize].has_below = true;
             }
         }
-        rows
+        Rows(rows)
     }
 
     /// The last spans of long rows. Not more than a chain of each could be kept of.
     fn leaves(&self) -> impl Iterator<Item = usize> + '_ {
-        let long = (0_usize..).zip(&self.depth).filter(|(_, depth)| depth.is_some_and(|it| it as usize > MIN_DEPTH));
-        long.map(|(span, _)| span).filter(|span| !self.has_below[*span]).take(4 * MAX_CHAINS)
+        let is_long = |place: &Place| place.depth.is_some_and(|depth| depth as usize > MIN_DEPTH);
+        let ends = (0_usize..).zip(&self.0).filter(move |(_, place)| is_long(place) && !place.has_below);
+        ends.map(|(span, _)| span).take(4 * MAX_CHAINS)
     }
 
     /// The spans of a row, the entry first.
     fn spans(&self, leaf: usize) -> Vec<usize> {
         let mut spans: Vec<usize> =
-            std::iter::successors(Some(leaf), |span| self.above[*span].map(|above| above as usize)).collect();
+            std::iter::successors(Some(leaf), |span| self.0[*span].above.map(|above| above as usize)).collect();
         spans.reverse();
         spans
     }
 
     fn chain(&self, analysed: &Analysed<'_>, leaf: usize) -> Option<Chain> {
-        let mut spans = self.spans(leaf).into_iter().filter(|span| !self.is_gateway[*span]).peekable();
+        let mut spans = self.spans(leaf).into_iter().filter(|span| !self.0[*span].is_gateway).peekable();
         let operation = analysed.trace.spans[*spans.peek()?].operation;
         let services = spans.map(|span| analysed.service(span as u32)).take(MAX_LENGTH).collect();
         Some(Chain { services, operation })
@@ -240,7 +239,7 @@ impl Rows {
             let client = analysed.hops.into(span).and_then(|hop| hop.wire.or(hop.client));
             let taken = client.map_or(0, |client| analysed.span(client).duration());
             way += (taken - analysed.trace.spans[span].duration()).max(0);
-            if self.is_gateway[span] {
+            if self.0[span].is_gateway {
                 way += owned[span];
             } else {
                 times.push((owned[span], std::mem::take(&mut way)));

@@ -3,17 +3,13 @@
 use spandrel_proto::model::Outcome;
 
 use crate::{
-    analysed::{Analysed, entries},
-    errors::Errors,
+    analysed::Analysis,
     findings::{Candidate, Detector, Evaluation, shared::Demand},
-    hops::Hops,
-    paths::Paths,
     peers::PeerMap,
     rollup::{Minutes, Sign, observe},
     skew::Skew,
     span::{Kind, Peer, Protocol, Span},
     testing::{Fixture, MS},
-    trace::Trace,
 };
 
 /// Milliseconds in a minute.
@@ -80,20 +76,8 @@ impl Traffic {
             traces.reverse();
         }
         for spans in traces {
-            let trace = Trace::build(spans.clone(), &context);
-            let hops = Hops::build(&trace, &mut context, &mut peers);
-            let paths = Paths::build(&trace, &hops, &context, &Skew::default());
-            let errors = Errors::build(&trace, &hops, &paths, &context);
-            let (entries, entry_of) = entries(&trace, &context);
-            let analysed = Analysed {
-                context: &context,
-                trace: &trace,
-                hops: &hops,
-                paths: &paths,
-                errors: &errors,
-                entries: &entries,
-                entry_of: &entry_of,
-            };
+            let analysis = Analysis::of(spans.clone(), &mut context, &mut peers, &Skew::default());
+            let analysed = analysis.analysed(&context);
             demand.observe(&analysed);
             detector.observe(&analysed);
             observe(&mut minutes, &analysed, Sign::Add);

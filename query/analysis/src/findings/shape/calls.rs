@@ -64,7 +64,8 @@ fn has_many_calls(analysed: &Analysed<'_>, at_least: usize) -> bool {
     if analysed.hops.hops.len() < at_least {
         return false;
     }
-    let mut callees: Vec<(u32, NodeId)> = calls(analysed).map(|(_, serving, hop)| (serving, hop.callee)).collect();
+    let mut callees: Vec<(u32, NodeId)> = Vec::with_capacity(analysed.hops.hops.len());
+    callees.extend(calls(analysed).map(|(_, serving, hop)| (serving, hop.callee)));
     callees.sort_unstable();
     callees.windows(at_least).any(|run| run.first() == run.last())
 }

@@ -114,15 +114,16 @@ fn conversations(analysed: &Analysed<'_>) -> Vec<(u32, NodeId, Conversation)> {
     // Critical time matters of those that talk much only, which need as many hops.
     let is_long = analysed.hops.hops.len() as f64 >= CLOSING * MEAN;
     let times = if is_long { critical_time(analysed) } else { Vec::new() };
-    let mut calls: Vec<(u32, NodeId, u32)> = calls(analysed)
+    let mut conversing: Vec<(u32, NodeId, u32)> = Vec::with_capacity(analysed.hops.hops.len());
+    let left = calls(analysed)
         .filter(|(index, serving, hop)| {
             let is_left_out = excluded[*index as usize] || is_cut_off(analysed, *serving);
             !is_left_out && !is_probe(analysed.context, hop.operation)
         })
-        .map(|(index, serving, hop)| (serving, hop.callee, index))
-        .collect();
-    calls.sort_unstable();
-    let of_one = calls.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
+        .map(|(index, serving, hop)| (serving, hop.callee, index));
+    conversing.extend(left);
+    conversing.sort_unstable();
+    let of_one = conversing.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
     let conversation = |calls: &[(u32, NodeId, u32)]| {
         let hops = || calls.iter().map(|(_, _, index)| &analysed.hops.hops[*index as usize]);
         let mut conversation = Conversation::of(hops());

@@ -14,7 +14,7 @@ use crate::{
         shared::{
             Additive, EntryKey, PerMinute, Weighted, Window, names, priority,
             roles::{is_front, is_gateway, is_infrastructure, is_probe},
-            services_of_entries, sql,
+            sql,
         },
     },
     hops::HopKind,
@@ -101,7 +101,7 @@ impl Detector for DistributedMonolith {
                 calls.count(hop.weight);
             }
         }
-        for services in services_of_entries(analysed).chunk_by(|one, other| one.0 == other.0) {
+        for services in analysed.presence.chunk_by(|one, other| one.0 == other.0) {
             let entry = &analysed.entries[services[0].0 as usize];
             let span = analysed.span(entry.span);
             if services.len() > MAX_SET_SIZE {

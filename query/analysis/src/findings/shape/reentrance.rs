@@ -56,7 +56,7 @@ fn way_up(analysed: &Analysed<'_>, span: usize, is_waiting: bool) -> Option<(usi
     if is_gateway(analysed.context, service) {
         return None;
     }
-    let mut between = Vec::new();
+    let (mut between, mut count) = ([service; MAX_LENGTH], 0);
     let mut at = span;
     for _ in 0..MAX_LENGTH {
         if is_waiting && !is_waited_for(analysed, at) {
@@ -65,13 +65,13 @@ fn way_up(analysed: &Analysed<'_>, span: usize, is_waiting: bool) -> Option<(usi
         at = analysed.trace.serving(analysed.trace.parent(at)?);
         let above = analysed.service(at as u32);
         let is_same = above == service && (is_waiting || analysed.trace.spans[at].operation == operation);
-        if is_same && !between.is_empty() {
-            between.push(service);
-            between.reverse();
-            return Some((at, shortened(between)));
+        if is_same && count > 0 {
+            let down = between[..count].iter().rev().copied();
+            return Some((at, shortened(std::iter::once(service).chain(down))));
         }
         if above != service && !is_gateway(analysed.context, above) {
-            between.push(above);
+            between[count] = above;
+            count += 1;
         }
     }
     None
@@ -84,7 +84,7 @@ fn is_waited_for(analysed: &Analysed<'_>, span: usize) -> bool {
 }
 
 /// The way without the detours that lead back to a service on it.
-fn shortened(services: Vec<ServiceId>) -> Vec<ServiceId> {
+fn shortened(services: impl Iterator<Item = ServiceId>) -> Vec<ServiceId> {
     let mut way: Vec<ServiceId> = Vec::new();
     for service in services {
         match way.iter().position(|known| *known == service) {

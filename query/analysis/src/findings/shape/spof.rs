@@ -156,10 +156,14 @@ impl Detector for Spof {
         let is_waited_for = waited_for(analysed);
         let spans = 0..analysed.trace.len() as u32;
         let waited = spans.filter(|span| is_waited_for[*span as usize]);
-        let mut needed: Vec<Needed> = waited
-            .map(|span| (analysed.entry_of[span as usize], analysed.service(span)))
-            .filter(|(entry, _)| is_asked[*entry as usize])
-            .collect();
+        let mut needed: Vec<Needed> = Vec::with_capacity(analysed.trace.len());
+        for span in waited {
+            let one = (analysed.entry_of[span as usize], analysed.service(span));
+            // Most spans are next to others of their service.
+            if is_asked[one.0 as usize] && needed.last() != Some(&one) {
+                needed.push(one);
+            }
+        }
         needed.sort_unstable();
         needed.dedup();
         let mut failed = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use super::{Additive, Entries, PerMinute, Weighted, Window, priority, requests};
 use crate::{
-    analysed::{Analysed, Entry, minute_of},
+    analysed::{Analysed, minute_of},
     span::ServiceId,
     text::Text,
 };
@@ -97,10 +97,10 @@ impl Presence {
                 all.count(span.weight);
             }
         }
-        for (entry, service) in services_of_entries(analysed) {
-            let entry = &analysed.entries[entry as usize];
+        for (entry, service) in analysed.presence {
+            let entry = &analysed.entries[*entry as usize];
             let span = analysed.span(entry.span);
-            if let Some(touching) = self.by_service.at(minute_of(span.start), service) {
+            if let Some(touching) = self.by_service.at(minute_of(span.start), *service) {
                 touching.requests.count(span.weight);
                 touching.priority = touching.priority.saturating_add(priority(analysed, entry));
             }
@@ -128,24 +128,4 @@ impl Presence {
     fn size(&self) -> usize {
         self.all.size() + self.by_service.size()
     }
-}
-
-/// Index of each entry that is a request from outside, with each service that has a span in it. Fragments are parts of the
-/// request if there is but one.
-pub(crate) fn services_of_entries(analysed: &Analysed<'_>) -> Vec<(u32, ServiceId)> {
-    let is_request = |entry: &Entry| !entry.is_fragment && !entry.is_message;
-    let mut requests = (0_u32..).zip(analysed.entries).filter(|(_, entry)| is_request(entry)).map(|(index, _)| index);
-    let only = requests.next().filter(|_| requests.next().is_none());
-    let spans = 0..analysed.trace.len() as u32;
-    let of_request = spans.filter_map(|span| {
-        let index = analysed.entry_of[span as usize];
-        let entry = &analysed.entries[index as usize];
-        let index =
-            if is_request(entry) { Some(index) } else { only.filter(|_| entry.is_fragment && !entry.is_message) };
-        Some((index?, analysed.service(span)))
-    });
-    let mut found: Vec<(u32, ServiceId)> = of_request.collect();
-    found.sort_unstable();
-    found.dedup();
-    found
 }

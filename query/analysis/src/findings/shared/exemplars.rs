@@ -61,10 +61,15 @@ impl Additive for Exemplars {
     }
 }
 
+#[inline]
 fn keep<T: Ord>(list: &mut Vec<T>, one: T) {
-    if list.len() >= EACH && list.last().is_some_and(|last| *last < one) {
-        return;
+    let is_full = list.len() >= EACH && list.last().is_some_and(|last| *last < one);
+    if !is_full {
+        insert(list, one);
     }
+}
+
+fn insert<T: Ord>(list: &mut Vec<T>, one: T) {
     if let Err(place) = list.binary_search(&one) {
         list.truncate(EACH - 1);
         list.insert(place, one);

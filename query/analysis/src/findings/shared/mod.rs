@@ -27,7 +27,7 @@ mod weighted;
 mod window;
 
 pub(crate) use baseline::{Baseline, median};
-pub(crate) use demand::{Demand, Served, services_of_entries};
+pub(crate) use demand::{Demand, Served};
 pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
 pub(crate) use exemplars::{Exemplars, Extent};
 pub(crate) use lost::{Lost, MAX_DRAGS};

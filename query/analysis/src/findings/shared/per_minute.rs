@@ -1,6 +1,9 @@
 //! Values by key for each minute, of bounded size.
 
-use std::{collections::BTreeMap, hash::Hash};
+use std::{
+    collections::{BTreeMap, hash_map::Entry},
+    hash::Hash,
+};
 
 use super::Window;
 use crate::hash::{FastMap, table_size};
@@ -20,53 +23,77 @@ const MAX_MINUTES: usize = 256;
 /// Values by key and minute. There are at most so many keys a minute; what comes beyond is counted and left out.
 #[derive(Debug, Clone)]
 pub(crate) struct PerMinute<K, V> {
-    minutes: BTreeMap<i64, FastMap<K, V>>,
+    /// In order of time.
+    minutes: Vec<(i64, FastMap<K, V>)>,
+    /// Place of the minute that was last asked for.
+    last: usize,
     max_keys: usize,
     overflowed: u64,
 }
 
 impl<K: Ord + Hash, V: Default> PerMinute<K, V> {
     pub(crate) fn new(max_keys: usize) -> Self {
-        Self { minutes: BTreeMap::new(), max_keys, overflowed: 0 }
+        Self { minutes: Vec::new(), last: 0, max_keys, overflowed: 0 }
     }
 
     /// The value of `key` in the minute that begins at `minute`; `None` if there is no room for another key.
     pub(crate) fn at(&mut self, minute: i64, key: K) -> Option<&mut V> {
-        if self.minutes.len() >= MAX_MINUTES && !self.minutes.contains_key(&minute) {
-            self.overflowed += 1;
-            return None;
+        if self.minutes.get(self.last).is_none_or(|(last, _)| *last != minute) {
+            self.last = match self.place(minute) {
+                Ok(place) => place,
+                Err(_) if self.minutes.len() >= MAX_MINUTES => {
+                    self.overflowed += 1;
+                    return None;
+                }
+                Err(place) => {
+                    self.minutes.insert(place, (minute, FastMap::default()));
+                    place
+                }
+            };
         }
-        let keys = self.minutes.entry(minute).or_default();
-        if keys.len() >= self.max_keys && !keys.contains_key(&key) {
-            self.overflowed += 1;
-            return None;
+        let keys = &mut self.minutes[self.last].1;
+        let is_full = keys.len() >= self.max_keys;
+        match keys.entry(key) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if is_full => {
+                self.overflowed += 1;
+                None
+            }
+            Entry::Vacant(other) => Some(other.insert(V::default())),
         }
-        Some(keys.entry(key).or_default())
     }
 
     pub(crate) fn get(&self, minute: i64, key: &K) -> Option<&V> {
-        self.minutes.get(&minute)?.get(key)
+        self.minutes[self.place(minute).ok()?].1.get(key)
+    }
+
+    fn place(&self, minute: i64) -> Result<usize, usize> {
+        self.minutes.binary_search_by_key(&minute, |(minute, _)| *minute)
+    }
+
+    fn within(&self, window: Window) -> impl Iterator<Item = &(i64, FastMap<K, V>)> {
+        let from = self.minutes.partition_point(|(minute, _)| *minute < window.from);
+        self.minutes[from..].iter().take_while(move |(minute, _)| *minute < window.to)
     }
 
     /// What was counted in one minute, in order of the keys.
     pub(crate) fn minute(&self, minute: i64) -> impl Iterator<Item = (&K, &V)> {
-        self.minutes.get(&minute).into_iter().flat_map(in_order)
+        self.place(minute).into_iter().flat_map(|place| in_order(&self.minutes[place].1))
     }
 
     /// What was counted in the minutes of a window, in order of time and of the keys.
     pub(crate) fn each(&self, window: Window) -> impl Iterator<Item = (i64, &K, &V)> {
-        let minutes = self.minutes.range(window.from..window.to);
-        minutes.flat_map(|(minute, values)| in_order(values).map(move |(key, value)| (*minute, key, value)))
+        self.within(window).flat_map(|(minute, values)| in_order(values).map(move |(key, value)| (*minute, key, value)))
     }
 
     /// What was counted of one key in the minutes of a window, in order of time.
     pub(crate) fn of_key<'a>(&'a self, window: Window, key: &'a K) -> impl Iterator<Item = (i64, &'a V)> {
-        let minutes = self.minutes.range(window.from..window.to);
-        minutes.filter_map(move |(minute, values)| Some((*minute, values.get(key)?)))
+        self.within(window).filter_map(move |(minute, values)| Some((*minute, values.get(key)?)))
     }
 
     pub(crate) fn forget_before(&mut self, minute: i64) {
-        self.minutes = self.minutes.split_off(&minute);
+        self.minutes.drain(..self.minutes.partition_point(|(known, _)| *known < minute));
+        self.last = 0;
     }
 
     /// How often something was left out for want of room.
@@ -86,7 +113,7 @@ impl<K: Ord + Hash + Clone, V: Default + Additive> PerMinute<K, V> {
     /// Sums over a window.
     pub(crate) fn sums(&self, window: Window) -> BTreeMap<K, V> {
         let mut sums: BTreeMap<K, V> = BTreeMap::new();
-        for (key, value) in self.minutes.range(window.from..window.to).flat_map(|(_, values)| values) {
+        for (key, value) in self.within(window).flat_map(|(_, values)| values) {
             match sums.get_mut(key) {
                 Some(sum) => sum.add(value),
                 None => sums.entry(key.clone()).or_default().add(value),
@@ -107,7 +134,7 @@ impl<K: Ord + Hash + Clone, V: Default + Additive> PerMinute<K, V> {
         let of_minute = |values: &FastMap<K, V>| {
             table_size::<(K, V)>(values.capacity()) + values.values().map(Additive::extra_size).sum::<usize>()
         };
-        self.minutes.values().map(of_minute).sum()
+        self.minutes.iter().map(|(_, values)| of_minute(values)).sum()
     }
 }
 
