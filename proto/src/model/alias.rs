@@ -305,6 +305,7 @@ fn table() -> KeyTable<Vec<Alias>> {
     name("net.peer.name", Target::ClientAddress, 2, Side::Server, Conversion::Same);
     table
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

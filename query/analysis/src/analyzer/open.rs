@@ -12,7 +12,7 @@ use crate::{hash::FastMap, span::Span};
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) trace_id: u128,
-    /// Spans that are not counted.
+    /// Spans that are not counted. What there is room for counts as memory.
     pub(super) spans: Vec<Span>,
     /// What is counted of it.
     pub(super) counted: Option<Box<Held>>,
@@ -29,7 +29,8 @@ pub(super) struct Open {
 impl Open {
     pub(super) fn new(trace_id: u128, spans: Vec<Span>, counted: Option<Box<Held>>, last: i64) -> Self {
         let size = OVERHEAD
-            + spans.iter().map(Span::size).sum::<usize>()
+            + spans.capacity() * size_of::<Span>()
+            + spans.iter().map(extra_size).sum::<usize>()
             + counted.as_ref().map_or(0, |counted| counted.size());
         let was_shown = counted.is_some();
         let mut open = Self { trace_id, spans, counted, was_shown, last, first: i64::MAX, until: i64::MIN, size };
@@ -40,8 +41,10 @@ impl Open {
     #[inline]
     fn push(&mut self, span: Span) {
         (self.first, self.until) = reach((self.first, self.until), &span);
-        self.size += span.size();
+        let room = self.spans.capacity();
+        self.size += extra_size(&span);
         self.spans.push(span);
+        self.size += (self.spans.capacity() - room) * size_of::<Span>();
     }
 
     /// Takes out all spans, counted or not. What is counted stays there.
@@ -55,6 +58,11 @@ impl Open {
     pub(super) fn all_spans(&self) -> impl Iterator<Item = &Span> {
         self.counted.iter().flat_map(|counted| counted.spans()).chain(&self.spans)
     }
+}
+
+/// Bytes that a span takes beside its own.
+fn extra_size(span: &Span) -> usize {
+    span.size() - size_of::<Span>()
 }
 
 fn reach((first, until): (i64, i64), span: &Span) -> (i64, i64) {
@@ -81,9 +89,10 @@ impl OpenTraces {
     #[inline]
     pub(super) fn push(&mut self, span: Span, now: i64) -> Option<Span> {
         let Some(open) = self.traces.get_mut(&span.trace_id) else { return Some(span) };
-        self.size += span.size();
+        let before = open.size;
         open.last = open.last.max(now);
         open.push(span);
+        self.size += open.size - before;
         None
     }
 
