@@ -104,6 +104,8 @@ const NAMES: [(Attribute, &[&str]); 25] = [
     ),
 ];
 
+const _: () = assert!(Attribute::Attempt as usize + 1 == NAMES.len(), "each attribute has names");
+
 /// What the name of an attribute means.
 #[derive(Debug, Clone, Copy)]
 enum Meaning {
