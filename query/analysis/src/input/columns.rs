@@ -71,6 +71,11 @@ impl<'a> Texts<'a> {
         }
     }
 
+    /// Whether there is no text in any row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The column, if it has none but texts in `rows`.
     pub(super) fn without_nulls(&self, rows: &Range<usize>) -> Option<&'a StringArray> {
         let is_null = |nulls: &NullBuffer| nulls.slice(rows.start, rows.len()).null_count() > 0;

@@ -30,7 +30,8 @@ pub(super) struct Runs {
 impl Runs {
     /// Compares many rows at once, then fewer around those that differ.
     pub(super) fn of(columns: &Columns<'_>, rows: usize) -> Self {
-        let (own, attributes) = (own_columns(columns), &columns.resource_attributes);
+        let attributes = &columns.resource_attributes;
+        let own: Vec<Texts<'_>> = own_columns(columns).into_iter().filter(|column| !column.is_empty()).collect();
         let mut goes_on = vec![true; rows];
         let (mut row, mut stride) = (1, STRIDE);
         if let Some(first) = goes_on.first_mut() {

@@ -237,8 +237,8 @@ impl Minute {
 /// Bytes that the lists of examples usually take.
 const EXAMPLES_SIZE: usize = 3 * 4 * 32;
 
-/// Changes the counts of `key`, or of what `other` makes of it if there are `max` keys without it. `change` says whether they are empty
-/// after it.
+/// Changes the counts of `key`, or of what `other` makes of it if there are `max` keys without it. `change` says whether
+/// they are empty after it.
 fn update<K: Copy + Eq + Hash, V: Default>(
     counts: &mut FastMap<K, V>,
     max: usize,
