@@ -1,9 +1,9 @@
 //! All that is known of one trace.
 
 use crate::{
-    context::Context,
+    context::{Context, NodeId},
     errors::Errors,
-    hops::Hops,
+    hops::{HopKind, Hops},
     paths::Paths,
     peers::PeerMap,
     skew::Skew,
@@ -23,6 +23,19 @@ pub struct Entry {
     pub is_fragment: bool,
     /// It handles or fetches messages.
     pub is_message: bool,
+    /// Its fixed-point weight times how much its service matters (`service.criticality`). The sum over some requests,
+    /// divided by the weight of all, is their share.
+    pub priority: u64,
+}
+
+/// A call that somebody waits for an answer of, to somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// Index of the span in whose name it is made.
+    pub serving: u32,
+    pub callee: NodeId,
+    /// Index of [`Hops`].
+    pub hop: u32,
 }
 
 /// Everything that follows from the spans of one trace.
@@ -39,6 +52,8 @@ pub struct Analysis {
     services: Vec<ServiceId>,
     /// The services of each request: see [`Analysed::presence`].
     presence: Vec<(u32, ServiceId)>,
+    /// The calls, in order.
+    calls: Vec<Call>,
 }
 
 impl Analysis {
@@ -55,19 +70,21 @@ impl Analysis {
         let (entries, entry_of) = entries(&trace, context);
         let services: Vec<ServiceId> = trace.spans.iter().map(|span| context.resource(span.resource).service).collect();
         let presence = presence(&entries, &entry_of, &services);
-        Analysis { trace, hops, paths, errors, entries, entry_of, services, presence }
+        let calls = calls(&hops);
+        Analysis { trace, hops, paths, errors, entries, entry_of, services, presence, calls }
     }
 
     /// The analysis as detectors and roll-ups read it. `context` is the one that it was made with.
     pub fn analysed<'a>(&'a self, context: &'a Context) -> Analysed<'a> {
-        let Analysis { trace, hops, paths, errors, entries, entry_of, services, presence } = self;
-        Analysed { context, trace, hops, paths, errors, entries, entry_of, services, presence }
+        let Analysis { trace, hops, paths, errors, entries, entry_of, services, presence, calls } = self;
+        Analysed { context, trace, hops, paths, errors, entries, entry_of, services, presence, calls }
     }
 
     /// Lets go of what is not needed to take the trace away again.
     pub(crate) fn shrink(&mut self) {
         self.errors = Errors::default();
         self.presence = Vec::new();
+        self.calls = Vec::new();
         self.paths.segments = Vec::new();
         self.paths.adjusted = Vec::new();
         self.trace.spans.shrink_to_fit();
@@ -89,6 +106,8 @@ pub struct Analysed<'a> {
     /// Index of each entry that is a request from outside, with each service that has a span in it, in order. Fragments
     /// are parts of the request if there is but one.
     pub presence: &'a [(u32, ServiceId)],
+    /// The calls that somebody waits for an answer of: those made under one span to one callee are next to each other.
+    pub calls: &'a [Call],
 }
 
 impl Analysed<'_> {
@@ -134,11 +153,33 @@ pub fn entries(trace: &Trace, context: &Context) -> (Vec<Entry>, Vec<u32>) {
                     operation: found.operation,
                     is_fragment: trace.is_orphan(span),
                     is_message: matches!(trace.role(span), Role::Handle | Role::Receive | Role::Settle),
+                    priority: priority(found, context),
                 });
             }
         }
     }
     (entries, entry_of)
+}
+
+fn priority(span: &Span, context: &Context) -> u64 {
+    let percent = match context.texts.get(context.resource(span.resource).criticality) {
+        "critical" => 100,
+        "medium" => 75,
+        "low" => 50,
+        _ => 90,
+    };
+    (u128::from(span.weight) * percent / 100) as u64
+}
+
+fn calls(hops: &Hops) -> Vec<Call> {
+    let mut calls = Vec::with_capacity(hops.hops.len());
+    calls.extend((0_u32..).zip(&hops.hops).filter_map(|(index, hop)| {
+        let is_call = matches!(hop.kind, HopKind::Request | HopKind::Database | HopKind::Cache | HopKind::External);
+        let serving = hop.parent.filter(|_| is_call && hop.caller != hop.callee)?;
+        Some(Call { serving, callee: hop.callee, hop: index })
+    }));
+    calls.sort_unstable();
+    calls
 }
 
 fn presence(entries: &[Entry], entry_of: &[u32], services: &[ServiceId]) -> Vec<(u32, ServiceId)> {

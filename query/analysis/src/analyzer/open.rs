@@ -75,7 +75,13 @@ const OVERHEAD: usize = size_of::<Open>() + 128;
 /// Traces by their id, and by when a span came last.
 #[derive(Debug, Default)]
 pub(super) struct OpenTraces {
-    traces: FastMap<u128, Open>,
+    /// Where in `traces` they are.
+    places: FastMap<u128, u32>,
+    traces: Vec<Option<Open>>,
+    /// Places of `traces` that are empty.
+    free: Vec<u32>,
+    /// Where the trace is that a span was added to last: the next one often is of the same.
+    last: u32,
     /// Each trace once, by a time since which a span of it may have come. It moves on when that is looked at, so that
     /// spans cost nothing here.
     by_last: BTreeMap<i64, VecDeque<u128>>,
@@ -88,7 +94,9 @@ impl OpenTraces {
     /// Adds a span to its trace, if that is open. Gives it back if not.
     #[inline]
     pub(super) fn push(&mut self, span: Span, now: i64) -> Option<Span> {
-        let Some(open) = self.traces.get_mut(&span.trace_id) else { return Some(span) };
+        let Some(place) = self.place(span.trace_id) else { return Some(span) };
+        let Some(open) = &mut self.traces[place as usize] else { return Some(span) };
+        self.last = place;
         let before = open.size;
         open.last = open.last.max(now);
         open.push(span);
@@ -99,7 +107,22 @@ impl OpenTraces {
     pub(super) fn insert(&mut self, open: Open) {
         self.size += open.size;
         self.by_last.entry(open.last).or_default().push_back(open.trace_id);
-        self.traces.insert(open.trace_id, open);
+        let known = self.place(open.trace_id).or_else(|| self.free.pop());
+        self.last = known.unwrap_or_else(|| {
+            self.traces.push(None);
+            self.traces.len() as u32 - 1
+        });
+        self.places.insert(open.trace_id, self.last);
+        let before = self.traces[self.last as usize].replace(open);
+        self.size -= before.map_or(0, |before| before.size);
+    }
+
+    fn place(&self, trace_id: u128) -> Option<u32> {
+        let last = self.traces.get(self.last as usize).and_then(Option::as_ref);
+        match last {
+            Some(last) if last.trace_id == trace_id => Some(self.last),
+            _ => self.places.get(&trace_id).copied(),
+        }
     }
 
     /// Takes out the traces of which no span came after `limit`, up to the first with which they have `spans` spans.
@@ -123,13 +146,15 @@ impl OpenTraces {
                 first.remove();
                 continue;
             };
-            let Entry::Occupied(open) = self.traces.entry(trace_id) else { continue };
-            let last = open.get().last;
-            if last > time {
-                self.by_last.entry(last).or_default().push_back(trace_id);
+            let Entry::Occupied(place) = self.places.entry(trace_id) else { continue };
+            let slot = &mut self.traces[*place.get() as usize];
+            if let Some(open) = slot.as_ref().filter(|open| open.last > time) {
+                self.by_last.entry(open.last).or_default().push_back(trace_id);
                 continue;
             }
-            let open = open.remove();
+            let open = slot.take();
+            self.free.push(place.remove());
+            let Some(open) = open else { continue };
             self.size -= open.size;
             self.mean_spans = self.mean_spans - self.mean_spans / 256 + open.spans.len();
             return Some(open);
@@ -142,7 +167,7 @@ impl OpenTraces {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.traces.len()
+        self.places.len()
     }
 
     /// Bytes of memory held.

@@ -139,41 +139,44 @@ fn is_older(aliases: &[Alias], side: Side) -> bool {
     meaning.is_some_and(|alias| alias.rank > 0 && alias.conversion != Conversion::PathOfTarget)
 }
 
-/// Texts of the attributes; empty where there is none.
-#[derive(Debug, Clone, Copy)]
+/// Texts of the attributes of a row.
+#[derive(Debug, Default)]
 pub(super) struct Attributes<'a> {
+    /// A bit for each attribute that the row has.
+    present: u32,
+    /// Of those it has not, those of rows before.
     texts: [&'a str; NAMES.len()],
     /// An older name of an attribute says something else than its current one.
     pub(super) conflict: bool,
 }
 
-impl<'a> Attributes<'a> {
-    pub(super) const NONE: Self = Self { texts: [""; NAMES.len()], conflict: false };
+const _: () = assert!(NAMES.len() <= u32::BITS as usize, "there is a bit for each attribute");
 
-    /// Adds those of a row.
+impl<'a> Attributes<'a> {
+    /// Those of `row` in place of those before.
     #[inline]
     pub(super) fn read(&mut self, maps: Maps<'a>, row: usize, serves: bool) {
         let meanings = &*MEANINGS;
+        (self.present, self.conflict) = (0, false);
         for entry in maps.range(row) {
             let (key, value) = maps.entry(entry);
             match meanings.get(key.as_bytes()) {
-                Some(Meaning::Read(attribute)) => {
-                    let text = &mut self.texts[*attribute as usize];
-                    if text.is_empty() {
-                        *text = value;
-                    }
+                Some(Meaning::Read(attribute)) if self.text(*attribute).is_empty() => {
+                    self.texts[*attribute as usize] = value;
+                    self.present |= 1 << *attribute as u32;
                 }
                 Some(Meaning::Older { of_server, of_client }) => {
                     self.conflict |= if serves { *of_server } else { *of_client };
                 }
-                None => {}
+                Some(Meaning::Read(_)) | None => {}
             }
         }
     }
 
+    /// Empty if there is none.
     #[inline]
     pub(super) fn text(&self, attribute: Attribute) -> &'a str {
-        self.texts[attribute as usize]
+        if self.present >> attribute as u32 & 1 == 1 { self.texts[attribute as usize] } else { "" }
     }
 
     /// Whether the destination's name is made up for one use.

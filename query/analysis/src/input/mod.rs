@@ -16,7 +16,7 @@ use self::{
     attributes::{Attribute, Attributes},
     call::Call,
     columns::{Columns, Texts},
-    resources::{Resources, Runs},
+    resources::{Process, Processes, Runs},
     shapes::Shapes,
 };
 use crate::{
@@ -44,7 +44,7 @@ const ENTRY_BYTES: usize = 64;
 /// batches, together with the context it fills.
 #[derive(Debug, Default)]
 pub struct SpanReader {
-    resources: Resources,
+    processes: Processes,
     shapes: Shapes,
     skipped: u64,
 }
@@ -79,10 +79,11 @@ impl SpanReader {
     ) -> Result<(), InputError> {
         let columns = Columns::of(batch)?;
         let processes = Runs::of(&columns, batch.num_rows());
+        let mut attributes = Attributes::default();
         for row in 0..batch.num_rows() {
-            match self.span(&columns, &processes, row, context) {
-                Some(span) => take(context, span),
-                None => self.skipped += 1,
+            let process = self.processes.read(&columns, &processes, row, context);
+            if self.span(&columns, row, process, &mut attributes, context, &mut take).is_none() {
+                self.skipped += 1;
             }
         }
         Ok(())
@@ -98,21 +99,28 @@ impl SpanReader {
         self.shapes.overflowed()
     }
 
+    /// Gives the span of `row` to `take`, if its ids are ids.
     #[inline]
-    fn span(&mut self, columns: &Columns<'_>, processes: &Runs, row: usize, context: &mut Context) -> Option<Span> {
-        let resource = self.resources.read(columns, processes, row, context);
+    fn span<'a>(
+        &mut self,
+        columns: &Columns<'a>,
+        row: usize,
+        process: Process,
+        attributes: &mut Attributes<'a>,
+        context: &mut Context,
+        take: &mut impl FnMut(&Context, Span),
+    ) -> Option<()> {
         let trace_id = u128::from_be_bytes(columns.trace_id.value(row).try_into().ok()?);
         let span_id = columns::span_id(columns.span_id, row)?;
         let parent_id = columns::span_id(columns.parent_span_id, row).unwrap_or(0);
         let kind = values::kind(columns.kind.at(row));
-        let mut attributes = Attributes::NONE;
         attributes.read(columns.attributes, row, kind.serves());
-        let call = Call::read(columns, row, kind, parent_id == 0, &attributes);
-        let shape = self.shapes.read(&call, context.resource(resource).service, context);
+        let call = Call::read(columns, row, kind, parent_id == 0, attributes);
+        let shape = self.shapes.read(&call, process.service, context);
         let start = columns.start_time.value(row).max(0);
         let end = columns.end_time.value(row);
         let outcome = values::outcome(columns.outcome.at(row));
-        let mut span = Span {
+        let span = Span {
             trace_id,
             span_id,
             parent_id,
@@ -121,20 +129,20 @@ impl SpanReader {
             weight: weight(columns.weight.value(row)),
             links: columns.links(row),
             parameter: parameter(&call),
-            resource,
+            resource: process.resource,
             operation: shape.operation,
             peer: shape.peer,
             cause: context.texts.intern(columns.error_type.at(row)),
             deadline_ms: call.attributes.deadline_ms(),
             messages: values::number(call.attributes.text(Attribute::MessageCount)).unwrap_or(0),
             http_status: call.http_status.and_then(|status| status.try_into().ok()).unwrap_or(0),
-            flags: SpanFlags::default(),
+            flags: flags(columns, row, process, &call, (trace_id, end.saturating_sub(start), outcome)),
             kind,
             outcome,
             resend: call.attributes.resend(),
         };
-        flag(&mut span, columns, row, &call, end < start);
-        Some(span)
+        take(context, span);
+        Some(())
     }
 }
 
@@ -143,23 +151,31 @@ fn weight(weight: f64) -> u64 {
     if weight == 1.0 { WEIGHT_ONE } else { (weight * WEIGHT_ONE as f64).round() as u64 }
 }
 
-fn flag(span: &mut Span, columns: &Columns<'_>, row: usize, call: &Call<'_, '_>, negative: bool) {
-    let (trace_id, is_long, is_rejected) = (span.trace_id, span.duration() > LONG, span.outcome == Outcome::Rejected);
+fn flags(
+    columns: &Columns<'_>,
+    row: usize,
+    process: Process,
+    call: &Call<'_, '_>,
+    (trace_id, duration, outcome): (u128, i64, Outcome),
+) -> SpanFlags {
     let is_refusal = |column: Texts<'_>| spandrel_proto::model::is_refusal(column.at(row).as_bytes());
+    let mut flags = SpanFlags::default();
     let mut set = |holds: bool, flag| {
         if holds {
-            span.flags.insert(flag);
+            flags.insert(flag);
         }
     };
-    set(negative, SpanFlags::NEGATIVE_DURATION);
+    set(duration < 0, SpanFlags::NEGATIVE_DURATION);
     set(columns.status_code.at(row) == "ERROR", SpanFlags::STATUS_ERROR);
-    set(columns.service_name.at(row).starts_with("unknown_service"), SpanFlags::UNKNOWN_SERVICE);
+    set(process.is_unknown, SpanFlags::UNKNOWN_SERVICE);
     set(call.attributes.conflict, SpanFlags::ALIAS_CONFLICT);
     set(values::is_inconsistent(columns.trace_state.at(row), trace_id), SpanFlags::INCONSISTENT_SAMPLING);
     set(call.attributes.is_resend(), SpanFlags::RESEND);
-    set(is_long, SpanFlags::LONG);
-    let is_refused = is_rejected && (is_refusal(columns.error_type) || is_refusal(columns.status_message));
+    set(duration > LONG, SpanFlags::LONG);
+    let is_refused =
+        outcome == Outcome::Rejected && (is_refusal(columns.error_type) || is_refusal(columns.status_message));
     set(is_refused, SpanFlags::SHORT_CIRCUITED);
+    flags
 }
 
 /// Hash of what differs between calls of one operation; the same in every process.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     context::Context,
     hash::FastMap,
-    span::{Resource, ResourceId, Service},
+    span::{Resource, ResourceId, Service, ServiceId},
     text::Text,
 };
 
@@ -55,29 +55,38 @@ impl Runs {
     }
 }
 
+/// The process that a span ran in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Process {
+    pub(super) resource: ResourceId,
+    pub(super) service: ServiceId,
+    /// Its service is `unknown_service`.
+    pub(super) is_unknown: bool,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Resources {
-    known: FastMap<Box<[u8]>, ResourceId>,
+pub(super) struct Processes {
+    known: FastMap<Box<[u8]>, Process>,
     bytes: usize,
     key: Vec<u8>,
     /// Of the row before.
-    last: Option<ResourceId>,
+    last: Option<Process>,
 }
 
-impl Resources {
+impl Processes {
     /// The process of `row`. Rows are read in order.
-    pub(super) fn read(&mut self, columns: &Columns<'_>, runs: &Runs, row: usize, context: &mut Context) -> ResourceId {
+    pub(super) fn read(&mut self, columns: &Columns<'_>, runs: &Runs, row: usize, context: &mut Context) -> Process {
         match self.last {
             Some(last) if runs.goes_on[row] => last,
             _ => {
-                let resource = self.look_up(columns, row, context);
-                self.last = Some(resource);
-                resource
+                let process = self.look_up(columns, row, context);
+                self.last = Some(process);
+                process
             }
         }
     }
 
-    fn look_up(&mut self, columns: &Columns<'_>, row: usize, context: &mut Context) -> ResourceId {
+    fn look_up(&mut self, columns: &Columns<'_>, row: usize, context: &mut Context) -> Process {
         self.key.clear();
         for column in own_columns(columns) {
             self.key.extend_from_slice(column.at(row).as_bytes());
@@ -90,17 +99,22 @@ impl Resources {
                 self.key.push(0xff);
             }
         }
-        if let Some(resource) = self.known.get(self.key.as_slice()) {
-            return *resource;
+        if let Some(process) = self.known.get(self.key.as_slice()) {
+            return *process;
         }
         let resource = context_resource(columns, row, context);
+        let process = Process {
+            resource,
+            service: context.resource(resource).service,
+            is_unknown: columns.service_name.at(row).starts_with("unknown_service"),
+        };
         self.bytes += self.key.len() + ENTRY_BYTES;
         if self.bytes > MAX_BYTES {
             self.known.clear();
             self.bytes = self.key.len() + ENTRY_BYTES;
         }
-        self.known.insert(self.key.as_slice().into(), resource);
-        resource
+        self.known.insert(self.key.as_slice().into(), process);
+        process
     }
 }
 

@@ -37,9 +37,9 @@ pub(super) struct Shape {
 /// Shapes by all that they follow from, so that names are put together once and not for every span.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
-    known: FastMap<Box<[u8]>, Shape>,
+    known: FastMap<Box<[u64]>, Shape>,
     bytes: usize,
-    key: Vec<u8>,
+    key: Vec<u64>,
     operations: FastSet<(ServiceId, Text)>,
     operation_counts: FastMap<ServiceId, u32>,
     overflowed: u64,
@@ -81,10 +81,10 @@ impl Shapes {
         }
         let name = said.operation().name();
         let shape = Shape { operation: self.operation(service, &name, context), peer: said.peer(context) };
-        self.bytes += self.key.len() + ENTRY_BYTES;
+        self.bytes += size_of_val(self.key.as_slice()) + ENTRY_BYTES;
         if self.bytes > MAX_BYTES {
             self.known.clear();
-            self.bytes = self.key.len() + ENTRY_BYTES;
+            self.bytes = size_of_val(self.key.as_slice()) + ENTRY_BYTES;
         }
         self.known.insert(self.key.as_slice().into(), shape);
         shape
@@ -167,23 +167,19 @@ impl<'a, 'c> Said<'a, 'c> {
         }
     }
 
-    /// Bytes that differ if anything does that a shape of `service` follows from.
-    fn write_key(&self, service: ServiceId, key: &mut Vec<u8>) {
+    /// Words that differ if anything does that a shape of `service` follows from.
+    fn write_key(&self, service: ServiceId, key: &mut Vec<u64>) {
         let Self { call, .. } = self;
         let attributes = call.attributes;
         let facts = [call.kind == Kind::Server, self.is_route, attributes.is_temporary()];
+        let [server, route, temporary] = facts.map(u8::from);
+        let small = [self.protocol as u8, self.step as u8, self.visitor as u8, server, route, temporary, 0, 0];
+        let ports = u32::from(self.address.1) << 16 | u32::from(self.network.1);
         key.clear();
-        key.extend_from_slice(&service.0.to_le_bytes());
-        key.extend_from_slice(&self.address.1.to_le_bytes());
-        key.extend_from_slice(&self.network.1.to_le_bytes());
-        key.extend_from_slice(&[self.protocol as u8, self.step as u8, self.visitor as u8]);
-        key.extend(facts.map(u8::from));
-        // Which text it is, the text, and what is no part of any text.
-        let mut put = |number: u8, text: &str| {
+        key.extend([u64::from(service.0) << 32 | u64::from(ports), u64::from_le_bytes(small)]);
+        let mut put = |number: u64, text: &str| {
             if !text.is_empty() {
-                key.push(number);
-                key.extend_from_slice(text.as_bytes());
-                key.push(0xff);
+                put_text(key, number, text.as_bytes());
             }
         };
         put(0, call.name);
@@ -271,6 +267,24 @@ impl<'a, 'c> Said<'a, 'c> {
     }
 }
 
+/// Appends which text it is, its length, and all of it, in words that may overlap.
+#[inline]
+fn put_text(key: &mut Vec<u64>, number: u64, text: &[u8]) {
+    let (words, rest) = text.as_chunks();
+    key.push(number << 56 | text.len() as u64);
+    key.extend(words.iter().map(|word| u64::from_le_bytes(*word)));
+    if rest.is_empty() {
+        return;
+    }
+    key.push(match (text.last_chunk(), text.first_chunk(), text.last_chunk()) {
+        (Some(last), _, _) => u64::from_le_bytes(*last),
+        (None, Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        _ => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    });
+}
+
 /// The address that was called, else the host of the URL.
 fn address<'a>(call: &Call<'a, '_>) -> (&'a str, u16) {
     let of_url = || values::host_and_port(values::authority(call.attributes.text(Attribute::UrlFull)));
@@ -292,4 +306,36 @@ fn address<'a>(call: &Call<'a, '_>) -> (&'a str, u16) {
 fn verb<'a>(call: &Call<'a, '_>) -> &'a str {
     let texts = [call.query.operation, call.attributes.text(Attribute::QuerySummary), call.query.text];
     texts.iter().find_map(|text| text.split_ascii_whitespace().next()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::put_text;
+
+    fn key(texts: &[String]) -> Vec<u64> {
+        let mut key = Vec::new();
+        for (number, text) in (0..).zip(texts).filter(|(_, text)| !text.is_empty()) {
+            put_text(&mut key, number, text.as_bytes());
+        }
+        key
+    }
+
+    proptest! {
+        /// Of few letters and none, so that many are nearly the same.
+        #[test]
+        fn keys_are_the_same_only_if_all_texts_are(
+            one in prop::collection::vec("[a\0]{0,20}", 3),
+            other in prop::collection::vec("[a\0]{0,20}", 3),
+            change in (0_usize..3, 0_usize..20),
+        ) {
+            prop_assert!(one == other || key(&one) != key(&other));
+            let mut changed = one.clone();
+            if let Some(text) = changed.get_mut(change.0).filter(|text| change.1 < text.len()) {
+                text.replace_range(change.1..=change.1, "b");
+                prop_assert_ne!(key(&one), key(&changed));
+            }
+        }
+    }
 }

@@ -58,7 +58,12 @@ pub(super) fn descend(
         let mut reached = end;
         for step in &steps {
             add(span, step.end, reached);
-            stack.push((step.child, (step.start, step.end)));
+            // Most spans have no children.
+            if timeline.trace.children(step.child as usize).len() == 0 {
+                add(step.child, step.start, step.end);
+            } else {
+                stack.push((step.child, (step.start, step.end)));
+            }
             reached = step.start;
         }
         add(span, start, reached);

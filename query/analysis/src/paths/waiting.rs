@@ -38,7 +38,7 @@ fn waited(timeline: Timeline<'_>) -> Vec<i64> {
             for step in &steps {
                 let child = step.child as usize;
                 waited[child] = step.end - step.start;
-                if !timeline.trace.is_serving(child) {
+                if !timeline.trace.is_serving(child) && timeline.trace.children(child).len() > 0 {
                     stack.push((child, (step.start, step.end)));
                 }
             }

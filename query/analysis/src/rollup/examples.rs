@@ -15,6 +15,10 @@ pub struct Examples {
     pub failed: Vec<(u64, u128)>,
     /// As `failed`, whatever the outcome.
     pub any: Vec<(u64, u128)>,
+    /// Those of the last of `slow` and `any` if no more are kept: nearly all calls are beyond, and need not be compared
+    /// with those kept.
+    slow_limit: Option<i64>,
+    any_limit: Option<u64>,
 }
 
 impl Examples {
@@ -23,8 +27,12 @@ impl Examples {
         if trace_id == 0 {
             return;
         }
-        self.add_slow(trace_id, duration);
-        self.add_any(trace_id);
+        if self.slow_limit.is_none_or(|limit| duration >= limit) {
+            self.add_slow(trace_id, duration);
+        }
+        if self.any_limit.is_none_or(|limit| hash(trace_id) <= limit) {
+            self.add_any(trace_id);
+        }
         if is_failure {
             self.add_failed(trace_id);
         }
@@ -35,6 +43,7 @@ impl Examples {
         self.slow.retain(|(_, id)| *id != trace_id);
         self.failed.retain(|(_, id)| *id != trace_id);
         self.any.retain(|(_, id)| *id != trace_id);
+        self.limit();
     }
 
     pub fn merge(&mut self, other: &Examples) {
@@ -83,10 +92,6 @@ impl Examples {
     }
 
     fn add_slow(&mut self, trace_id: u128, duration: i64) {
-        // Most calls are faster than the slowest few.
-        if self.slow.len() >= KEPT && self.slow.last().is_some_and(|(known, _)| duration < *known) {
-            return;
-        }
         if let Some(known) = self.slow.iter().position(|(_, id)| *id == trace_id) {
             if self.slow[known].0 >= duration {
                 return;
@@ -95,6 +100,7 @@ impl Examples {
         }
         let place = self.slow.partition_point(|(known, id)| (-known, hash(*id)) < (-duration, hash(trace_id)));
         insert(&mut self.slow, place, (duration, trace_id));
+        self.limit();
     }
 
     fn add_failed(&mut self, trace_id: u128) {
@@ -103,6 +109,12 @@ impl Examples {
 
     fn add_any(&mut self, trace_id: u128) {
         add_hashed(&mut self.any, trace_id);
+        self.limit();
+    }
+
+    fn limit(&mut self) {
+        self.slow_limit = self.slow.get(KEPT - 1).map(|(duration, _)| *duration);
+        self.any_limit = self.any.get(KEPT - 1).map(|(hash, _)| *hash);
     }
 }
 

@@ -8,7 +8,6 @@ use super::{Calls, EdgeKey, Examples, Minute, Minutes, OperationKey, PathKey, Si
 use crate::{
     analysed::{Analysed, Entry, MINUTE, minute_of},
     context::NodeId,
-    hash::FastMap,
     hops::{Hop, HopFlags, HopKind},
     paths::Waiting,
     rollup::{CoverageStats, EdgeStats},
@@ -35,6 +34,13 @@ pub fn observe_within(minutes: &mut Minutes, analysed: &Analysed<'_>, sign: Sign
     tally.critical_paths();
     tally.coverage();
 }
+
+/// What is to be added to the coverage of services in minutes, `None` for what is left out. Most spans of a trace share
+/// theirs with others.
+type Covered = Vec<((Option<i64>, ServiceId), CoverageStats)>;
+
+/// It is added to the minutes when there is so much of it: few enough to look through for each span.
+const MAX_COVERED: usize = 16;
 
 struct Tally<'a> {
     minutes: &'a mut Minutes,
@@ -276,24 +282,18 @@ impl Tally<'_> {
         }
     }
 
-    /// Counted for each service and minute of the trace first, because most spans share theirs with others.
     fn coverage(&mut self) {
         let analysed = self.analysed;
-        let mut covered: FastMap<(Option<i64>, ServiceId), CoverageStats> = FastMap::default();
-        let key = |span: u32| {
-            let start = analysed.span(span).start;
-            let minute = self.within.contains(&start).then(|| minute_of(start));
-            (minute, analysed.service(span))
-        };
+        let mut covered = Covered::default();
         for (index, span) in (0..).zip(&analysed.trace.spans) {
-            let stats = covered.entry(key(index)).or_default();
+            let stats = self.covered(&mut covered, index);
             stats.spans += 1;
             stats.orphans += u64::from(analysed.trace.is_orphan(index as usize));
             stats.negative_durations += u64::from(span.flags.contains(SpanFlags::NEGATIVE_DURATION));
             stats.alias_conflicts += u64::from(span.flags.contains(SpanFlags::ALIAS_CONFLICT));
         }
         if let Some(first) = analysed.entries.first() {
-            let stats = covered.entry(key(first.span)).or_default();
+            let stats = self.covered(&mut covered, first.span);
             let repairs = &analysed.trace.repairs;
             stats.duplicates += u64::from(repairs.duplicates);
             stats.cycles += u64::from(repairs.cycles);
@@ -302,17 +302,40 @@ impl Tally<'_> {
         for hop in &analysed.hops.hops {
             let is_request = hop.kind == HopKind::Request;
             if let Some(client) = hop.client.filter(|_| is_request) {
-                let stats = covered.entry(key(client)).or_default();
+                let stats = self.covered(&mut covered, client);
                 stats.unpaired_clients += u64::from(hop.flags.contains(HopFlags::SERVER_MISSING));
                 stats.paired_clients += u64::from(hop.is_paired());
             }
-            if let Some(server) = analysed.hops.servers(hop).first() {
-                let stats = covered.entry(key(*server)).or_default();
-                stats.clients_missing += u64::from(is_request && hop.flags.contains(HopFlags::CLIENT_MISSING));
-                stats.skew_suspects += u64::from(hop.flags.contains(HopFlags::SKEW_SUSPECT));
+            let has_no_client = is_request && hop.flags.contains(HopFlags::CLIENT_MISSING);
+            let is_suspect = hop.flags.contains(HopFlags::SKEW_SUSPECT);
+            if (has_no_client || is_suspect)
+                && let Some(server) = analysed.hops.servers(hop).first()
+            {
+                let stats = self.covered(&mut covered, *server);
+                stats.clients_missing += u64::from(has_no_client);
+                stats.skew_suspects += u64::from(is_suspect);
             }
         }
-        for ((minute, service), stats) in covered {
+        self.count_covered(&mut covered);
+    }
+
+    /// The counts of a span's service in its minute.
+    fn covered<'c>(&mut self, covered: &'c mut Covered, span: u32) -> &'c mut CoverageStats {
+        let start = self.analysed.span(span).start;
+        let key = (self.within.contains(&start).then(|| minute_of(start)), self.analysed.service(span));
+        let known = covered.iter().position(|(known, _)| *known == key);
+        let place = known.unwrap_or_else(|| {
+            if covered.len() >= MAX_COVERED {
+                self.count_covered(covered);
+            }
+            covered.push((key, CoverageStats::default()));
+            covered.len() - 1
+        });
+        &mut covered[place].1
+    }
+
+    fn count_covered(&mut self, covered: &mut Covered) {
+        for ((minute, service), stats) in covered.drain(..) {
             let Some(minute) = minute else { continue };
             let counts = self.minutes.entry(minute).or_default();
             counts.change_coverage(service, |sum| sum.change(self.sign, &stats));

@@ -16,7 +16,7 @@ use hdrhistogram::{
     serialization::{Serializer, V2Serializer},
 };
 
-use super::{Buckets, EXACT_VALUES, MAX_DURATION, REFERENCE, SIGNIFICANT_DIGITS, Sketch, State};
+use super::{Buckets, EXACT_VALUES, MAX_DURATION, REFERENCE, SIGNIFICANT_DIGITS, Sketch, State, buckets::lowest_of};
 
 const EXACT_MAGIC: &[u8; 4] = b"SPX1";
 const HISTOGRAM_COOKIE: &[u8; 4] = &[0x1c, 0x84, 0x93, 0x13];
@@ -129,7 +129,8 @@ fn read_counts(mut payload: &[u8]) -> Result<Buckets, SketchError> {
             continue;
         }
         if magnitude > 0 {
-            counts.push((lowest_of(index).ok_or(SketchError::Damaged)?, magnitude));
+            let lowest = lowest_of(index).filter(|lowest| *lowest <= MAX_DURATION).ok_or(SketchError::Damaged)?;
+            counts.push((lowest, magnitude));
         }
         index = index.saturating_add(1);
     }
@@ -150,16 +151,6 @@ fn read_varint(bytes: &mut &[u8]) -> Result<u64, SketchError> {
         }
     }
     Ok(number)
-}
-
-/// The lowest value of a bucket. With two significant digits 256 buckets hold one value each, and each 128 after them
-/// twice as many values as those before.
-fn lowest_of(index: u64) -> Option<u64> {
-    const HALF: u64 = 128;
-    let doublings = (index / HALF).saturating_sub(1);
-    let within = index - doublings * HALF;
-    let lowest = u128::from(within) << u32::try_from(doublings).ok().filter(|doublings| *doublings < 64)?;
-    u64::try_from(lowest).ok().filter(|lowest| *lowest <= MAX_DURATION)
 }
 
 fn to_u64(bytes: &[u8]) -> u64 {

@@ -39,7 +39,6 @@ pub struct Sketch {
 enum State {
     /// (nanoseconds, count), in order of arrival.
     Exact(Vec<(u64, u64)>),
-    /// By the lowest value of the bucket.
     Buckets(Buckets),
 }
 
@@ -63,8 +62,8 @@ impl Sketch {
         }
         match &mut self.state {
             State::Exact(values) if values.len() < KEPT_VALUES => values.push((duration_ns, count)),
-            State::Exact(_) => self.buckets().add(bucket_of(duration_ns), count),
-            State::Buckets(buckets) => buckets.add(bucket_of(duration_ns), count),
+            State::Exact(_) => self.buckets().add(duration_ns.min(MAX_DURATION), count),
+            State::Buckets(buckets) => buckets.add(duration_ns.min(MAX_DURATION), count),
         }
     }
 
@@ -77,7 +76,7 @@ impl Sketch {
                 }
             }
             State::Buckets(buckets) => {
-                buckets.remove(bucket_of(duration_ns), count);
+                buckets.remove(duration_ns.min(MAX_DURATION), count);
                 if buckets.is_empty() {
                     *self = Self::default();
                 }
@@ -173,12 +172,7 @@ static REFERENCE: LazyLock<Histogram<u64>> = LazyLock::new(|| {
 });
 
 fn buckets_of(values: &[(u64, u64)]) -> Buckets {
-    values.iter().map(|(duration_ns, count)| (bucket_of(*duration_ns), *count)).collect()
-}
-
-/// Lowest value of the bucket of a duration.
-fn bucket_of(duration_ns: u64) -> u64 {
-    REFERENCE.lowest_equivalent(duration_ns.min(MAX_DURATION))
+    values.iter().map(|(duration_ns, count)| ((*duration_ns).min(MAX_DURATION), *count)).collect()
 }
 
 fn total(counts: impl Iterator<Item = (u64, u64)>) -> u64 {

@@ -32,14 +32,14 @@ pub(super) fn repair(spans: &mut Vec<Span>, context: &Context) -> Repaired {
     let mut holders = Holders::of(spans, context);
     if !holders.shared.is_empty() {
         as_came = Some(spans.clone());
-        let copies = holders.copies(spans);
+        let copies = holders.copies(spans, context);
         if !copies.is_empty() {
             repairs.duplicates = copies.len() as u32;
             leave_out(spans, &copies);
             holders = Holders::of(spans, context);
         }
     }
-    let mut parents: Vec<u32> = spans.iter().map(|span| holders.parent(span, context)).collect();
+    let mut parents: Vec<u32> = spans.iter().map(|span| holders.parent(span, spans, context)).collect();
     holders.tell_apart(spans, &mut parents, &mut repairs);
     Repaired { parents, by_id: holders.by_id(spans), repairs, as_came }
 }
@@ -112,11 +112,13 @@ fn leave_out(spans: &mut Vec<Span>, positions: &[u32]) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Holder {
     id: u64,
-    service: ServiceId,
-    /// Server spans go first: of two spans of one service with one id, the children are the server's (Zipkin).
-    follows_server: bool,
-    kind: Kind,
     position: u32,
+}
+
+impl Holder {
+    fn service(&self, spans: &[Span], context: &Context) -> ServiceId {
+        context.resource(spans[self.position as usize].resource).service
+    }
 }
 
 /// An id that several spans have.
@@ -132,29 +134,28 @@ struct Shared {
 
 /// The spans by their ids.
 struct Holders {
+    /// By id. Those that share one are by service; of two spans of one service the server goes first, because the
+    /// children are the server's (Zipkin).
     sorted: Vec<Holder>,
     shared: Vec<Shared>,
 }
 
 impl Holders {
     fn of(spans: &[Span], context: &Context) -> Holders {
-        let mut sorted: Vec<Holder> = (0..)
-            .zip(spans)
-            .map(|(position, span)| Holder {
-                id: span.span_id,
-                service: context.resource(span.resource).service,
-                follows_server: span.kind != Kind::Server,
-                kind: span.kind,
-                position,
-            })
-            .collect();
+        let mut sorted: Vec<Holder> =
+            (0..).zip(spans).map(|(position, span)| Holder { id: span.span_id, position }).collect();
         sorted.sort_unstable();
         let mut shared = Vec::new();
         let mut start = 0;
         for end in 1..=sorted.len() {
             if sorted.get(end).is_none_or(|holder| holder.id != sorted[start].id) {
                 if end - start > 1 {
-                    shared.push(Shared::of(start..end, &sorted[start..end]));
+                    let run = &mut sorted[start..end];
+                    run.sort_unstable_by_key(|holder| {
+                        let Span { kind, .. } = spans[holder.position as usize];
+                        (holder.service(spans, context), kind != Kind::Server, kind, holder.position)
+                    });
+                    shared.push(Shared::of(start..end, run, spans));
                 }
                 start = end;
             }
@@ -163,8 +164,11 @@ impl Holders {
     }
 
     /// Positions of spans that are the same as one before them but for their end or attributes, in order.
-    fn copies(&self, spans: &[Span]) -> Vec<u32> {
-        let what = |holder: &Holder| (holder.id, holder.service, holder.kind, spans[holder.position as usize].start);
+    fn copies(&self, spans: &[Span], context: &Context) -> Vec<u32> {
+        let what = |holder: &Holder| {
+            let Span { kind, start, .. } = spans[holder.position as usize];
+            (holder.id, holder.service(spans, context), kind, start)
+        };
         let mut copies: Vec<u32> = (self.sorted.windows(2))
             .filter(|pair| what(&pair[0]) == what(&pair[1]))
             .map(|pair| pair[1].position)
@@ -174,7 +178,7 @@ impl Holders {
     }
 
     /// The span that `span` names as its parent: of several, one of its own service, else the one that keeps the id.
-    fn parent(&self, span: &Span, context: &Context) -> u32 {
+    fn parent(&self, span: &Span, spans: &[Span], context: &Context) -> u32 {
         if span.parent_id == 0 {
             return NONE;
         }
@@ -186,8 +190,9 @@ impl Holders {
         let shared = &self.shared[shared];
         let service = context.resource(span.resource).service;
         let run = &self.sorted[shared.run.clone()];
-        let own = run.partition_point(|holder| holder.service < service);
-        run.get(own).filter(|holder| holder.service == service).map_or(shared.keeper, |holder| holder.position)
+        let own = run.partition_point(|holder| holder.service(spans, context) < service);
+        let own = run.get(own).filter(|holder| holder.service(spans, context) == service);
+        own.map_or(shared.keeper, |holder| holder.position)
     }
 
     /// Indices of the spans in the order of the ids that they have after [`Holders::tell_apart`].
@@ -221,9 +226,10 @@ impl Holders {
 }
 
 impl Shared {
-    fn of(run: Range<usize>, holders: &[Holder]) -> Shared {
-        let first = |kind| holders.iter().filter(|holder| holder.kind == kind).map(|holder| holder.position).min();
-        let earliest = holders.iter().map(|holder| holder.position).min().unwrap_or(NONE);
+    fn of(run: Range<usize>, holders: &[Holder], spans: &[Span]) -> Shared {
+        let positions = || holders.iter().map(|holder| holder.position);
+        let first = |kind| positions().filter(|position| spans[*position as usize].kind == kind).min();
+        let earliest = positions().min().unwrap_or(NONE);
         match (first(Kind::Client), first(Kind::Server)) {
             (Some(client), Some(_)) => Shared { run, keeper: client, by_intention: true },
             _ => Shared { run, keeper: earliest, by_intention: false },

@@ -10,7 +10,7 @@ use crate::{
         Candidate, Detector, Evaluation, Evidence, FAILURE, FindingKind, Harm, Method, Severity, Subject, Value,
         shared::{
             Additive, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted,
-            Window, median, names, number, priority, requests, run_start, shortest, sql,
+            Window, median, names, number, requests, run_start, shortest, sql,
         },
     },
     hops::HopKind,
@@ -41,7 +41,7 @@ type OriginKey = (EntryKey, NodeId);
 #[derive(Debug, Clone, Default)]
 struct OriginStats {
     failed: Weighted,
-    /// Of failing requests, see [`priority`].
+    /// Of failing requests, see [`Entry::priority`](crate::analysed::Entry).
     priority: u64,
     /// Fixed-point weight by remote hops from the origin to the entry.
     lengths: [u64; LENGTHS],
@@ -172,7 +172,7 @@ impl Cascade {
         let span = analysed.span(entry.span);
         let Some(stats) = self.origins.at(minute_of(span.start), (EntryKey::of(entry), origin.node)) else { return };
         stats.failed.count(span.weight);
-        stats.priority = stats.priority.saturating_add(priority(analysed, entry));
+        stats.priority = stats.priority.saturating_add(entry.priority);
         let length = &mut stats.lengths[(origin.hops as usize).min(LENGTHS - 1)];
         *length = length.saturating_add(span.weight);
         stats.count_cause((origin.operation, origin.cause), span.weight);
@@ -313,7 +313,7 @@ struct Found<'a> {
     origin: NodeId,
     window: Window,
     stats: &'a OriginStats,
-    /// Of all requests that failed by the origin, whatever they asked for: see [`priority`].
+    /// Of all requests that failed by the origin, whatever they asked for: see [`Entry::priority`](crate::analysed::Entry).
     priority: u64,
     length: usize,
     explained: f64,

@@ -8,8 +8,8 @@ use crate::{
     findings::{
         Candidate, DEGRADED, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value,
         shared::{
-            Additive, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number, priority,
-            requests, run_start, shortest, sql, wilson,
+            Additive, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number, requests,
+            run_start, shortest, sql, wilson,
         },
     },
     paths::drag,
@@ -97,7 +97,7 @@ impl Detector for HiddenErrors {
             let Some(hops) = hidden.filter(|_| span.outcome == Outcome::Ok) else { continue };
             let Some(stats) = self.hidden.at(minute_of(span.start), EntryKey::of(entry)) else { continue };
             stats.weight = stats.weight.saturating_add(span.weight);
-            stats.priority = stats.priority.saturating_add(priority(analysed, entry));
+            stats.priority = stats.priority.saturating_add(entry.priority);
             let cost = |hop: &u32| cost(analysed, *hop);
             let total = hops.iter().map(cost).fold(0, i64::saturating_add).min(span.duration());
             stats.drag += i128::from(total) * i128::from(span.weight);

@@ -8,7 +8,7 @@ use crate::{
         Candidate, Detector, Evaluation, Evidence, FAILURE, FindingKind, Harm, Method, Severity, Subject, Value,
         shared::{
             Additive, EntryKey, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names,
-            number, priority, roles::is_gateway, sql,
+            number, roles::is_gateway, sql,
         },
     },
     hops::HopKind,
@@ -277,7 +277,7 @@ impl SyncChain {
         let Some(stats) = self.chains.at(minute_of(span.start), (EntryKey::of(entry), chain)) else { return };
         let weight = i128::from(span.weight);
         stats.seen.count(span.weight);
-        stats.priority = stats.priority.saturating_add(priority(analysed, entry));
+        stats.priority = stats.priority.saturating_add(entry.priority);
         if span.outcome.is_failure() {
             stats.failed = stats.failed.saturating_add(span.weight);
         }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    analysed::Analysed,
+    analysed::{Analysed, Call},
     context::NodeId,
     findings::shared::roles::{is_cursor, is_probe},
-    hops::{Hop, HopFlags, HopKind},
+    hops::{Hop, HopFlags},
     span::Kind,
     text::Text,
 };
@@ -21,13 +21,9 @@ pub(super) struct Group {
     pub(super) hops: Vec<u32>,
 }
 
-/// The calls that somebody waits for an answer of, by index.
-pub(super) fn calls<'a>(analysed: &'a Analysed<'_>) -> impl Iterator<Item = (u32, u32, &'a Hop)> {
-    (0_u32..).zip(&analysed.hops.hops).filter_map(|(index, hop)| {
-        let is_call = matches!(hop.kind, HopKind::Request | HopKind::Database | HopKind::Cache | HopKind::External);
-        let serving = hop.parent.filter(|_| is_call && hop.caller != hop.callee)?;
-        Some((index, serving, hop))
-    })
+/// The calls that somebody waits for an answer of, with their hops.
+pub(super) fn calls<'a>(analysed: &'a Analysed<'_>) -> impl Iterator<Item = (&'a Call, &'a Hop)> {
+    analysed.calls.iter().map(|call| (call, &analysed.hops.hops[call.hop as usize]))
 }
 
 /// Whether a span works for a request whose own span is not there: it shows a part of what the request does, and how many
@@ -39,13 +35,13 @@ pub(super) fn is_cut_off(analysed: &Analysed<'_>, serving: u32) -> bool {
 /// Calls made under one span: to the same callee, and for the same operation if `by_operation`.
 pub(super) fn groups(analysed: &Analysed<'_>, at_least: usize, scope: Scope, by_operation: bool) -> Vec<(Text, Group)> {
     let mut groups: BTreeMap<(u32, u32, NodeId, Text), Vec<u32>> = BTreeMap::new();
-    for (index, serving, hop) in calls(analysed) {
+    for (call, hop) in calls(analysed) {
         let under = match scope {
-            Scope::Parent => parent_scope(analysed, serving, hop),
-            Scope::Request => serving,
+            Scope::Parent => parent_scope(analysed, call.serving, hop),
+            Scope::Request => call.serving,
         };
         let operation = if by_operation { hop.operation } else { Text::NONE };
-        groups.entry((serving, under, hop.callee, operation)).or_default().push(index);
+        groups.entry((call.serving, under, call.callee, operation)).or_default().push(call.hop);
     }
     let enough = groups.into_iter().filter(|(_, hops)| hops.len() >= at_least);
     enough
@@ -61,13 +57,8 @@ pub(super) fn groups(analysed: &Analysed<'_>, at_least: usize, scope: Scope, by_
 
 /// Whether some request makes so many calls to one callee: without that, there are no groups of so many.
 fn has_many_calls(analysed: &Analysed<'_>, at_least: usize) -> bool {
-    if analysed.hops.hops.len() < at_least {
-        return false;
-    }
-    let mut callees: Vec<(u32, NodeId)> = Vec::with_capacity(analysed.hops.hops.len());
-    callees.extend(calls(analysed).map(|(_, serving, hop)| (serving, hop.callee)));
-    callees.sort_unstable();
-    callees.windows(at_least).any(|run| run.first() == run.last())
+    let whose = |call: &Call| (call.serving, call.callee);
+    analysed.calls.windows(at_least).any(|run| run.first().map(whose) == run.last().map(whose))
 }
 
 /// What calls are made under.

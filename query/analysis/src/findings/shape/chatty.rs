@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    calls::{bursts, calls, critical_time, critical_time_of, is_cut_off, repeats},
+    calls::{bursts, critical_time, critical_time_of, is_cut_off, repeats},
     seen::{CLOSING, MAX_KEYS, RECENT, Seen, candidate, edge_subject, note_overflow, sorted},
 };
 use crate::{
-    analysed::{Analysed, minute_of},
+    analysed::{Analysed, Call, minute_of},
     context::NodeId,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Value,
@@ -114,25 +114,24 @@ fn conversations(analysed: &Analysed<'_>) -> Vec<(u32, NodeId, Conversation)> {
     // Critical time matters of those that talk much only, which need as many hops.
     let is_long = analysed.hops.hops.len() as f64 >= CLOSING * MEAN;
     let times = if is_long { critical_time(analysed) } else { Vec::new() };
-    let mut conversing: Vec<(u32, NodeId, u32)> = Vec::with_capacity(analysed.hops.hops.len());
-    let left = calls(analysed)
-        .filter(|(index, serving, hop)| {
-            let is_left_out = excluded[*index as usize] || is_cut_off(analysed, *serving);
-            !is_left_out && !is_probe(analysed.context, hop.operation)
-        })
-        .map(|(index, serving, hop)| (serving, hop.callee, index));
-    conversing.extend(left);
-    conversing.sort_unstable();
-    let of_one = conversing.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
-    let conversation = |calls: &[(u32, NodeId, u32)]| {
-        let hops = || calls.iter().map(|(_, _, index)| &analysed.hops.hops[*index as usize]);
+    let of_one = analysed.calls.chunk_by(|one, other| (one.serving, one.callee) == (other.serving, other.callee));
+    let conversation = |calls: &[Call]| {
+        let Call { serving, callee, .. } = calls[0];
+        let hops = || {
+            let left = calls.iter().filter(|call| !excluded[call.hop as usize]);
+            let hops = left.map(|call| &analysed.hops.hops[call.hop as usize]);
+            hops.filter(|hop| !is_probe(analysed.context, hop.operation))
+        };
+        if is_cut_off(analysed, serving) || hops().next().is_none() {
+            return None;
+        }
         let mut conversation = Conversation::of(hops());
         if is_long {
             conversation.critical = hops().map(|hop| critical_time_of(analysed, &times, hop)).sum();
         }
-        (calls[0].0, calls[0].1, conversation)
+        Some((serving, callee, conversation))
     };
-    of_one.map(conversation).collect()
+    of_one.filter_map(conversation).collect()
 }
 
 impl Conversation {

@@ -13,7 +13,7 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Severity, Subject, Value, magnitude,
         shared::{
-            Additive, PerMinute, Window, names, priority,
+            Additive, PerMinute, Window, names,
             roles::{is_gateway, is_infrastructure, is_probe},
             sql,
         },
@@ -89,7 +89,8 @@ impl Cycles {
 
     fn count_calls(&mut self, analysed: &Analysed<'_>) {
         let context = analysed.context;
-        for (index, serving, hop) in calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request) {
+        for (call, hop) in calls(analysed).filter(|(_, hop)| hop.kind == HopKind::Request) {
+            let serving = call.serving;
             let (caller, operation) = (analysed.service(serving), analysed.span(serving).operation);
             let Some(callee) = context.node_service(hop.callee) else { continue };
             let is_by_design = is_gateway(context, caller)
@@ -102,7 +103,7 @@ impl Cycles {
             let key = ((caller, operation), (callee, hop.operation));
             let Some(edge) = self.edges.at(minute_of(hop.start), key) else { continue };
             edge.seen.see_during(analysed.span(serving), hop.weight, (hop.start, hop.end));
-            if analysed.paths.waiting.get(index as usize).is_none_or(|waiting| *waiting != Waiting::Async) {
+            if analysed.paths.waiting.get(call.hop as usize).is_none_or(|waiting| *waiting != Waiting::Async) {
                 edge.sync = edge.sync.saturating_add(hop.weight);
             }
         }
@@ -118,7 +119,7 @@ impl Cycles {
             let Some(returns) = self.returns.at(minute_of(span.start), (how, services)) else { continue };
             returns.seen.see(span);
             if !entry.is_fragment && !entry.is_message {
-                returns.priority = returns.priority.saturating_add(priority(analysed, entry));
+                returns.priority = returns.priority.saturating_add(entry.priority);
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Subject, Value, magnitude,
         shared::{
-            Additive, EntryKey, PerMinute, Weighted, Window, names, priority,
+            Additive, EntryKey, PerMinute, Weighted, Window, names,
             roles::{is_front, is_gateway, is_infrastructure, is_probe},
             sql,
         },
@@ -94,10 +94,13 @@ impl DistributedMonolith {
 
 impl Detector for DistributedMonolith {
     fn observe(&mut self, analysed: &Analysed<'_>) {
-        for (index, serving, hop) in calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request) {
+        for (call, hop) in calls(analysed).filter(|(_, hop)| hop.kind == HopKind::Request) {
             let Some(callee) = analysed.context.node_service(hop.callee) else { continue };
-            let is_sync = analysed.paths.waiting.get(index as usize).is_none_or(|waiting| *waiting != Waiting::Async);
-            if is_sync && let Some(calls) = self.edges.at(minute_of(hop.start), (analysed.service(serving), callee)) {
+            let is_sync =
+                analysed.paths.waiting.get(call.hop as usize).is_none_or(|waiting| *waiting != Waiting::Async);
+            if is_sync
+                && let Some(calls) = self.edges.at(minute_of(hop.start), (analysed.service(call.serving), callee))
+            {
                 calls.count(hop.weight);
             }
         }
@@ -113,7 +116,7 @@ impl Detector for DistributedMonolith {
                 }
             {
                 requests.seen.see(span);
-                requests.priority = requests.priority.saturating_add(priority(analysed, entry));
+                requests.priority = requests.priority.saturating_add(entry.priority);
                 requests.services = services.len();
             }
         }

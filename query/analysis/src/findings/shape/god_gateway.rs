@@ -151,7 +151,8 @@ impl Detector for GodGateway {
         for (index, exclusive) in analysed.paths.exclusive.iter().enumerate() {
             made[analysed.trace.serving(index)].own += exclusive;
         }
-        for (_, serving, hop) in calls(analysed) {
+        for (call, hop) in calls(analysed) {
+            let serving = call.serving;
             let made = &mut made[serving as usize];
             let callee = analysed.context.node_service(hop.callee);
             made.has_data |= hop.kind == HopKind::Database;

@@ -1,13 +1,13 @@
 //! `NANOSERVICE`: a service that does so little that calling it costs more than its work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     calls::{calls, is_cut_off, own_times},
     seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, over_both_horizons},
 };
 use crate::{
-    analysed::{Analysed, minute_of},
+    analysed::{Analysed, Call, minute_of},
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Severity, Value,
         shared::{
@@ -171,7 +171,7 @@ impl Nanoservice {
         let step = (beyond as f64 / hop.duration().max(1) as f64 * STEPS as f64) as usize;
         let overhead = &mut calls.overhead[step.min(STEPS - 1)];
         *overhead = overhead.saturating_add(weight);
-        calls.lost.slower(analysed, analysed.entry(serving), beyond);
+        calls.lost.slower(analysed.entry(serving), beyond);
         let (here, there) = (analysed.resource(client).host, analysed.resource(*server).host);
         if !here.is_none() {
             calls.see_host(here);
@@ -222,11 +222,11 @@ impl Detector for Nanoservice {
             self.count_others(analysed, hop);
         }
         let own_times = own_times(analysed);
-        let mut known = BTreeSet::new();
-        let requests = calls(analysed).filter(|(_, _, hop)| hop.kind == HopKind::Request);
-        for (_, serving, hop) in requests.filter(|(_, serving, _)| !is_cut_off(analysed, *serving)) {
-            let is_first = known.insert((serving, hop.callee));
-            self.count_call(analysed, (serving, hop), &own_times, is_first);
+        let mut last = None;
+        let requests = calls(analysed).filter(|(_, hop)| hop.kind == HopKind::Request);
+        for (Call { serving, callee, .. }, hop) in requests.filter(|(call, _)| !is_cut_off(analysed, call.serving)) {
+            let is_first = last.replace((*serving, *callee)) != Some((*serving, *callee));
+            self.count_call(analysed, (*serving, hop), &own_times, is_first);
         }
     }
 

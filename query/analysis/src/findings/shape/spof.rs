@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     findings::{
         Candidate, Detector, Evaluation, FindingKind, Harm, Method, Value,
-        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, priority, roles::is_gateway, sql},
+        shared::{Additive, EntryKey, PerMinute, Weighted, Window, names, roles::is_gateway, sql},
     },
     hops::Hop,
     paths::Waiting,
@@ -138,7 +138,7 @@ impl Spof {
             let span = analysed.span(entry.span);
             let Some(need) = self.needs.at(minute_of(span.start), (EntryKey::of(entry), *service)) else { continue };
             need.seen.see_failing(span, failed.contains(&(*index, *service)));
-            need.priority = need.priority.saturating_add(priority(analysed, entry));
+            need.priority = need.priority.saturating_add(entry.priority);
             let criticality = analysed.context.texts.get(analysed.resource(entry.span).criticality);
             need.critical += u64::from(matches!(criticality, "critical" | "high"));
         }

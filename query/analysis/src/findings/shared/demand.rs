@@ -1,6 +1,6 @@
 //! Requests: what shares are shares of. Counted once for all detectors.
 
-use super::{Additive, Entries, PerMinute, Weighted, Window, priority, requests};
+use super::{Additive, Entries, PerMinute, Weighted, Window, requests};
 use crate::{
     analysed::{Analysed, minute_of},
     span::ServiceId,
@@ -102,7 +102,7 @@ impl Presence {
             let span = analysed.span(entry.span);
             if let Some(touching) = self.by_service.at(minute_of(span.start), *service) {
                 touching.requests.count(span.weight);
-                touching.priority = touching.priority.saturating_add(priority(analysed, entry));
+                touching.priority = touching.priority.saturating_add(entry.priority);
             }
         }
     }

@@ -108,16 +108,3 @@ impl Entries {
 pub(crate) fn requests<'a>(analysed: &'a Analysed<'_>) -> impl Iterator<Item = &'a Entry> {
     analysed.entries.iter().filter(|entry| !entry.is_fragment && !entry.is_message)
 }
-
-/// The fixed-point weight of an entry times how much its service matters (`service.criticality`). The sum over some
-/// requests, divided by the weight of all, is their share.
-pub(crate) fn priority(analysed: &Analysed<'_>, entry: &Entry) -> u64 {
-    let criticality = analysed.context.texts.get(analysed.resource(entry.span).criticality);
-    let percent = match criticality {
-        "critical" => 100,
-        "medium" => 75,
-        "low" => 50,
-        _ => 90,
-    };
-    (u128::from(analysed.span(entry.span).weight) * percent / 100) as u64
-}

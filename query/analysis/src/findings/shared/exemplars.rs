@@ -9,25 +9,33 @@ const EACH: usize = 3;
 /// is the same in whatever order and parts they come. Each list in order, and each trace with one duration in it once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Exemplars {
-    /// Negated nanoseconds, trace.
-    slow: Vec<(i64, u128)>,
-    failed: Vec<(u64, u128)>,
-    any: Vec<(u64, u128)>,
+    /// By negated nanoseconds.
+    slow: Smallest<i64>,
+    failed: Smallest<u64>,
+    any: Smallest<u64>,
+}
+
+/// The traces with the smallest of something, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Smallest<K> {
+    kept: Vec<(K, u128)>,
+    /// That of the last, if no more are kept: nearly all have more, and need not be compared with those kept.
+    limit: Option<K>,
 }
 
 impl Exemplars {
     pub(crate) fn see(&mut self, trace: u128, duration_ns: i64, has_failed: bool) {
-        keep(&mut self.slow, (-duration_ns, trace));
+        self.slow.keep((-duration_ns, trace));
         if has_failed {
-            keep(&mut self.failed, (mixed(trace), trace));
+            self.failed.keep((mixed(trace), trace));
         }
-        keep(&mut self.any, (mixed(trace), trace));
+        self.any.keep((mixed(trace), trace));
     }
 
     /// Each trace once: slow ones, failed ones, others.
     pub(crate) fn traces(&self) -> Vec<u128> {
-        let all = self.slow.iter().map(|(_, trace)| *trace);
-        let all = all.chain(self.failed.iter().chain(&self.any).map(|(_, trace)| *trace));
+        let all = self.slow.kept.iter().map(|(_, trace)| *trace);
+        let all = all.chain(self.failed.kept.iter().chain(&self.any.kept).map(|(_, trace)| *trace));
         let mut traces = Vec::new();
         for trace in all {
             if !traces.contains(&trace) {
@@ -39,40 +47,36 @@ impl Exemplars {
 
     /// At least this many different traces were seen, counting no further than is kept.
     pub(crate) fn distinct(&self) -> usize {
-        self.any.len()
+        self.any.kept.len()
     }
 }
 
 impl Additive for Exemplars {
     fn add(&mut self, other: &Self) {
-        for one in &other.slow {
-            keep(&mut self.slow, *one);
-        }
-        for one in &other.failed {
-            keep(&mut self.failed, *one);
-        }
-        for one in &other.any {
-            keep(&mut self.any, *one);
-        }
+        other.slow.kept.iter().for_each(|one| self.slow.keep(*one));
+        other.failed.kept.iter().for_each(|one| self.failed.keep(*one));
+        other.any.kept.iter().for_each(|one| self.any.keep(*one));
     }
 
     fn extra_size(&self) -> usize {
-        (self.slow.len() + self.failed.len() + self.any.len()) * 48
+        (self.slow.kept.len() + self.failed.kept.len() + self.any.kept.len()) * 48
     }
 }
 
-#[inline]
-fn keep<T: Ord>(list: &mut Vec<T>, one: T) {
-    let is_full = list.len() >= EACH && list.last().is_some_and(|last| *last < one);
-    if !is_full {
-        insert(list, one);
+impl<K: Ord + Copy> Smallest<K> {
+    #[inline]
+    fn keep(&mut self, one: (K, u128)) {
+        if self.limit.is_none_or(|limit| one.0 <= limit) {
+            self.insert(one);
+        }
     }
-}
 
-fn insert<T: Ord>(list: &mut Vec<T>, one: T) {
-    if let Err(place) = list.binary_search(&one) {
-        list.truncate(EACH - 1);
-        list.insert(place, one);
+    fn insert(&mut self, one: (K, u128)) {
+        if let Err(place @ ..EACH) = self.kept.binary_search(&one) {
+            self.kept.truncate(EACH - 1);
+            self.kept.insert(place, one);
+            self.limit = self.kept.get(EACH - 1).map(|(last, _)| *last);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What requests from outside lose by a condition.
 
-use super::{Additive, Weighted, priority};
+use super::{Additive, Weighted};
 use crate::{
     analysed::{Analysed, Entry},
     findings::{FAILURE, Harm},
@@ -15,14 +15,14 @@ pub(crate) struct Lost(i128);
 
 impl Lost {
     /// Counts a request that took `nanos` longer.
-    pub(crate) fn slower(&mut self, analysed: &Analysed<'_>, entry: &Entry, nanos: i64) {
-        self.0 += i128::from(nanos) * i128::from(priority(analysed, entry));
+    pub(crate) fn slower(&mut self, entry: &Entry, nanos: i64) {
+        self.0 += i128::from(nanos) * i128::from(entry.priority);
     }
 
     /// Counts a request that failed for it, or else took `nanos` longer.
     pub(crate) fn failed_or_slower(&mut self, analysed: &Analysed<'_>, entry: &Entry, nanos: i64) {
         let has_failed = analysed.span(entry.span).outcome.is_failure();
-        self.slower(analysed, entry, if has_failed { FAILURE } else { nanos });
+        self.slower(entry, if has_failed { FAILURE } else { nanos });
     }
 
     /// Counts a request that made calls which took `nanos` of its time: the more calls, the more of them fail.
@@ -30,7 +30,7 @@ impl Lost {
         if one_failed {
             self.failed_or_slower(analysed, entry, nanos);
         } else {
-            self.slower(analysed, entry, nanos);
+            self.slower(entry, nanos);
         }
     }
 

@@ -5,7 +5,7 @@
 //! | [`PerMinute`] | values by key for each minute, of bounded size, forgotten minute by minute |
 //! | [`Weighted`], [`wilson`] | weighted counts, and the range that a share lies in |
 //! | [`Demand`], [`Entries`] | requests per minute, counted once for all detectors |
-//! | [`requests`], [`priority`] | requests from outside, and how much each matters |
+//! | [`requests`] | requests from outside |
 //! | [`Lost`] | what they lose by a condition |
 //! | [`Baseline`] | what a measure usually is |
 //! | [`Exemplars`], [`Extent`] | traces to look at; from when to when something was seen |
@@ -28,7 +28,7 @@ mod window;
 
 pub(crate) use baseline::{Baseline, median};
 pub(crate) use demand::{Demand, Served};
-pub(crate) use entries::{Entries, EntryKey, EntryStats, priority, requests};
+pub(crate) use entries::{Entries, EntryKey, EntryStats, requests};
 pub(crate) use exemplars::{Exemplars, Extent};
 pub(crate) use lost::{Lost, MAX_DRAGS};
 pub(crate) use per_minute::{Additive, PerMinute};

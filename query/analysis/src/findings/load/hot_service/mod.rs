@@ -25,7 +25,7 @@ use crate::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value, magnitude,
         shared::{
             Additive, Baseline, Exemplars, Extent, Lost, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window,
-            names, priority, run_start, sql,
+            names, run_start, sql,
         },
     },
     span::{Kind, ServiceId},
@@ -133,7 +133,7 @@ impl Detector for HotService {
             work.extent.see(span.start, span.end);
             work.exemplars.see(analysed.trace.id, local[index], span.outcome.is_failure());
             if seen.insert((entry.span, service)) {
-                work.priority = work.priority.saturating_add(priority(analysed, entry));
+                work.priority = work.priority.saturating_add(entry.priority);
             }
         }
     }
