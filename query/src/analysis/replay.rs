@@ -106,7 +106,7 @@ impl Replay {
                     self.analyzer.close_quiet(start);
                     seen_until = Some(start);
                 }
-                self.analyzer.push_spans(&stored_form(Table::Spans, batch)?, start).map_err(failed)?;
+                self.analyzer.push_stored_spans(&stored_form(Table::Spans, batch)?).map_err(failed)?;
             }
         }
         Ok(seen_until)

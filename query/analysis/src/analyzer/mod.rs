@@ -122,7 +122,18 @@ impl Analyzer {
 
     /// Takes in rows of `spans` that came at `now`.
     pub fn push_spans(&mut self, batch: &RecordBatch, now: i64) -> Result<(), InputError> {
+        self.take_in(batch, |_| now)
+    }
+
+    /// Takes in rows of `spans` that are stored, in whatever order: as if each had come when it ended. If memory runs out,
+    /// the traces that ended first are closed, which rows to come have least to do with.
+    pub fn push_stored_spans(&mut self, batch: &RecordBatch) -> Result<(), InputError> {
+        self.take_in(batch, |span| span.end)
+    }
+
+    fn take_in(&mut self, batch: &RecordBatch, came: impl Fn(&Span) -> i64) -> Result<(), InputError> {
         let result = self.reader.each(batch, &mut self.context, |context, span| {
+            let now = came(&span);
             let added = self.traces.add(span, context, now);
             note_added(added, &mut self.activity, &mut self.uncounted);
         });

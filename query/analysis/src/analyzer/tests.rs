@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     analysed::{Analysed, MINUTE},
+    input::tests::{attributes, rows as rows_of},
     rollup::{EdgeStats, LONGEST, read, rows},
     span::{Kind, MessageStep},
     testing::{Fixture, MS, any_spans},
@@ -213,6 +214,53 @@ fn traces_that_have_been_quiet_for_longest_are_closed_first() {
     assert!(analyzer.traces.held.get(1).is_some() && analyzer.traces.held.get(2).is_some());
     analyzer.close_some(60 * SECOND, 3);
     assert_eq!(counts(&analyzer), at_once(&fixture));
+}
+
+/// Trace, span, parent and kind of a span, and milliseconds from its start to its end.
+type Row = (i64, i64, i64, u8, (i64, i64));
+
+/// Stored rows of `service`.
+fn stored(service: &str, spans: &[Row]) -> RecordBatch {
+    let spans = spans.iter().map(|(trace, id, parent, kind, (start, end))| {
+        let parent = if *parent > 0 { format!("{parent:016x}") } else { String::new() };
+        format!(
+            r#"{{"traceId":"{trace:032x}","spanId":"{id:016x}","parentSpanId":"{parent}","name":"op","kind":{kind},
+            "startTimeUnixNano":"{}","endTimeUnixNano":"{}"}}"#,
+            start * MS,
+            end * MS
+        )
+    });
+    let (spans, service) = (spans.collect::<Vec<_>>().join(","), attributes(&format!("service.name={service}")));
+    rows_of(&format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{service}]}},"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#
+    ))
+}
+
+/// Rows are stored by service, and read second by second. Each second a request begins in one and goes on in the next.
+#[test]
+fn stored_spans_are_put_together_across_slices_when_memory_is_short() {
+    let second = |number: i64| {
+        let (from, trace) = (1000 * number, 100 * (number + 1));
+        let caller = [(trace, 1, 0, 2, (from + 950, from + 1100)), (trace, 2, 1, 3, (from + 960, from + 1090))];
+        let callee = (number > 0).then(|| (trace - 100, 3, 2, 2, (from + 10, from + 80)));
+        let others = (1..20).map(|other| (trace + other, 1, 0, 2, (from + 45 * other, from + 45 * other + 10)));
+        [stored("cart", &caller), stored("shop", &callee.into_iter().chain(others).collect::<Vec<_>>())]
+    };
+    let of = |max_trace_bytes| {
+        let mut analyzer = Analyzer::new(Options { max_trace_bytes, ..options() }, Vec::new());
+        for number in 0..30 {
+            for batch in second(number) {
+                analyzer.push_stored_spans(&batch).unwrap();
+            }
+            analyzer.close_quiet(1000 * number * MS);
+        }
+        analyzer.close_all();
+        analyzer
+    };
+    let (short, enough) = (of(24_000), of(64 << 20));
+    assert!(short.activity().closed_early > 500 && enough.activity().closed_early == 0);
+    assert_eq!(short.late_traces(), Vec::<u128>::new());
+    assert_eq!(counts(&short), counts(&enough));
 }
 
 #[test]
