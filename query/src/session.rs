@@ -92,7 +92,7 @@ fn config(limits: &Limits) -> SessionConfig {
     options.execution.time_zone = Some("UTC".to_owned());
     options.sql_parser.dialect = Dialect::PostgreSQL;
     options.sql_parser.collect_spans = true;
-    // The rows of `trace` and `red` come in an order.
+    // The rows of `trace`, `flow` and `red` come in an order.
     options.sql_parser.enable_subquery_sort_elimination = false;
     config
 }

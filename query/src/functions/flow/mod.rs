@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider},
     common::{Result, plan_datafusion_err, plan_err},
+    datasource::{ViewTable, provider_as_source},
     execution::{TaskContext, memory_pool::MemoryReservation},
-    logical_expr::{Expr, TableType},
+    logical_expr::{Expr, LogicalPlanBuilder, TableType, col},
     physical_expr::{LexOrdering, PhysicalSortExpr, expressions::Column},
     physical_plan::{
         ExecutionPlan, SendableRecordBatchStream,
@@ -25,6 +26,9 @@ use super::{Tables, arguments};
 
 /// Rows of a batch of the result.
 const BATCH_ROWS: usize = 8192;
+
+/// The first column.
+const POSITION: &str = "position";
 
 /// `flow('id')`: everything that is stored of one request, a row a record, in the order of its tree.
 #[derive(Debug)]
@@ -45,7 +49,10 @@ impl TableFunctionImpl for FlowFunction {
         };
         let text = arguments::text(argument).ok_or_else(|| arguments::wrong("flow", argument, "an id as text"))?;
         let id = FlowId::parse(text).map_err(|error| plan_datafusion_err!("flow: {error}"))?;
-        Ok(Arc::new(FlowTable { id, tables: self.tables.clone() }))
+        let table = provider_as_source(Arc::new(FlowTable { id, tables: self.tables.clone() }));
+        // Filters read their input in pieces, whose order only a sort keeps; it is free where rows are in order.
+        let plan = LogicalPlanBuilder::scan("flow", table, None)?.sort([col(POSITION).sort(true, false)])?.build()?;
+        Ok(Arc::new(ViewTable::new(plan, None)))
     }
 }
 
@@ -86,10 +93,10 @@ impl TableProvider for FlowTable {
     }
 }
 
-/// Rows are in order of `position`, the first column, where it is asked for.
+/// Rows are in order of `position`, where it is asked for.
 fn in_order(projection: Option<&Vec<usize>>) -> Option<LexOrdering> {
     let position = projection.map_or(Some(0), |columns| columns.iter().position(|column| *column == 0))?;
-    LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new("position", position)))])
+    LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new(POSITION, position)))])
 }
 
 struct Records {
