@@ -7,7 +7,7 @@ use spandrel_proto::model::{
     alias::{self, Alias, Conversion, Side},
 };
 
-use super::{columns::Maps, values};
+use super::{columns::Maps, layouts::Layouts, values};
 
 /// An attribute that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ const _: () = assert!(Attribute::Attempt as usize + 1 == NAMES.len(), "each attr
 
 /// What the name of an attribute means.
 #[derive(Debug, Clone, Copy)]
-enum Meaning {
+pub(super) enum Meaning {
     Read(Attribute),
     /// It is an older name of another attribute on these sides.
     Older {
@@ -131,6 +131,11 @@ static MEANINGS: LazyLock<KeyTable<Meaning>> = LazyLock::new(|| {
     }
     meanings
 });
+
+/// What the name of an attribute means, if anything.
+pub(super) fn meaning(name: &str) -> Option<&'static Meaning> {
+    MEANINGS.get(name.as_bytes())
+}
 
 /// Readers store what an attribute says under its current name. An older name that is there too says something else. A
 /// request target always stays, for it holds the query.
@@ -155,20 +160,18 @@ const _: () = assert!(NAMES.len() <= u32::BITS as usize, "there is a bit for eac
 impl<'a> Attributes<'a> {
     /// Those of `row` in place of those before.
     #[inline]
-    pub(super) fn read(&mut self, maps: Maps<'a>, row: usize, serves: bool) {
-        let meanings = &*MEANINGS;
+    pub(super) fn read(&mut self, maps: Maps<'a>, row: usize, serves: bool, layouts: &mut Layouts) {
         (self.present, self.conflict) = (0, false);
-        for entry in maps.range(row) {
-            let (key, value) = maps.entry(entry);
-            match meanings.get(key.as_bytes()) {
-                Some(Meaning::Read(attribute)) if self.text(*attribute).is_empty() => {
-                    self.texts[*attribute as usize] = value;
-                    self.present |= 1 << *attribute as u32;
-                }
-                Some(Meaning::Older { of_server, of_client }) => {
-                    self.conflict |= if serves { *of_server } else { *of_client };
-                }
-                Some(Meaning::Read(_)) | None => {}
+        let entries = maps.range(row);
+        if entries.is_empty() {
+            return;
+        }
+        let layout = layouts.of(&maps, &entries);
+        self.conflict = if serves { layout.is_older_of_server } else { layout.is_older_of_client };
+        for (place, attribute) in &layout.read {
+            if self.text(*attribute).is_empty() {
+                self.texts[*attribute as usize] = maps.value(entries.start + *place as usize);
+                self.present |= 1 << *attribute as u32;
             }
         }
     }

@@ -133,10 +133,13 @@ impl<'a> Maps<'a> {
         offsets[row] as usize..offsets[row + 1] as usize
     }
 
-    #[inline]
     pub(super) fn entry(&self, entry: usize) -> (&'a str, &'a str) {
-        let value = if self.values.is_valid(entry) { self.values.value(entry) } else { "" };
-        (self.keys.value(entry), value)
+        (self.keys.value(entry), self.value(entry))
+    }
+
+    #[inline]
+    pub(super) fn value(&self, entry: usize) -> &'a str {
+        if self.values.is_valid(entry) { self.values.value(entry) } else { "" }
     }
 }
 
@@ -296,10 +299,11 @@ fn numbers<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Numbers<'a>
 
 fn maps<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<Maps<'a>, InputError> {
     let map: &MapArray = typed(batch, name, |column| column.as_map_opt())?;
-    let error = || InputError::Type { name, found: map.data_type().clone() };
-    let keys = map.keys().as_string_opt().ok_or_else(error)?;
-    let values = map.values().as_string_opt().ok_or_else(error)?;
-    Ok(Maps { map, keys, values })
+    map_columns(map).ok_or_else(|| InputError::Type { name, found: map.data_type().clone() })
+}
+
+pub(super) fn map_columns(map: &MapArray) -> Option<Maps<'_>> {
+    Some(Maps { map, keys: map.keys().as_string_opt()?, values: map.values().as_string_opt()? })
 }
 
 type Links<'a> = (&'a ListArray, &'a BinaryArray, &'a BinaryArray);

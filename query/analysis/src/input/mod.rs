@@ -3,6 +3,7 @@
 mod attributes;
 mod call;
 mod columns;
+mod layouts;
 mod resources;
 mod shapes;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use self::{
     attributes::{Attribute, Attributes},
     call::Call,
     columns::{Columns, Texts},
+    layouts::Layouts,
     resources::{Process, Processes, Runs},
     shapes::Shapes,
 };
@@ -45,6 +47,7 @@ const ENTRY_BYTES: usize = 64;
 #[derive(Debug, Default)]
 pub struct SpanReader {
     processes: Processes,
+    layouts: Layouts,
     shapes: Shapes,
     skipped: u64,
 }
@@ -114,7 +117,7 @@ impl SpanReader {
         let span_id = columns::span_id(columns.span_id, row)?;
         let parent_id = columns::span_id(columns.parent_span_id, row).unwrap_or(0);
         let kind = values::kind(columns.kind.at(row));
-        attributes.read(columns.attributes, row, kind.serves());
+        attributes.read(columns.attributes, row, kind.serves(), &mut self.layouts);
         let call = Call::read(columns, row, kind, parent_id == 0, attributes);
         let shape = self.shapes.read(&call, process.service, context);
         let start = columns.start_time.value(row).max(0);

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Segment, timeline::Timeline};
+use super::{
+    Segment,
+    timeline::{MANY_CHILDREN, Timeline},
+};
 
 /// Every nanosecond of every root, and whose it is.
 #[derive(Debug, Default)]
@@ -50,8 +53,9 @@ pub(super) fn descend(
         }
     };
     let mut looked_at = 1;
-    let mut steps = Vec::new();
-    let mut stack = vec![(top as u32, window)];
+    let mut steps = Vec::with_capacity(MANY_CHILDREN);
+    let mut stack = Vec::with_capacity(MANY_CHILDREN);
+    stack.push((top as u32, window));
     while let Some((span, (start, end))) = stack.pop() {
         timeline.steps(span as usize, (start, end), overlap_percent, &mut steps);
         looked_at += timeline.trace.children(span as usize).len();

@@ -27,6 +27,9 @@ pub(super) struct Step {
     pub(super) end: i64,
 }
 
+/// Most spans have fewer children.
+pub(super) const MANY_CHILDREN: usize = 8;
+
 /// The longest overlap of two steps that passes for none, nanoseconds.
 const MAX_OVERLAP: i64 = 1_000_000;
 
@@ -60,7 +63,7 @@ impl Timeline<'_> {
 
     /// Per span, nanoseconds in which none of its children ran.
     pub(super) fn self_times(self) -> Vec<i64> {
-        let mut children = Vec::new();
+        let mut children = Vec::with_capacity(MANY_CHILDREN);
         (0..self.trace.len())
             .map(|span| {
                 children.clear();

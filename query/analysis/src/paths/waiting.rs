@@ -2,7 +2,10 @@
 
 use spandrel_proto::model::Outcome;
 
-use super::{Waiting, timeline::Timeline};
+use super::{
+    Waiting,
+    timeline::{MANY_CHILDREN, Timeline},
+};
 use crate::{
     context::Context,
     hops::{Hop, HopKind, Hops},
@@ -30,7 +33,7 @@ pub(super) fn of_hops(timeline: Timeline<'_>, hops: &Hops, context: &Context, sk
 /// itself, so that a call that a caller waited for counts even if nobody waited for that caller.
 fn waited(timeline: Timeline<'_>) -> Vec<i64> {
     let mut waited = vec![0; timeline.trace.len()];
-    let (mut stack, mut steps) = (Vec::new(), Vec::new());
+    let (mut stack, mut steps) = (Vec::new(), Vec::with_capacity(MANY_CHILDREN));
     for top in (0..timeline.trace.len()).filter(|span| timeline.trace.is_serving(*span)) {
         stack.push((top, timeline.adjusted[top]));
         while let Some((span, window)) = stack.pop() {

@@ -284,7 +284,7 @@ impl Tally<'_> {
 
     fn coverage(&mut self) {
         let analysed = self.analysed;
-        let mut covered = Covered::default();
+        let mut covered = Covered::with_capacity(MAX_COVERED);
         for (index, span) in (0..).zip(&analysed.trace.spans) {
             let stats = self.covered(&mut covered, index);
             stats.spans += 1;

@@ -11,7 +11,7 @@ use crate::{
         shared::{Additive, PerMinute, Weighted, Window, names, sql},
     },
     hops::{Hop, HopFlags, HopKind},
-    span::{Kind, SpanFlags},
+    span::{Kind, Span, SpanFlags},
 };
 
 /// Minutes that are looked back.
@@ -68,6 +68,22 @@ struct Signs {
 }
 
 impl Signs {
+    fn count_span(&mut self, span: &Span, is_serving: bool) {
+        self.spans.count(span.weight);
+        for (flag, seen) in [
+            (SpanFlags::ALIAS_CONFLICT, &mut self.conflicting),
+            (SpanFlags::NEGATIVE_DURATION, &mut self.negative),
+            (SpanFlags::UNKNOWN_SERVICE, &mut self.nameless),
+        ] {
+            if span.flags.contains(flag) {
+                seen.see(span);
+            }
+        }
+        if is_serving {
+            self.requests.count(span.weight);
+        }
+    }
+
     fn seen(&self) -> [&Seen; 8] {
         let Self { orphans, unanswered, severed, unannounced, misused, conflicting, negative, nameless, .. } = self;
         [orphans, unanswered, severed, unannounced, misused, conflicting, negative, nameless]
@@ -106,21 +122,17 @@ impl InstrumentationGap {
     }
 
     fn count_spans(&mut self, analysed: &Analysed<'_>) {
-        for (index, span) in (0_u32..).zip(&analysed.trace.spans) {
-            let node = analysed.context.service_node(analysed.service(index));
-            let Some(signs) = self.nodes.at(minute_of(span.start), node) else { continue };
-            signs.spans.count(span.weight);
-            for (flag, seen) in [
-                (SpanFlags::ALIAS_CONFLICT, &mut signs.conflicting),
-                (SpanFlags::NEGATIVE_DURATION, &mut signs.negative),
-                (SpanFlags::UNKNOWN_SERVICE, &mut signs.nameless),
-            ] {
-                if span.flags.contains(flag) {
-                    seen.see(span);
-                }
-            }
-            if analysed.trace.is_serving(index as usize) {
-                signs.requests.count(span.weight);
+        // Most spans are next to others of their process.
+        let is_alike =
+            |one: &Span, other: &Span| one.resource == other.resource && minute_of(one.start) == minute_of(other.start);
+        let mut next = 0;
+        for run in analysed.trace.spans.chunk_by(is_alike) {
+            let first = next;
+            next += run.len();
+            let node = analysed.context.service_node(analysed.service(first as u32));
+            let Some(signs) = self.nodes.at(minute_of(run[0].start), node) else { continue };
+            for (index, span) in (first..).zip(run) {
+                signs.count_span(span, analysed.trace.is_serving(index));
             }
         }
     }
