@@ -9,7 +9,7 @@ use super::{
 
 /// How many rows' names are kept. Others take their places.
 const KEPT: usize = 256;
-/// Of rows with more bytes of names, only those of the last are kept.
+/// Of rows whose names and their ends take more, only those of the last are kept.
 const MAX_BYTES: usize = 2048;
 
 /// Which of a row's attributes are read.
@@ -75,7 +75,8 @@ impl Layouts {
     pub(super) fn of(&mut self, maps: &Maps<'_>, entries: &Range<usize>) -> &Layout {
         let offsets = &maps.keys.value_offsets()[entries.start..=entries.end];
         let names = &maps.keys.value_data()[offsets[0] as usize..offsets[offsets.len() - 1] as usize];
-        let layout = &mut self.kept[if names.len() > MAX_BYTES { KEPT } else { place(names, offsets.len()) }];
+        let is_large = names.len() + size_of_val(offsets) > MAX_BYTES;
+        let layout = &mut self.kept[if is_large { KEPT } else { place(names, offsets.len()) }];
         if !layout.is_of(names, offsets) {
             *layout = Layout::of(maps, entries, names, offsets);
         }
