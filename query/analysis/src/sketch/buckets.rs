@@ -122,6 +122,9 @@ impl Buckets {
         if !room.is_empty() {
             (start, end) = (start.min(room.start), end.max(room.end));
         }
+        if (start..end) == room {
+            return;
+        }
         let before = room.start.saturating_sub(start);
         match &mut self.counts {
             Counts::Narrow(counts) => *counts = with_room(counts, before, end - start),
