@@ -106,8 +106,7 @@ impl Aggregation for Durations {
     }
 
     fn merge(state: &mut Sketch, bytes: &[u8]) -> Result<()> {
-        state.merge(&Sketch::from_bytes(bytes).map_err(sketch_error)?);
-        Ok(())
+        state.merge_bytes(bytes).map_err(sketch_error)
     }
 
     fn to_bytes(state: &Sketch) -> Vec<u8> {

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     context::{Context, Evidence, NodeId, NodeKind},
     hops::HopKind,
-    rollup::{Calls, EdgeStats, OperationStats, ReadError, View, nanoseconds, read, rows_within},
+    rollup::{
+        Calls, Columns, EdgeRows, EdgeStats, KeyedRows, OperationRows, OperationStats, ReadError, View, nanoseconds,
+        rows_within,
+    },
     span::Protocol,
     text::Text,
 };
@@ -68,20 +71,38 @@ impl GraphBuilder {
     /// Adds rows of `table`: `edges` or `operations`, or their hourly ones. Of a bucket, only rows of the greatest revision
     /// may be given.
     pub fn push(&mut self, table: Table, batch: &RecordBatch) -> Result<(), ReadError> {
-        let within = rows_within(table, batch, self.from..self.to)?;
-        let part = read(&[(table, within)], &mut self.context)?;
-        for (key, stats) in &part.operations {
-            let node = self.context.service_node(key.service);
-            self.operations.entry((node, key.view)).or_default().merge(stats);
-        }
-        for (key, stats) in &part.edges {
-            let name = EdgeName { source: key.source, target: key.target, kind: key.kind };
-            let sums = self.edges.entry(name).or_default();
-            sums.views.entry(key.view).or_default().merge(stats);
-            let protocol = sums.protocols.entry(key.protocol).or_default();
-            *protocol = protocol.saturating_add(stats.calls.weight());
+        let columns = Columns { table, batch };
+        match table {
+            Table::Operations | Table::OperationsHourly => self.push_operations(&columns)?,
+            Table::Edges | Table::EdgesHourly => self.push_edges(&columns)?,
+            table => return Err(ReadError::Table { table }),
         }
         self.size = self.edges.len() * 8192 + self.operations.len() * 4096;
+        Ok(())
+    }
+
+    fn push_operations(&mut self, columns: &Columns<'_>) -> Result<(), ReadError> {
+        let rows = OperationRows::new(columns)?;
+        for row in rows_within(columns, self.from..self.to)? {
+            let Some(key) = rows.key(row, &mut self.context) else { continue };
+            let node = self.context.service_node(key.service);
+            rows.add_to(row, self.operations.entry((node, key.view)).or_default())?;
+        }
+        Ok(())
+    }
+
+    fn push_edges(&mut self, columns: &Columns<'_>) -> Result<(), ReadError> {
+        let rows = EdgeRows::new(columns)?;
+        for row in rows_within(columns, self.from..self.to)? {
+            let Some(key) = rows.key(row, &mut self.context) else { continue };
+            let name = EdgeName { source: key.source, target: key.target, kind: key.kind };
+            let sums = self.edges.entry(name).or_default();
+            let stats = sums.views.entry(key.view).or_default();
+            let before = stats.calls.weight();
+            rows.add_to(row, stats)?;
+            let protocol = sums.protocols.entry(key.protocol).or_default();
+            *protocol = protocol.saturating_add(stats.calls.weight() - before);
+        }
         Ok(())
     }
 
@@ -91,6 +112,7 @@ impl GraphBuilder {
     }
 
     pub fn finish(mut self) -> Graph {
+        self.forget_empty();
         self.unite_nodes();
         let length = self.to.saturating_sub(self.from);
         let mut used: HashSet<NodeId> = self.operations.keys().map(|(node, _)| *node).collect();
@@ -107,6 +129,15 @@ impl GraphBuilder {
         graph.edges.sort_unstable_by_key(|edge| (edge.source, edge.target, edge.kind));
         graph.overflowed = self.context.texts.overflowed();
         graph
+    }
+
+    /// What nothing was counted of is not there. A minute with too many keys has such rows.
+    fn forget_empty(&mut self) {
+        self.operations.retain(|_, stats| !stats.calls.is_empty());
+        self.edges.retain(|_, sums| {
+            sums.views.retain(|_, stats| !stats.calls.is_empty());
+            !sums.views.is_empty()
+        });
     }
 
     /// Records of gateways name services and do not say where those belong. A node that they alone know is the one of its

@@ -4,6 +4,8 @@
 const SHOWN: usize = 3;
 /// How many of a kind are kept, in case that some are taken away.
 const KEPT: usize = 2 * SHOWN;
+/// Hex digits of a trace id.
+const ID_LEN: usize = 32;
 
 /// Traces to look at: those with the smallest hash of their id, so that the choice does not depend on order. Each trace
 /// is there once in each list.
@@ -27,12 +29,8 @@ impl Examples {
         if trace_id == 0 {
             return;
         }
-        if self.slow_limit.is_none_or(|limit| duration >= limit) {
-            self.add_slow(trace_id, duration);
-        }
-        if self.any_limit.is_none_or(|limit| hash(trace_id) <= limit) {
-            self.add_any(trace_id);
-        }
+        self.add_slow(trace_id, duration);
+        self.add_any(trace_id);
         if is_failure {
             self.add_failed(trace_id);
         }
@@ -68,12 +66,12 @@ impl Examples {
 
     /// Adds one of [`Examples::texts`]. Other texts add nothing.
     pub fn add_text(&mut self, text: &str) {
-        let mut words = text.split(' ');
-        let Some(id) = words.next().and_then(|word| u128::from_str_radix(word, 16).ok()) else { return };
-        match (words.next(), words.next().map(str::parse)) {
-            (Some("slow"), Some(Ok(duration))) => self.add_slow(id, duration),
-            (Some("failed"), None) => self.add_failed(id),
-            (None, None) => self.add_any(id),
+        let Some((id, kind)) = text.split_at_checked(ID_LEN) else { return };
+        let Some(id) = trace_id(id) else { return };
+        match kind.strip_prefix(" slow ").map(str::parse) {
+            Some(Ok(duration)) => self.add_slow(id, duration),
+            None if kind == " failed" => self.add_failed(id),
+            None if kind.is_empty() => self.add_any(id),
             _ => {}
         }
     }
@@ -91,7 +89,14 @@ impl Examples {
         ids
     }
 
+    #[inline]
     fn add_slow(&mut self, trace_id: u128, duration: i64) {
+        if self.slow_limit.is_none_or(|limit| duration >= limit) {
+            self.place_slow(trace_id, duration);
+        }
+    }
+
+    fn place_slow(&mut self, trace_id: u128, duration: i64) {
         if let Some(known) = self.slow.iter().position(|(_, id)| *id == trace_id) {
             if self.slow[known].0 >= duration {
                 return;
@@ -107,15 +112,25 @@ impl Examples {
         add_hashed(&mut self.failed, trace_id);
     }
 
+    #[inline]
     fn add_any(&mut self, trace_id: u128) {
-        add_hashed(&mut self.any, trace_id);
-        self.limit();
+        if self.any_limit.is_none_or(|limit| hash(trace_id) <= limit) {
+            add_hashed(&mut self.any, trace_id);
+            self.limit();
+        }
     }
 
     fn limit(&mut self) {
         self.slow_limit = self.slow.get(KEPT - 1).map(|(duration, _)| *duration);
         self.any_limit = self.any.get(KEPT - 1).map(|(hash, _)| *hash);
     }
+}
+
+/// Of so many hex digits, in halves, each of which fits a register.
+fn trace_id(digits: &str) -> Option<u128> {
+    let (upper, lower) = digits.split_at_checked(ID_LEN / 2)?;
+    let half = |digits| u64::from_str_radix(digits, 16).ok().map(u128::from);
+    Some(half(upper)? << 64 | half(lower)?)
 }
 
 fn add_hashed(list: &mut Vec<(u64, u128)>, trace_id: u128) {

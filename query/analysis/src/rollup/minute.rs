@@ -269,12 +269,16 @@ fn update<K: Copy + Eq + Hash, V: Default>(
 impl OperationStats {
     /// Notes that there was something at `time`. To be called before it is counted.
     pub(super) fn see(&mut self, time: i64) {
-        see(&mut self.first_seen, &mut self.last_seen, self.calls.is_empty(), time, time);
+        self.see_between(time, time);
+    }
+
+    /// As [`Self::see`], of several.
+    pub(super) fn see_between(&mut self, first: i64, last: i64) {
+        see(&mut self.first_seen, &mut self.last_seen, self.calls.is_empty(), first, last);
     }
 
     pub fn merge(&mut self, other: &OperationStats) {
-        let is_new = self.calls.is_empty();
-        see(&mut self.first_seen, &mut self.last_seen, is_new, other.first_seen, other.last_seen);
+        self.see_between(other.first_seen, other.last_seen);
         self.calls.merge(&other.calls);
         self.entries = self.entries.saturating_add(other.entries);
         self.self_time = self.self_time.saturating_add(other.self_time);
@@ -285,12 +289,16 @@ impl OperationStats {
 impl EdgeStats {
     /// Notes that there was something at `time`. To be called before it is counted.
     pub(super) fn see(&mut self, time: i64) {
-        see(&mut self.first_seen, &mut self.last_seen, self.calls.is_empty(), time, time);
+        self.see_between(time, time);
+    }
+
+    /// As [`Self::see`], of several.
+    pub(super) fn see_between(&mut self, first: i64, last: i64) {
+        see(&mut self.first_seen, &mut self.last_seen, self.calls.is_empty(), first, last);
     }
 
     pub fn merge(&mut self, other: &EdgeStats) {
-        let is_new = self.calls.is_empty();
-        see(&mut self.first_seen, &mut self.last_seen, is_new, other.first_seen, other.last_seen);
+        self.see_between(other.first_seen, other.last_seen);
         self.calls.merge(&other.calls);
         let sums =
             [&mut self.attempts, &mut self.sync, &mut self.blocking, &mut self.paired, &mut self.negative_delays];

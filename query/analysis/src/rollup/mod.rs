@@ -13,6 +13,7 @@ mod rows;
 mod tests;
 
 pub use calls::{Calls, LONGEST, OUTCOMES, Sign, busy_minutes};
+pub(crate) use columns::Columns;
 pub use columns::ReadError;
 pub use examples::Examples;
 pub(crate) use examples::hash;
@@ -20,7 +21,7 @@ pub use minute::{
     CoverageStats, EdgeKey, EdgeStats, Minute, Minutes, OperationKey, OperationStats, PathKey, PathStats, View,
 };
 pub use observe::{observe, observe_within};
-pub(crate) use read::rows_within;
+pub(crate) use read::{EdgeRows, KeyedRows, OperationRows, rows_within};
 pub use read::{read, read_minute};
 pub use requests::observe_requests;
 pub(crate) use rows::nanoseconds;

@@ -1,11 +1,10 @@
 //! Rows of the stored tables as the counts they were made of.
 
-use std::{collections::HashMap, ops::RangeBounds};
+use std::{collections::HashMap, ops::Range};
 
 use arrow::{
     array::{Array, AsArray, BinaryArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray},
     compute::filter_record_batch,
-    datatypes::DataType,
 };
 use spandrel_proto::model::Table;
 
@@ -34,8 +33,12 @@ pub fn read(batches: &[(Table, RecordBatch)], context: &mut Context) -> Result<M
     for (table, batch) in others.into_iter().chain(paths) {
         let columns = Columns { table: *table, batch };
         match table {
-            Table::Operations | Table::OperationsHourly => operations(&columns, context, &mut minute)?,
-            Table::Edges | Table::EdgesHourly => edges(&columns, context, &mut minute)?,
+            Table::Operations | Table::OperationsHourly => {
+                add_rows::<OperationRows>(&columns, context, |key, add| minute.change_operation(key, add))?;
+            }
+            Table::Edges | Table::EdgesHourly => {
+                add_rows::<EdgeRows>(&columns, context, |key, add| minute.change_edge(key, add))?;
+            }
             Table::CriticalPaths => critical_paths(&columns, context, &mut minute)?,
             Table::Coverage => coverage(&columns, context, &mut minute)?,
             table => return Err(ReadError::Table { table: *table }),
@@ -47,74 +50,146 @@ pub fn read(batches: &[(Table, RecordBatch)], context: &mut Context) -> Result<M
 
 /// The counts of the rows of the minute (or hour) that begins at `time`, as [`read`] makes them.
 pub fn read_minute(time: i64, batches: &[(Table, RecordBatch)], context: &mut Context) -> Result<Minute, ReadError> {
-    let within = batches.iter().map(|(table, batch)| Ok((*table, rows_within(*table, batch, time..=time)?)));
-    read(&within.collect::<Result<Vec<_>, ReadError>>()?, context)
+    let of_minute = batches.iter().map(|(table, batch)| {
+        let times = Columns { table: *table, batch }.longs("time")?;
+        let is_of_minute: BooleanArray = times.iter().map(|row| Some(row == Some(time))).collect();
+        Ok((*table, filter_record_batch(batch, &is_of_minute)?))
+    });
+    read(&of_minute.collect::<Result<Vec<_>, ReadError>>()?, context)
 }
 
-/// The rows of which the time is within a range.
-pub(crate) fn rows_within(
-    table: Table,
-    batch: &RecordBatch,
-    range: impl RangeBounds<i64>,
-) -> Result<RecordBatch, ReadError> {
-    let times = Columns { table, batch }.longs("time")?;
-    let is_within: BooleanArray =
-        times.iter().map(|time| Some(time.is_some_and(|time| range.contains(&time)))).collect();
-    Ok(filter_record_batch(batch, &is_within).expect("the filter has a value for each row"))
+/// The numbers of the rows of which the time is within a range.
+pub(crate) fn rows_within(columns: &Columns<'_>, range: Range<i64>) -> Result<impl Iterator<Item = usize>, ReadError> {
+    let times = columns.longs("time")?;
+    Ok((0..columns.rows()).filter(move |row| times.is_valid(*row) && range.contains(&times.value(*row))))
 }
 
-fn operations(columns: &Columns<'_>, context: &mut Context, minute: &mut Minute) -> Result<(), ReadError> {
-    let [names, namespaces, environments] = service_columns(columns)?;
-    let (operations, views) = (columns.texts("operation")?, columns.texts("view")?);
-    let (entries, self_times) = (columns.doubles("entries")?, columns.longs("self_time_ns")?);
-    let (calls, seen) = (CallsColumns::new(columns)?, SeenColumns::new(columns)?);
+/// Rows of operations or edges: each has a key, and counts that are added to those of the key.
+pub(crate) trait KeyedRows: Sized {
+    type Key;
+    type Stats;
+
+    fn new(columns: &Columns<'_>) -> Result<Self, ReadError>;
+
+    /// `None` if the row is of a view or kind that is not known.
+    fn key(&self, row: usize, context: &mut Context) -> Option<Self::Key>;
+
+    fn add_to(&self, row: usize, stats: &mut Self::Stats) -> Result<(), ReadError>;
+}
+
+fn add_rows<R: KeyedRows>(
+    columns: &Columns<'_>,
+    context: &mut Context,
+    mut change: impl FnMut(R::Key, &mut dyn FnMut(&mut R::Stats)),
+) -> Result<(), ReadError> {
+    let rows = R::new(columns)?;
     for row in 0..columns.rows() {
-        let Some(view) = View::from_text(text(&views, row)) else { continue };
-        let service = [&names, &namespaces, &environments].map(|column| context.texts.intern(text(column, row)));
+        let Some(key) = rows.key(row, context) else { continue };
+        let mut added = Ok(());
+        change(key, &mut |stats| added = rows.add_to(row, stats));
+        added?;
+    }
+    Ok(())
+}
+
+/// The columns of operations.
+pub(crate) struct OperationRows {
+    service: [StringArray; 3],
+    operations: StringArray,
+    views: StringArray,
+    entries: Float64Array,
+    self_times: Int64Array,
+    calls: CallsColumns,
+    seen: SeenColumns,
+}
+
+impl KeyedRows for OperationRows {
+    type Key = OperationKey;
+    type Stats = OperationStats;
+
+    fn new(columns: &Columns<'_>) -> Result<Self, ReadError> {
+        Ok(Self {
+            service: service_columns(columns)?,
+            operations: columns.texts("operation")?,
+            views: columns.texts("view")?,
+            entries: columns.doubles("entries")?,
+            self_times: columns.longs("self_time_ns")?,
+            calls: CallsColumns::new(columns)?,
+            seen: SeenColumns::new(columns)?,
+        })
+    }
+
+    fn key(&self, row: usize, context: &mut Context) -> Option<OperationKey> {
+        let view = View::from_text(text(&self.views, row))?;
+        let service = self.service.each_ref().map(|column| context.texts.intern(text(column, row)));
         let evidence = if view == View::Gateway { Evidence::Records } else { Evidence::Spans };
         let service = context.know_service(service_of(service), evidence);
-        let operation = context.texts.intern(text(&operations, row));
-        let (first_seen, last_seen, examples) = seen.row(row);
-        let stats = OperationStats {
-            calls: calls.row(row)?,
-            entries: weight(&entries, row),
-            self_time: sum(&self_times, row),
-            first_seen,
-            last_seen,
-            examples,
-        };
-        minute.change_operation(OperationKey { service, operation, view }, |sum| sum.merge(&stats));
+        let operation = context.texts.intern(text(&self.operations, row));
+        Some(OperationKey { service, operation, view })
     }
-    Ok(())
+
+    fn add_to(&self, row: usize, stats: &mut OperationStats) -> Result<(), ReadError> {
+        let (first, last) = self.seen.times(row);
+        stats.see_between(first, last);
+        self.calls.add_to(row, &mut stats.calls)?;
+        add_weight(&mut stats.entries, &self.entries, row);
+        add_sum(&mut stats.self_time, &self.self_times, row);
+        self.seen.add_examples(row, &mut stats.examples);
+        Ok(())
+    }
 }
 
-fn edges(columns: &Columns<'_>, context: &mut Context, minute: &mut Minute) -> Result<(), ReadError> {
-    let keys = EdgeColumns::new(columns)?;
-    let weights = ["attempts", "sync", "blocking", "paired"].map(|column| columns.doubles(column));
-    let [attempts, sync, blocking, paired] = weights;
-    let (attempts, sync, blocking, paired) = (attempts?, sync?, blocking?, paired?);
-    let (network, negative_delays) = (columns.longs("network_sum_ns")?, columns.longs("negative_delays")?);
-    let queue_delay = columns.binaries("queue_delay")?;
-    let (calls, seen) = (CallsColumns::new(columns)?, SeenColumns::new(columns)?);
-    for row in 0..columns.rows() {
-        let Some(key) = keys.row(row, context) else { continue };
-        let (first_seen, last_seen, examples) = seen.row(row);
-        let stats = EdgeStats {
-            calls: calls.row(row)?,
-            attempts: weight(&attempts, row),
-            sync: weight(&sync, row),
-            blocking: weight(&blocking, row),
-            paired: weight(&paired, row),
-            network: sum(&network, row),
-            queue_delay: sketch(columns.table, "queue_delay", &queue_delay, row)?,
-            negative_delays: count(&negative_delays, row),
-            first_seen,
-            last_seen,
-            examples,
-        };
-        minute.change_edge(key, |sum| sum.merge(&stats));
+/// The columns of edges.
+pub(crate) struct EdgeRows {
+    keys: EdgeColumns,
+    attempts: Float64Array,
+    sync: Float64Array,
+    blocking: Float64Array,
+    paired: Float64Array,
+    network: Int64Array,
+    queue_delay: SketchColumn,
+    negative_delays: Int64Array,
+    calls: CallsColumns,
+    seen: SeenColumns,
+}
+
+impl KeyedRows for EdgeRows {
+    type Key = EdgeKey;
+    type Stats = EdgeStats;
+
+    fn new(columns: &Columns<'_>) -> Result<Self, ReadError> {
+        Ok(Self {
+            keys: EdgeColumns::new(columns)?,
+            attempts: columns.doubles("attempts")?,
+            sync: columns.doubles("sync")?,
+            blocking: columns.doubles("blocking")?,
+            paired: columns.doubles("paired")?,
+            network: columns.longs("network_sum_ns")?,
+            queue_delay: SketchColumn::new(columns, "queue_delay")?,
+            negative_delays: columns.longs("negative_delays")?,
+            calls: CallsColumns::new(columns)?,
+            seen: SeenColumns::new(columns)?,
+        })
     }
-    Ok(())
+
+    fn key(&self, row: usize, context: &mut Context) -> Option<EdgeKey> {
+        self.keys.row(row, context)
+    }
+
+    fn add_to(&self, row: usize, stats: &mut EdgeStats) -> Result<(), ReadError> {
+        let (first, last) = self.seen.times(row);
+        stats.see_between(first, last);
+        self.calls.add_to(row, &mut stats.calls)?;
+        add_weight(&mut stats.attempts, &self.attempts, row);
+        add_weight(&mut stats.sync, &self.sync, row);
+        add_weight(&mut stats.blocking, &self.blocking, row);
+        add_weight(&mut stats.paired, &self.paired, row);
+        add_sum(&mut stats.network, &self.network, row);
+        self.queue_delay.merge_into(row, &mut stats.queue_delay)?;
+        add_count(&mut stats.negative_delays, &self.negative_delays, row);
+        self.seen.add_examples(row, &mut stats.examples);
+        Ok(())
+    }
 }
 
 fn critical_paths(columns: &Columns<'_>, context: &mut Context, minute: &mut Minute) -> Result<(), ReadError> {
@@ -269,51 +344,65 @@ impl EdgeColumns {
 }
 
 /// The columns of [`Calls`].
-pub(crate) struct CallsColumns {
-    table: Table,
+struct CallsColumns {
     records: Int64Array,
     by_outcome: Vec<Float64Array>,
     weight_squares: Float64Array,
     duration: Int64Array,
     busy: Int64Array,
-    sketches: [BinaryArray; 3],
+    latency: SketchColumn,
+    failure_latency: SketchColumn,
+    other_latency: SketchColumn,
 }
 
-const SKETCHES: [&str; 3] = ["latency", "failure_latency", "other_latency"];
-
 impl CallsColumns {
-    pub(crate) fn new(columns: &Columns<'_>) -> Result<Self, ReadError> {
-        let [latency, failure_latency, other_latency] = SKETCHES.map(|column| columns.binaries(column));
+    fn new(columns: &Columns<'_>) -> Result<Self, ReadError> {
+        let by_outcome = OUTCOMES.map(|outcome| columns.doubles(outcome.as_str()));
         Ok(Self {
-            table: columns.table,
             records: columns.longs("records")?,
-            by_outcome: OUTCOMES
-                .map(|outcome| columns.doubles(outcome.as_str()))
-                .into_iter()
-                .collect::<Result<Vec<_>, _>>()?,
+            by_outcome: by_outcome.into_iter().collect::<Result<_, _>>()?,
             weight_squares: columns.doubles("weight_squares")?,
             duration: columns.longs("duration_sum_ns")?,
             busy: columns.longs("busy_ns")?,
-            sketches: [latency?, failure_latency?, other_latency?],
+            latency: SketchColumn::new(columns, "latency")?,
+            failure_latency: SketchColumn::new(columns, "failure_latency")?,
+            other_latency: SketchColumn::new(columns, "other_latency")?,
         })
     }
 
-    pub(crate) fn row(&self, row: usize) -> Result<Calls, ReadError> {
-        let read = |index: usize| sketch(self.table, SKETCHES[index], &self.sketches[index], row);
-        let mut by_outcome = [0; 8];
-        for (sum, column) in by_outcome.iter_mut().zip(&self.by_outcome) {
-            *sum = weight(column, row);
+    fn add_to(&self, row: usize, calls: &mut Calls) -> Result<(), ReadError> {
+        add_count(&mut calls.records, &self.records, row);
+        for (sum, column) in calls.by_outcome.iter_mut().zip(&self.by_outcome) {
+            add_weight(sum, column, row);
         }
-        Ok(Calls {
-            records: count(&self.records, row),
-            by_outcome,
-            weight_squares: (double(&self.weight_squares, row) * (WEIGHT_ONE as f64).powi(2)).round() as u128,
-            duration: sum(&self.duration, row),
-            busy: sum(&self.busy, row),
-            latency: read(0)?,
-            failure_latency: read(1)?,
-            other_latency: read(2)?,
-        })
+        let squares = (double(&self.weight_squares, row) * (WEIGHT_ONE as f64).powi(2)).round() as u128;
+        calls.weight_squares = calls.weight_squares.saturating_add(squares);
+        add_sum(&mut calls.duration, &self.duration, row);
+        add_sum(&mut calls.busy, &self.busy, row);
+        self.latency.merge_into(row, &mut calls.latency)?;
+        self.failure_latency.merge_into(row, &mut calls.failure_latency)?;
+        self.other_latency.merge_into(row, &mut calls.other_latency)
+    }
+}
+
+/// A column of sketches.
+struct SketchColumn {
+    table: Table,
+    column: &'static str,
+    sketches: BinaryArray,
+}
+
+impl SketchColumn {
+    fn new(columns: &Columns<'_>, column: &'static str) -> Result<Self, ReadError> {
+        Ok(Self { table: columns.table, column, sketches: columns.binaries(column)? })
+    }
+
+    fn merge_into(&self, row: usize, sketch: &mut Sketch) -> Result<(), ReadError> {
+        if self.sketches.is_null(row) {
+            return Ok(());
+        }
+        let (table, column) = (self.table, self.column);
+        sketch.merge_bytes(self.sketches.value(row)).map_err(|source| ReadError::Sketch { table, column, source })
     }
 }
 
@@ -322,26 +411,31 @@ struct SeenColumns {
     first: Int64Array,
     last: Int64Array,
     examples: ListArray,
+    /// Of all lists.
+    texts: Option<StringArray>,
 }
 
 impl SeenColumns {
     fn new(columns: &Columns<'_>) -> Result<Self, ReadError> {
+        let examples = columns.lists("examples")?;
         Ok(Self {
             first: columns.longs("first_seen")?,
             last: columns.longs("last_seen")?,
-            examples: columns.lists("examples")?,
+            texts: examples.values().as_string_opt().cloned(),
+            examples,
         })
     }
 
-    fn row(&self, row: usize) -> (i64, i64, Examples) {
-        let mut examples = Examples::default();
-        let list = self.examples.is_valid(row).then(|| self.examples.value(row));
-        if let Some(list) = list.filter(|list| *list.data_type() == DataType::Utf8) {
-            for text in list.as_string::<i32>().iter().flatten() {
-                examples.add_text(text);
-            }
+    fn times(&self, row: usize) -> (i64, i64) {
+        (long(&self.first, row), long(&self.last, row))
+    }
+
+    fn add_examples(&self, row: usize, examples: &mut Examples) {
+        let Some(texts) = self.texts.as_ref().filter(|_| self.examples.is_valid(row)) else { return };
+        let offsets = &self.examples.value_offsets()[row..=row + 1];
+        for place in offsets[0] as usize..offsets[1] as usize {
+            examples.add_text(text(texts, place));
         }
-        (long(&self.first, row), long(&self.last, row), examples)
     }
 }
 
@@ -357,15 +451,22 @@ fn service_of([name, namespace, environment]: [Text; 3]) -> Service {
     Service { namespace, name, environment }
 }
 
-fn sketch(table: Table, column: &'static str, values: &BinaryArray, row: usize) -> Result<Sketch, ReadError> {
-    if values.is_null(row) {
-        return Ok(Sketch::default());
-    }
-    Sketch::from_bytes(values.value(row)).map_err(|source| ReadError::Sketch { table, column, source })
-}
-
 fn double(column: &Float64Array, row: usize) -> f64 {
     if column.is_valid(row) { column.value(row) } else { 0.0 }
+}
+
+/// Adds a number of calls to a fixed-point weight.
+fn add_weight(total: &mut u64, column: &Float64Array, row: usize) {
+    *total = total.saturating_add(weight(column, row));
+}
+
+/// Adds nanoseconds to weighted ones.
+fn add_sum(total: &mut i128, column: &Int64Array, row: usize) {
+    *total = total.saturating_add(sum(column, row));
+}
+
+fn add_count(total: &mut u64, column: &Int64Array, row: usize) {
+    *total = total.saturating_add(count(column, row));
 }
 
 /// A number of calls as a fixed-point weight.

@@ -79,8 +79,13 @@ impl Buckets {
     }
 
     pub(super) fn merge(&mut self, other: &Buckets) {
-        self.make_room(other.room());
-        other.in_use().for_each(|(bucket, count)| self.add_to(bucket, count));
+        self.add_all(other.room(), other.in_use());
+    }
+
+    /// Adds to the buckets with these numbers, which are all in `range`.
+    pub(super) fn add_all(&mut self, range: Range<usize>, counts: impl Iterator<Item = (usize, u64)>) {
+        self.make_room(range);
+        counts.for_each(|(bucket, count)| self.add_to(bucket, count));
     }
 
     /// The lowest value and the count of each bucket in which there is something, in order.
@@ -179,13 +184,12 @@ impl Counts {
 impl FromIterator<(u64, u64)> for Buckets {
     /// Of values in any order, with their counts.
     fn from_iter<T: IntoIterator<Item = (u64, u64)>>(counts: T) -> Self {
-        let counts: Vec<(u64, u64)> = counts.into_iter().collect();
+        let counts: Vec<(usize, u64)> = counts.into_iter().map(|(value, count)| (bucket_of(value), count)).collect();
+        let numbers = || counts.iter().map(|(bucket, _)| *bucket);
         let mut buckets = Buckets::default();
-        let values = || counts.iter().map(|(value, _)| *value);
-        if let (Some(least), Some(most)) = (values().min(), values().max()) {
-            buckets.make_room(bucket_of(least)..bucket_of(most) + 1);
+        if let (Some(first), Some(last)) = (numbers().min(), numbers().max()) {
+            buckets.add_all(first..last + 1, counts.iter().copied());
         }
-        counts.iter().for_each(|(value, count)| buckets.add(*value, *count));
         buckets
     }
 }

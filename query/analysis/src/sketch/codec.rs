@@ -11,6 +11,8 @@
 //! | 2 | number of entries, at most 128 |
 //! | 16 each | nanoseconds (8), count (8); ascending |
 
+use std::ops::Range;
+
 use hdrhistogram::{
     Histogram,
     serialization::{Serializer, V2Serializer},
@@ -53,12 +55,29 @@ impl Sketch {
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Sketch, SketchError> {
+        let mut sketch = Sketch::default();
+        sketch.merge_bytes(bytes)?;
+        Ok(sketch)
+    }
+
+    /// [`Sketch::merge`] with the sketch that the bytes are of. On an error, nothing is merged.
+    pub fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), SketchError> {
         match bytes.first_chunk() {
-            Some(EXACT_MAGIC) => read_exact(bytes),
-            Some(HISTOGRAM_COOKIE) => read_histogram(bytes),
-            Some(_) => Err(SketchError::Unknown),
-            None => Err(SketchError::Truncated),
+            Some(EXACT_MAGIC) => {
+                for entry in exact_entries(bytes)? {
+                    let (duration_ns, count) = entry.split_at(EXACT_ENTRY_LEN / 2);
+                    self.record(to_u64(duration_ns), to_u64(count));
+                }
+            }
+            Some(HISTOGRAM_COOKIE) => {
+                let counts = histogram_counts(bytes)?;
+                let range = counts.range()?;
+                self.buckets().add_all(range, counts.flatten());
+            }
+            Some(_) => return Err(SketchError::Unknown),
+            None => return Err(SketchError::Truncated),
         }
+        Ok(())
     }
 }
 
@@ -84,7 +103,8 @@ fn write_histogram(buckets: &Buckets, bytes: &mut Vec<u8>) {
     V2Serializer::new().serialize(&histogram, bytes).expect("writing to a vector cannot fail, counts are below 2^63");
 }
 
-fn read_exact(bytes: &[u8]) -> Result<Sketch, SketchError> {
+/// Durations with their counts, eight bytes each.
+fn exact_entries(bytes: &[u8]) -> Result<&[[u8; EXACT_ENTRY_LEN]], SketchError> {
     let (header, entries) = bytes.split_at_checked(EXACT_HEADER_LEN).ok_or(SketchError::Truncated)?;
     let expected = usize::from(u16::from_le_bytes([header[4], header[5]]));
     if expected > EXACT_VALUES {
@@ -93,16 +113,11 @@ fn read_exact(bytes: &[u8]) -> Result<Sketch, SketchError> {
     if entries.len() != expected * EXACT_ENTRY_LEN {
         return Err(SketchError::Truncated);
     }
-    let mut sketch = Sketch::default();
-    for entry in entries.as_chunks::<EXACT_ENTRY_LEN>().0 {
-        let (duration_ns, count) = entry.split_at(EXACT_ENTRY_LEN / 2);
-        sketch.record(to_u64(duration_ns), to_u64(count));
-    }
-    Ok(sketch)
+    Ok(entries.as_chunks().0)
 }
 
 /// The header says what the counts that follow are of.
-fn read_histogram(bytes: &[u8]) -> Result<Sketch, SketchError> {
+fn histogram_counts(bytes: &[u8]) -> Result<Counts<'_>, SketchError> {
     let (header, payload) = bytes.split_at_checked(HISTOGRAM_HEADER_LEN).ok_or(SketchError::Truncated)?;
     let payload_len = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
     let digits = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
@@ -114,27 +129,49 @@ fn read_histogram(bytes: &[u8]) -> Result<Sketch, SketchError> {
     if digits != u32::from(SIGNIFICANT_DIGITS) || lowest != 1 || highest > REFERENCE.highest_equivalent(MAX_DURATION) {
         return Err(SketchError::Precision);
     }
-    Ok(Sketch { state: State::Buckets(read_counts(payload)?) })
+    Ok(Counts { payload, next: 0 })
 }
 
-/// The counts of a histogram without one around them, of which most would be empty: zigzag integers, of which those
-/// below 0 stand for as many empty buckets.
-fn read_counts(mut payload: &[u8]) -> Result<Buckets, SketchError> {
-    let (mut counts, mut index) = (Vec::new(), 0_u64);
-    while !payload.is_empty() {
-        let number = read_varint(&mut payload)?;
-        let (magnitude, is_negative) = (number.div_ceil(2), number % 2 == 1);
-        if is_negative {
-            index = index.saturating_add(magnitude);
-            continue;
+/// The buckets of a histogram with their counts, without a histogram around them, of which most would be empty: zigzag
+/// integers, of which those below 0 stand for as many empty buckets.
+#[derive(Debug, Clone, Copy)]
+struct Counts<'a> {
+    payload: &'a [u8],
+    /// Number of the bucket that comes next.
+    next: u64,
+}
+
+impl Counts<'_> {
+    /// From the first bucket in which there is something to the last, if all can be read.
+    fn range(self) -> Result<Range<usize>, SketchError> {
+        let mut range = 0..0;
+        for bucket in self {
+            let (bucket, _) = bucket?;
+            range = if range.is_empty() { bucket } else { range.start }..bucket + 1;
         }
-        if magnitude > 0 {
-            let lowest = lowest_of(index).filter(|lowest| *lowest <= MAX_DURATION).ok_or(SketchError::Damaged)?;
-            counts.push((lowest, magnitude));
-        }
-        index = index.saturating_add(1);
+        Ok(range)
     }
-    Ok(counts.into_iter().collect())
+}
+
+impl Iterator for Counts<'_> {
+    type Item = Result<(usize, u64), SketchError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.payload.is_empty() {
+            let number = match read_varint(&mut self.payload) {
+                Ok(number) => number,
+                Err(error) => return Some(Err(error)),
+            };
+            let (magnitude, is_negative) = (number.div_ceil(2), number % 2 == 1);
+            let bucket = self.next;
+            self.next = bucket.saturating_add(if is_negative { magnitude } else { 1 });
+            if magnitude > 0 && !is_negative {
+                let is_known = lowest_of(bucket).is_some_and(|lowest| lowest <= MAX_DURATION);
+                return Some(if is_known { Ok((bucket as usize, magnitude)) } else { Err(SketchError::Damaged) });
+            }
+        }
+        None
+    }
 }
 
 /// Seven bits a byte, the lowest first, as long as the eighth is set; all eight of the ninth.

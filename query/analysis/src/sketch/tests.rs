@@ -63,6 +63,18 @@ fn hostile_bytes_are_errors() {
 }
 
 #[test]
+fn what_cannot_be_read_is_not_merged() {
+    let whole = sketch_of(&[1, 5, 70_000]);
+    let mut bytes = sketch_of(&(1..=500).collect::<Vec<_>>()).to_bytes();
+    bytes.extend([0x80; 4]);
+    let payload_len = u32::try_from(bytes.len() - 40).unwrap();
+    bytes[4..8].copy_from_slice(&payload_len.to_be_bytes());
+    let mut sketch = whole.clone();
+    assert_eq!(sketch.merge_bytes(&bytes), Err(SketchError::Damaged));
+    assert_eq!(sketch, whole);
+}
+
+#[test]
 fn extreme_durations_are_kept() {
     let values: Vec<u64> = (0..200).map(|value| if value % 2 == 0 { 0 } else { i64::MAX as u64 }).collect();
     let sketch = Sketch::from_bytes(&sketch_of(&values).to_bytes()).unwrap();
