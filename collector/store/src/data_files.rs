@@ -25,6 +25,8 @@ const DATA_ENDING: &str = ".parquet";
 const FILTER_ENDING: &str = ".filter";
 const FILTER_DIRECTORY: &str = "_filters";
 const PARTITION_PREFIX: &str = "hour=";
+/// Tells the rows of a rollup's bucket that count from those that they replaced.
+pub(crate) const REVISION_COLUMN: &str = "revision";
 
 /// The directory of a table and the names in it.
 #[derive(Debug, Clone)]
@@ -86,15 +88,18 @@ impl TableDirectory {
         let hour = add.partition_values.get(HOUR_COLUMN).cloned().flatten().unwrap_or_default();
         let stats: Stats = add.stats.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let (earliest, latest) = parse_hour(&hour).map_or((i64::MIN, i64::MAX), hour_bounds_ns);
-        let time = |values: &serde_json::Map<String, serde_json::Value>| values.get(self.table.time_column())?.as_i64();
+        let number = |values: &serde_json::Map<String, serde_json::Value>, column| values.get(column)?.as_i64();
+        let time = self.table.time_column();
+        let revisions = number(&stats.min_values, REVISION_COLUMN).zip(number(&stats.max_values, REVISION_COLUMN));
         let tags = add.tags.as_ref();
         Arc::new(DataFile {
             path: object_store::path::Path::from_iter(std::iter::once(self.table.name()).chain(add.path.split('/'))),
             size_bytes: u64::try_from(add.size).unwrap_or(0),
             rows: stats.num_records,
             hour,
-            min_time: time(&stats.min_values).unwrap_or(earliest),
-            max_time: time(&stats.max_values).unwrap_or(latest),
+            min_time: number(&stats.min_values, time).unwrap_or(earliest),
+            max_time: number(&stats.max_values, time).unwrap_or(latest),
+            revisions,
             sorted: tags.and_then(|tags| tags.get(SORTED_TAG)?.as_deref()) == Some("true"),
             filter: RwLock::new(filter),
         })

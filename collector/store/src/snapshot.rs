@@ -87,6 +87,9 @@ pub struct DataFile {
     /// Bounds of the table's time column, nanoseconds since the Unix epoch, both inclusive.
     pub min_time: i64,
     pub max_time: i64,
+    /// Bounds of the column `revision`, both inclusive, of tables that are computed from others; `None` if they are not
+    /// known.
+    pub revisions: Option<(i64, i64)>,
     /// Whether rows are in the order of `table.sort_columns()`, ascending, nulls last.
     pub sorted: bool,
     pub(crate) filter: RwLock<Option<Arc<ResidentFilter>>>,

@@ -41,7 +41,7 @@ use spandrel_proto::model::Table;
 use spandrel_store::Snapshot;
 
 use self::analysis::{Analysis, AnalysisFunction};
-use crate::table::{ScanCounters, SnapshotTable, WantedIds, latest_revision, latest_state};
+use crate::table::{LatestRevision, ScanCounters, SnapshotTable, WantedIds, latest_state};
 
 /// The scalar functions.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -76,18 +76,21 @@ impl Tables {
 
     /// The table as users see it: without rows that later ones replaced.
     pub(crate) fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>> {
-        let all = self.every_row(table);
         match table {
-            Table::Findings => latest_state(all, &["id", "opened"]),
-            Table::Acknowledgements => latest_state(all, &["finding_id"]),
-            rollup if Table::ROLLUPS.contains(&rollup) => latest_revision(all),
-            _ => Ok(all),
+            Table::Findings => latest_state(self.every_row(table), &["id", "opened"]),
+            Table::Acknowledgements => latest_state(self.every_row(table), &["finding_id"]),
+            rollup if Table::ROLLUPS.contains(&rollup) => Ok(Arc::new(LatestRevision::of(self.table(table)))),
+            _ => Ok(self.every_row(table)),
         }
     }
 
     /// The table with every row that was written.
     fn every_row(&self, table: Table) -> Arc<dyn TableProvider> {
-        Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()))
+        Arc::new(self.table(table))
+    }
+
+    fn table(&self, table: Table) -> SnapshotTable {
+        SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone())
     }
 
     /// The table as the analysis reads it.
@@ -106,7 +109,7 @@ impl Tables {
 
     /// A table of which only files are read that may have rows with one of `ids`.
     fn provider_of(&self, table: Table, ids: WantedIds) -> Arc<dyn TableProvider> {
-        Arc::new(SnapshotTable::new(table, self.snapshot.clone(), self.counters.clone()).with_ids(ids))
+        Arc::new(self.table(table).with_ids(ids))
     }
 }
 

@@ -19,7 +19,7 @@ mod prune;
 mod stored;
 
 pub use exposed::exposed_schema;
-pub(crate) use latest::{latest_revision, latest_state};
+pub(crate) use latest::{LatestRevision, latest_state};
 pub(crate) use provider::{ScanCounters, SnapshotTable, store_url};
 pub(crate) use prune::WantedIds;
 pub(crate) use stored::{exposed_form, exposed_rows, stored_form};

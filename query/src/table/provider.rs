@@ -21,7 +21,7 @@ use datafusion::{
 };
 use spandrel_analysis::flow::Summary;
 use spandrel_proto::model::Table;
-use spandrel_store::Snapshot;
+use spandrel_store::{Snapshot, TableSnapshot};
 
 use super::{
     exposed::{exposed_schema, scanned_schema},
@@ -116,6 +116,24 @@ impl TableProvider for SnapshotTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.scan_of(self.rows(), state, projection, filters, limit)
+    }
+}
+
+impl SnapshotTable {
+    pub(super) fn rows(&self) -> &TableSnapshot {
+        self.snapshot.table(self.table)
+    }
+
+    /// A scan of some of the table's rows.
+    pub(super) fn scan_of(
+        &self,
+        rows: &TableSnapshot,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let columns = projection.cloned().unwrap_or_else(|| (0..self.exposed.fields().len()).collect());
         let exposed: SchemaRef = Arc::new(self.exposed.project(&columns)?);
         let scanned: SchemaRef = Arc::new(self.scanned.project(&columns)?);
@@ -123,7 +141,6 @@ impl TableProvider for SnapshotTable {
         // With filters, rows that the scan produces may be dropped above it.
         let limit = limit.filter(|_| filters.is_empty());
 
-        let rows = self.snapshot.table(self.table);
         let mut files = matching_files(self.table, &rows.files, filter.predicate.as_ref(), &scanned);
         if let Some(wanted) = &self.wanted {
             files.retain(|file| wanted.may_be_in(file));

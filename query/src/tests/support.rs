@@ -150,6 +150,19 @@ pub(crate) fn request_batch(gateway: &str, start: i64, duration: i64, ids: &[&st
     batch(Table::Requests, columns, 1)
 }
 
+/// Counts of one bucket of `table`, which has services: each has so many requests.
+pub(crate) fn rollup_batch(table: Table, time: i64, revision: i64, services: &[(&'static str, f64)]) -> RecordBatch {
+    let rows = services.len();
+    let texts = |texts: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(texts)) };
+    let mut columns: HashMap<&str, ArrayRef> = HashMap::new();
+    columns.insert("time", Arc::new(Int64Array::from(vec![time; rows])));
+    columns.insert("revision", Arc::new(Int64Array::from(vec![revision; rows])));
+    columns.insert("service_name", texts(services.iter().map(|(service, _)| *service).collect()));
+    columns
+        .insert("requests", Arc::new(Float64Array::from_iter_values(services.iter().map(|(_, requests)| *requests))));
+    batch(table, columns, rows)
+}
+
 fn batch(table: Table, mut columns: HashMap<&str, ArrayRef>, rows: usize) -> RecordBatch {
     let schema = table.schema();
     let arrays = schema.fields().iter().map(|field| match columns.remove(field.name().as_str()) {

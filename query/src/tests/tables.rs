@@ -3,7 +3,7 @@
 use serde_json::json;
 use spandrel_proto::model::Table;
 
-use super::support::{Fixture, HOUR, MINUTE, SECOND, Span, TEN, log_batch, trace_hex};
+use super::support::{Fixture, HOUR, MINUTE, SECOND, Span, TEN, log_batch, rollup_batch, trace_hex};
 
 /// Spans of two traces over three hours, one of them a child with attributes.
 fn spans() -> Vec<Span> {
@@ -60,6 +60,85 @@ async fn v1_a_row_is_counted_once_before_during_and_after_sealing() {
         tokio::join!(sealing, counting);
         assert_eq!(fixture.rows("SELECT count(*) FROM spans").await, json!([[total]]));
     }
+}
+
+/// A bucket is written whole, and again when it changed. `cart` is in the first revision of the first bucket only.
+#[tokio::test]
+async fn rows_of_earlier_revisions_do_not_count_wherever_they_are() {
+    for (table, length) in [(Table::OperationsHourly, HOUR), (Table::Operations, MINUTE)] {
+        let before = || rollup_batch(table, TEN, 1, &[("cart", 1.0), ("shop", 2.0)]);
+        let after = || rollup_batch(table, TEN, 3, &[("shop", 10.0)]);
+        let next = || rollup_batch(table, TEN + length, 2, &[("shop", 100.0), ("user", 1000.0)]);
+        // Where there is a `None`, what came before is put into files. Later revisions may come first.
+        let orders = [
+            vec![Some(before()), Some(next()), Some(after())],
+            vec![Some(after()), Some(before()), Some(next())],
+            vec![Some(before()), None, Some(next()), Some(after())],
+            vec![Some(after()), Some(next()), None, Some(before())],
+            vec![Some(before()), Some(next()), None, Some(after()), None],
+            vec![Some(before()), None, Some(after()), None, Some(next()), None],
+            vec![Some(before()), Some(after()), Some(next()), None],
+        ];
+        for (number, order) in orders.into_iter().enumerate() {
+            let fixture = Fixture::new().await;
+            for step in order {
+                match step {
+                    Some(rows) => drop(fixture.store.append(table, rows).await.unwrap()),
+                    None => fixture.seal().await,
+                }
+            }
+            let name = table.name();
+            for (select, expected) in [
+                ("count(*)", json!([[3]])),
+                ("sum(requests), max(revision)", json!([[1110.0, 3]])),
+                ("service_name, requests", json!([["shop", 10.0], ["shop", 100.0], ["user", 1000.0]])),
+            ] {
+                let order = if select.starts_with("service") { "ORDER BY requests" } else { "" };
+                let sql = format!("SELECT {select} FROM {name} {order}");
+                assert_eq!(fixture.rows(&sql).await, expected, "{name}, order {number}: {sql}");
+            }
+            for (condition, expected) in [
+                ("service_name = 'cart'", 0),
+                ("service_name = 'shop'", 2),
+                ("revision < 3", 2),
+                ("time < '2026-11-20T10:00:01Z'", 1),
+                ("time > '2026-11-20T10:00:00Z'", 2),
+                ("time < '2026-11-20T10:00:01Z' AND requests < 5", 0),
+                ("time < '2026-11-20T10:00:01Z' OR service_name = 'user'", 2),
+            ] {
+                let sql = format!("SELECT count(*) FROM {name} WHERE {condition}");
+                assert_eq!(fixture.rows(&sql).await, json!([[expected]]), "{name}, order {number}: {condition}");
+            }
+            let some = fixture.rows(&format!("SELECT requests FROM {name} LIMIT 2")).await;
+            assert_eq!(some.as_array().unwrap().len(), 2, "{name}, order {number}");
+            assert!(some.as_array().unwrap().iter().all(|row| row[0].as_f64() > Some(5.0)), "{name}: {some}");
+        }
+    }
+}
+
+/// What is in memory tells which files count, as long as each is of one bucket and revision.
+#[tokio::test]
+async fn files_of_earlier_revisions_are_not_opened() {
+    let fixture = Fixture::new().await;
+    let append = async |time, revision| {
+        let rows = rollup_batch(Table::OperationsHourly, time, revision, &[("shop", 1.0)]);
+        fixture.store.append(Table::OperationsHourly, rows).await.unwrap();
+    };
+    for revision in 1..=3 {
+        append(TEN, revision).await;
+        append(TEN + HOUR, 10 + revision).await;
+        fixture.seal().await;
+    }
+    let all = "SELECT max(revision), count(*) FROM operations_hourly";
+    let (rows, stats) = fixture.result(all).await.unwrap();
+    assert_eq!((rows, stats.files_scanned), (json!([[13, 2]]), 2));
+    assert!(!fixture.text(&format!("EXPLAIN {all}")).await.contains("Join"));
+
+    append(TEN, 4).await;
+    append(TEN, 5).await;
+    fixture.seal().await;
+    assert!(fixture.text(&format!("EXPLAIN {all}")).await.contains("Join"), "one file has two revisions");
+    assert_eq!(fixture.rows(all).await, json!([[13, 2]]));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use arrow::{
 use serde_json::Value;
 use spandrel_proto::model::Table;
 
-use crate::delta::Stats;
+use crate::{data_files::REVISION_COLUMN, delta::Stats};
 
 /// Bounds longer than this are left out: a shortened maximum would not be one.
 const MAX_TEXT_LEN: usize = 128;
@@ -88,6 +88,7 @@ fn statistics_columns(table: Table) -> Vec<&'static str> {
         Table::Logs => &["severity_number"],
         Table::Requests => &["end_time", "duration_ns", "http_response_status_code"],
         Table::Findings => &["opened", "closed"],
+        rollup if Table::ROLLUPS.contains(&rollup) => &[REVISION_COLUMN],
         _ => &[],
     });
     columns
