@@ -1,6 +1,6 @@
 //! Tables whose rows are computed from the rows of others by something that is not SQL.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::VecDeque, fmt::Debug, sync::Arc};
 
 use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use async_trait::async_trait;
@@ -28,6 +28,11 @@ pub(crate) trait Computation: Debug + Send + Sync + 'static {
     fn inputs(&self) -> Result<Vec<LogicalPlan>>;
 
     fn start(&self) -> Self::Running;
+
+    /// How many plans are begun before the one that is read has ended. Each holds what it sorts or joins meanwhile.
+    fn ahead(&self) -> usize {
+        0
+    }
 }
 
 /// A computation whose output can be seen as a table, in the form in which tables are stored.
@@ -51,15 +56,21 @@ pub(crate) trait Running: Send {
     fn finish(self) -> Result<Self::Output>;
 }
 
-/// Makes a computation over plans for its inputs, within the memory of the query.
-pub(crate) async fn compute<R: Running>(
-    mut running: R,
+/// Makes `computation` over plans for its inputs, within the memory of the query.
+pub(crate) async fn compute<C: Computation>(
+    computation: &C,
     inputs: &[Arc<dyn ExecutionPlan>],
     context: Arc<TaskContext>,
-) -> Result<R::Output> {
+) -> Result<C::Output> {
+    let mut running = computation.start();
     let memory = MemoryConsumer::new("analysis").register(context.memory_pool());
-    for (input, plan) in inputs.iter().enumerate() {
-        let mut batches = execute_stream(plan.clone(), context.clone())?;
+    let mut plans = inputs.iter();
+    let mut begun = VecDeque::new();
+    for input in 0..inputs.len() {
+        for plan in plans.by_ref().take(1 + computation.ahead() - begun.len()) {
+            begun.push_back(execute_stream(plan.clone(), context.clone())?);
+        }
+        let Some(mut batches) = begun.pop_front() else { break };
         while let Some(batch) = batches.next().await {
             running.push(input, batch?)?;
             memory.try_resize(running.size())?;
@@ -131,7 +142,7 @@ impl<C: Tabular> PartitionStream for ComputedPartition<C> {
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (computation, inputs) = (self.computation.clone(), self.inputs.clone());
         let rows: BoxFuture<'static, Result<RecordBatch, DataFusionError>> = Box::pin(async move {
-            let output = compute(computation.start(), &inputs, context).await?;
+            let output = compute(&*computation, &inputs, context).await?;
             Ok(exposed_rows(&computation.rows(output)?)?)
         });
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream::once(rows)))

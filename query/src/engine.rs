@@ -186,7 +186,7 @@ impl Engine {
         let mut work = self.workers.spawn(async move {
             let _admitted = admitted;
             let inputs = input_plans(&computation.inputs()?, &state).await?;
-            compute(computation.start(), &inputs, state.task_ctx()).await
+            compute(&computation, &inputs, state.task_ctx()).await
         });
         match timeout_at(deadline, &mut work.0).await {
             Ok(Ok(output)) => output.map_err(|error| execution_error(&error, memory_limit)),

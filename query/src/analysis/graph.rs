@@ -151,6 +151,14 @@ impl Computation for GraphOf {
         }
     }
 
+    /// Rows of rollups come as they are stored, so that those of operations can be decoded while edges are added up.
+    fn ahead(&self) -> usize {
+        match self.source {
+            Source::Spans(_) => 0,
+            Source::Rollups(_) => 1,
+        }
+    }
+
     fn start(&self) -> GraphRunning {
         let range = (self.from, self.to);
         match &self.source {
