@@ -19,11 +19,13 @@ use datafusion::{
     functions_aggregate::expr_fn,
     functions_window::row_number::row_number,
     logical_expr::{
-        Expr, ExprFunctionExt, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, col, lit, utils::conjunction,
+        Expr, ExprFunctionExt, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, col, lit,
+        utils::{conjunction, split_conjunction},
     },
     physical_expr::{PhysicalExpr, expressions::Column},
     physical_plan::{
         ExecutionPlan,
+        coalesce_partitions::CoalescePartitionsExec,
         joins::{HashJoinExec, PartitionMode},
     },
 };
@@ -86,7 +88,7 @@ impl LatestRevision {
         });
         // There are far fewer buckets than rows, whatever can be told of their number.
         let join = HashJoinExec::try_new(
-            latest,
+            Arc::new(CoalescePartitionsExec::new(latest)),
             rows,
             on.collect(),
             None,
@@ -101,7 +103,8 @@ impl LatestRevision {
 
     /// The greatest revision of each bucket, at least of those that a row with which `filters` are true may be of.
     async fn revisions(&self, state: &dyn Session, filters: &[Expr]) -> Result<Arc<dyn ExecutionPlan>> {
-        let of_buckets = filters.iter().filter(|filter| filter.column_refs().iter().all(|column| column.name == TIME));
+        let conjuncts = filters.iter().flat_map(split_conjunction);
+        let of_buckets = conjuncts.filter(|filter| filter.column_refs().iter().all(|column| column.name == TIME));
         let mut plan = LogicalPlanBuilder::scan(REVISION, provider_as_source(self.0.clone()), None)?;
         if let Some(filter) = conjunction(of_buckets.cloned()) {
             plan = plan.filter(filter)?;

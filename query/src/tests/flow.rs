@@ -3,7 +3,7 @@
 use serde_json::json;
 use spandrel_proto::model::Table;
 
-use super::support::{Fixture, HOUR, SECOND, Span, TEN, log_batch, request_batch, trace_hex};
+use super::support::{Fixture, HOUR, MINUTE, SECOND, Span, TEN, log_batch, request_batch, rollup_batch, trace_hex};
 use crate::{Limits, QueryError};
 
 const SENT: &str = "a0ba4d42-c0a8-4f4e-b2f5-3c5a3a1c8f2a";
@@ -54,6 +54,22 @@ async fn one_request_is_one_flow_by_each_of_its_ids_wherever_its_rows_are() {
             assert_eq!(rows, expected, "{id}, sealed: {sealed}");
         }
     }
+}
+
+/// Which services sent spans is known from counts; which of those count is not told by a file of several minutes.
+#[tokio::test]
+async fn minutes_of_coverage_may_share_a_file() {
+    let fixture = Fixture::new().await;
+    store(&fixture).await;
+    for (time, revision) in [(TEN, 1), (TEN + MINUTE, 1), (TEN, 2)] {
+        let counts = rollup_batch(Table::Coverage, time, revision, &[("cart", 1.0)]);
+        fixture.store.append(Table::Coverage, counts).await.unwrap();
+    }
+    let flow = format!("SELECT count(*) FROM flow('{}') WHERE type = 'span'", trace_hex(0xfeed));
+    assert_eq!(fixture.rows(&flow).await, json!([[2]]));
+    fixture.seal().await;
+    assert_eq!(fixture.rows(&flow).await, json!([[2]]));
+    assert_eq!(fixture.rows("SELECT count(*) FROM coverage").await, json!([[2]]));
 }
 
 #[tokio::test]

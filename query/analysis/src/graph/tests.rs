@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     hops::HopKind,
     peers::PeerMap,
-    rollup::{Minutes, Sign, hourly_rows, observe, observe_requests, rows},
+    rollup::{EdgeStats, Minutes, OperationStats, Sign, hourly_rows, observe, observe_requests, rows},
     skew::Skew,
     span::{Kind, Span},
     testing::{Fixture, any_spans},
@@ -118,6 +118,20 @@ fn rows_outside_the_range_are_left_out() {
     let (edges, operations) = stored(&minutes, &fixture.context);
     assert_eq!(Graph::build(&edges, &operations, (1, MINUTE)).unwrap(), Graph::default());
     assert_eq!(Graph::build(&[], &[], (0, MINUTE)).unwrap().to_batch().num_rows(), 0);
+}
+
+/// As a minute with too many keys has them of which everything was taken away.
+#[test]
+fn rows_that_count_nothing_draw_nothing() {
+    let mut fixture = calls(3, 100, 0);
+    let mut minutes = minutes_of(&mut fixture);
+    for minute in minutes.values_mut() {
+        minute.edges.values_mut().for_each(|stats| *stats = EdgeStats::default());
+        minute.operations.values_mut().for_each(|stats| *stats = OperationStats::default());
+    }
+    let (edges, operations) = stored(&minutes, &fixture.context);
+    assert!(edges[0].num_rows() > 0 && operations[0].num_rows() > 0);
+    assert_eq!(Graph::build(&edges, &operations, (0, MINUTE)).unwrap(), Graph::default());
 }
 
 #[test]
