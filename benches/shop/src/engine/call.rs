@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     core::{CallKey, Engine, Event, FrameKey},
     flow::draw_fault,
-    frame::{Answer, Failure, Opening},
+    frame::{Answer, Failure, Frame, Opening},
     guard::Calling,
     record::{Activity, Called, EdgeKind, Line, Node, Origin, SpanRecord, Visit, Wasted},
     waiting::Shares,
@@ -390,7 +390,8 @@ impl Engine {
             fault,
         });
         let failed = fault.is_some_and(|fault| fault.outcome().is_failure());
-        let goes_on = call.on_failure == OnFailure::GoOn;
+        let is_optional = call.on_failure == OnFailure::GoOn;
+        let goes_on = is_optional || self.frames.get(&frame).is_some_and(Frame::has_fallback);
         if goes_on
             && let Some(fault) = fault
             && self.is_working(frame)
@@ -398,7 +399,7 @@ impl Engine {
             self.log(caller.visit, caller.span, caller.instance, Line::WentOn { target, fault });
         }
         let returned = Returned {
-            failure: fault.filter(|_| !goes_on).map(|fault| Failure { fault: fault.passed_on(), origin }),
+            failure: fault.filter(|_| !is_optional).map(|fault| Failure { fault: fault.passed_on(), origin }),
             shares,
             peer: target,
             absorbed: absorbed + u32::from(failed && goes_on),

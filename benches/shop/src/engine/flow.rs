@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     call::Returned,
     core::{CallKey, Engine, Event, FrameKey},
-    frame::{Answer, Failure, Frame, Opening},
+    frame::{Answer, Failure, Frame, Opening, Running},
     record::{Activity, Called, EdgeKind, EntryEnded, Handled, Line, Node, Origin, SpanRecord, Wasted},
     waiting::Shares,
 };
@@ -59,7 +59,7 @@ impl Engine {
             peer: None,
             calls: Vec::new(),
             shares: Shares::default(),
-            cursor: vec![(Arc::clone(operation.script_at(self.now)), 0)],
+            cursor: vec![Running::new(operation.script_at(self.now))],
             begun: 0,
             planned,
             breaks: health.fails_per_million > 0 && opening.dice.chance(health.fails_per_million),
@@ -169,8 +169,9 @@ impl Engine {
             if frame.is_cancelled {
                 return Progress::Finished(Some(Failure { fault: Fault::Cancelled, origin: None }));
             }
-            if frame.failure.is_some() {
-                return Progress::Finished(frame.failure);
+            let failure = frame.failure.take();
+            if failure.is_some() && !frame.falls_back() {
+                return Progress::Finished(failure);
             }
             let planned = frame.planned.map(|fault| frame.own_failure(fault));
             if frame.begun > 0 && planned.is_some() {
@@ -215,6 +216,7 @@ impl Engine {
                 let times = frame.opening.dice.between(*from, *to);
                 frame.enter(steps, times)
             }
+            Step::Fallback { steps, fallback } => frame.attempt(steps, fallback),
             Step::Say { event, body } => {
                 let (visit, instance) = (frame.opening.visit, frame.opening.instance);
                 self.log(visit, frame.span, instance, Line::Said { event, body });

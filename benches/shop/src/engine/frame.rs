@@ -55,6 +55,16 @@ pub(super) struct Message {
     pub(super) offset: i64,
 }
 
+/// A script being run.
+#[derive(Debug)]
+pub(super) struct Running {
+    script: Script,
+    /// The index of its next step.
+    next: usize,
+    /// What to do instead when it fails.
+    fallback: Option<Script>,
+}
+
 /// A request or message being handled.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -70,8 +80,8 @@ pub(super) struct Frame {
     pub(super) calls: Vec<CallKey>,
     /// How the time until `since` was spent.
     pub(super) shares: Shares,
-    /// Scripts being run, innermost last, each with the index of its next step.
-    pub(super) cursor: Vec<(Script, usize)>,
+    /// Scripts being run, innermost last.
+    pub(super) cursor: Vec<Running>,
     pub(super) begun: u32,
     /// What goes wrong by itself after the first step.
     pub(super) planned: Option<Fault>,
@@ -115,11 +125,17 @@ pub(super) struct Answer {
     pub(super) database: i64,
 }
 
+impl Running {
+    pub(super) fn new(script: &Script) -> Self {
+        Self { script: Arc::clone(script), next: 0, fallback: None }
+    }
+}
+
 impl Frame {
     pub(super) fn next_step(&mut self) -> Option<Step> {
-        while let Some((script, next)) = self.cursor.last_mut() {
-            if let Some(step) = script.get(*next) {
-                *next += 1;
+        while let Some(running) = self.cursor.last_mut() {
+            if let Some(step) = running.script.get(running.next) {
+                running.next += 1;
                 return Some(step.clone());
             }
             self.cursor.pop();
@@ -127,11 +143,33 @@ impl Frame {
         None
     }
 
+    /// Whether there is something to do instead when what it does fails.
+    pub(super) fn has_fallback(&self) -> bool {
+        self.cursor.iter().any(|running| running.fallback.is_some())
+    }
+
+    /// Continues with what is to be done instead of the innermost steps that have a fallback, if there are any.
+    pub(super) fn falls_back(&mut self) -> bool {
+        while let Some(failed) = self.cursor.pop() {
+            if let Some(fallback) = failed.fallback {
+                self.cursor.push(Running::new(&fallback));
+                return true;
+            }
+        }
+        false
+    }
+
     /// Continues with `steps`, so many times; nothing to wait for.
     pub(super) fn enter(&mut self, steps: &Script, times: u32) -> bool {
         for _ in 0..times {
-            self.cursor.push((Arc::clone(steps), 0));
+            self.cursor.push(Running::new(steps));
         }
+        false
+    }
+
+    /// Continues with `steps`, or with `fallback` when they fail; nothing to wait for.
+    pub(super) fn attempt(&mut self, steps: &Script, fallback: &Script) -> bool {
+        self.cursor.push(Running { fallback: Some(Arc::clone(fallback)), ..Running::new(steps) });
         false
     }
 

@@ -65,18 +65,15 @@ impl Engine {
             frame.database_in_vain += (record.end - since.max(record.start)).max(0);
         }
         let fault = record.fault?;
-        if query.on_failure == OnFailure::Fail {
-            let asked = Work::Query(*query);
-            let origin = Origin { asked, ..Origin::at_peer(target, fault) };
-            return Some(Failure { fault: fault.passed_on(), origin: Some(origin) });
-        }
-        if let Some(frame) = self.frames.get_mut(&frame) {
+        let is_optional = query.on_failure == OnFailure::GoOn;
+        if let Some(frame) = self.frames.get_mut(&frame)
+            && (is_optional || frame.has_fallback())
+        {
             frame.absorbed += 1;
             frame.drag += self.now - frame.since;
-        }
-        if self.is_working(frame) {
             self.log(record.visit, record.span, record.instance, Line::WentOn { target, fault });
         }
-        None
+        let origin = Origin { asked: Work::Query(*query), ..Origin::at_peer(target, fault) };
+        (!is_optional).then_some(Failure { fault: fault.passed_on(), origin: Some(origin) })
     }
 }

@@ -80,8 +80,7 @@ fn writers(topology: &Topology, time: i64) -> BTreeMap<(&'static str, &'static s
                         let key = (topology.store(query.store).name, query.collection);
                         writers.entry(key).or_default().insert(service);
                     }
-                    Step::Sometimes { steps, .. } | Step::Repeat { steps, .. } => todo.push(Script::clone(steps)),
-                    _ => {}
+                    other => todo.extend(other.parts().cloned()),
                 }
             }
         }
@@ -97,8 +96,7 @@ fn repeats(script: &[Step]) -> Vec<(Target, u32)> {
             Step::Repeat { to, steps, .. } => {
                 repeats.extend(expected_calls(steps).into_iter().map(|(call, _)| (call.target, *to)));
             }
-            Step::Sometimes { steps, .. } => repeats.extend(self::repeats(steps)),
-            _ => {}
+            other => repeats.extend(other.parts().flat_map(|steps| self::repeats(steps))),
         }
     }
     repeats

@@ -281,8 +281,7 @@ impl Topology {
                     Step::Query(query) if !query.collection.is_empty() => {
                         collections.push((query.store, query.collection));
                     }
-                    Step::Sometimes { steps, .. } | Step::Repeat { steps, .. } => todo.push(steps),
-                    _ => {}
+                    other => todo.extend(other.parts().map(|steps| &**steps)),
                 }
             }
         }

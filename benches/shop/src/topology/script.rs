@@ -30,6 +30,9 @@ pub enum Step {
     Sometimes { per_mille: u32, steps: Script },
     /// The steps, a random number of times.
     Repeat { from: u32, to: u32, steps: Script },
+    /// The steps. When a call or a query among them fails its caller, the rest of them is left out and the fallback runs
+    /// instead.
+    Fallback { steps: Script, fallback: Script },
     /// A log line at INFO.
     Say { event: &'static str, body: &'static str },
 }
@@ -76,9 +79,24 @@ impl Step {
         Self::Repeat { from, to, steps: Arc::new(steps) }
     }
 
+    /// The steps, and what to do instead when they fail.
+    pub fn or_else<const N: usize, const M: usize>(steps: [Step; N], fallback: [Step; M]) -> Self {
+        Self::Fallback { steps: Arc::new(steps), fallback: Arc::new(fallback) }
+    }
+
     /// Calls started at the same time.
     pub fn together<const N: usize>(calls: [Call; N]) -> Self {
         Self::Together(Arc::new(calls))
+    }
+
+    /// The scripts that are parts of the step.
+    pub fn parts(&self) -> impl Iterator<Item = &Script> {
+        let (steps, fallback) = match self {
+            Self::Sometimes { steps, .. } | Self::Repeat { steps, .. } => (Some(steps), None),
+            Self::Fallback { steps, fallback } => (Some(steps), Some(fallback)),
+            _ => (None, None),
+        };
+        steps.into_iter().chain(fallback)
     }
 }
 
@@ -102,6 +120,9 @@ pub(super) fn with_calls(script: &[Step], change: &mut dyn FnMut(&mut Call)) -> 
             Step::Sometimes { per_mille: *per_mille, steps: with_calls(steps, change) }
         }
         Step::Repeat { from, to, steps } => Step::Repeat { from: *from, to: *to, steps: with_calls(steps, change) },
+        Step::Fallback { steps, fallback } => {
+            Step::Fallback { steps: with_calls(steps, change), fallback: with_calls(fallback, change) }
+        }
         other => other.clone(),
     });
     steps.collect()
@@ -112,7 +133,7 @@ fn changed(mut call: Call, change: &mut dyn FnMut(&mut Call)) -> Call {
     call
 }
 
-/// How often each call of a script is made on average when the script runs once.
+/// How often each call of a script is made on average when the script runs once and nothing fails.
 pub fn expected_calls(script: &[Step]) -> Vec<(Call, f64)> {
     let mut calls = Vec::new();
     let mut todo: Vec<(&[Step], f64)> = vec![(script, 1.0)];
@@ -123,6 +144,7 @@ pub fn expected_calls(script: &[Step]) -> Vec<(Call, f64)> {
                 Step::Together(together) => calls.extend(together.iter().map(|call| (*call, times))),
                 Step::Sometimes { per_mille, steps } => todo.push((steps, times * f64::from(*per_mille) / 1_000.0)),
                 Step::Repeat { from, to, steps } => todo.push((steps, times * f64::from(from + to) / 2.0)),
+                Step::Fallback { steps, fallback } => todo.extend([(&**steps, times), (&**fallback, 0.0)]),
                 Step::Work(_) | Step::Internal { .. } | Step::Query(_) | Step::Publish(_) | Step::Say { .. } => {}
             }
         }

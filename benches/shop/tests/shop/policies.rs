@@ -3,7 +3,7 @@
 use spandrel_shop::{
     Fault, Latency, Outcome,
     engine::{Activity, Called, EdgeKind, Node, SpanRecord},
-    topology::{Breaker, Call, Effect, Step, Window},
+    topology::{Breaker, Builder, Call, Effect, Endpoint, Language, Step, Target, Topology, Window},
 };
 
 use crate::pair::{Happened, MILLISECOND, SECOND, START, pair, run, served};
@@ -39,6 +39,65 @@ fn deadlines_travel_by_grpc_and_cancellation_stops_the_callee_at_its_next_step()
     let (longest, outcome) = served(&cancelled).pop().expect("somebody was served");
     assert!(outcome == Outcome::Cancelled && longest < 160, "{longest} ms");
     assert!(cancelled.wasted < stays.wasted);
+}
+
+/// The names of INTERNAL spans.
+fn names(happened: &Happened) -> Vec<&'static str> {
+    let names = happened.spans.iter().filter_map(|span| match span.activity {
+        Activity::Internal { name } => Some(name),
+        _ => None,
+    });
+    names.collect()
+}
+
+/// `front` asks `back` and uses what it says; if that fails, it asks `spare`. Both fail as often.
+fn with_fallback(per_million: u32) -> Topology {
+    let mut builder = Builder::new(Some(1));
+    let mut ask = |name, method| {
+        let service = builder.service(name, "1", Language::Java, 1, 1);
+        let operation = builder.operation(service, Endpoint::Rpc { method }, &[], vec![Step::work(1_000, 2_000)]);
+        Step::Call(Call::to(Target::Operation(operation), 60))
+    };
+    let (back, spare) = (ask("back", "b.B/Back"), ask("spare", "s.S/Spare"));
+    let front = builder.service("front", "1", Language::Java, 1, 1);
+    let steps = [Step::sometimes(1_000, [back]), Step::internal("use", 100, 200)];
+    let steps = vec![Step::or_else(steps, [Step::internal("instead", 100, 200), spare]), Step::internal("end", 10, 20)];
+    let entry = builder.operation(front, Endpoint::Http { method: "GET", route: "/" }, &[], steps);
+    builder.entry(entry, 1);
+    let mut topology = builder.finish();
+    for name in ["back", "spare"] {
+        assert!(topology.afflict(name, &(i64::MIN..i64::MAX), Effect::Error { per_million }));
+    }
+    topology
+}
+
+#[test]
+fn a_fallback_runs_instead_of_what_failed() {
+    let happened = run(with_fallback(300_000), 50.0, 60);
+    let count = |name| names(&happened).iter().filter(|other| **other == name).count();
+    let (mut whole, mut fallen, mut failed) = (0, 0, 0);
+    for entry in &happened.entries {
+        match (entry.fault, entry.absorbed) {
+            (None, 0) => whole += 1,
+            (None, 1) => fallen += 1,
+            (Some(_), 1) => failed += 1,
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(entry.drag > 0, entry.absorbed > 0, "what failed was waited for");
+        assert!(entry.drag < entry.end - entry.start);
+    }
+    assert!(whole > 1_500 && fallen > 400 && failed > 150, "{whole}, {fallen}, {failed}");
+    assert_eq!((count("use"), count("instead"), count("end")), (whole, fallen + failed, whole + fallen));
+}
+
+#[test]
+fn a_request_fails_by_what_its_fallback_failed_by() {
+    let topology = with_fallback(1_000_000);
+    let spare = topology.service_named("spare").expect("it is there");
+    let happened = run(topology, 10.0, 20);
+    let origins: Vec<Node> = happened.entries.iter().filter_map(|entry| Some(entry.origin?.node)).collect();
+    assert!(origins.len() > 100 && origins.len() == happened.entries.len());
+    assert!(origins.iter().all(|node| *node == Node::Service(spare)));
 }
 
 #[test]

@@ -185,6 +185,7 @@ fn search(builder: &mut Builder, list_products: OperationId) -> OperationId {
 fn recommendation(builder: &mut Builder, stores: &Stores, get_product: OperationId) -> OperationId {
     let service = builder.service("recommendation", "0.42.7", Language::Python, 8000, 2);
     builder.old_conventions(service);
+    let bestsellers = cached(stores.recent, "ZREVRANGE", "ZREVRANGE bestsellers ? ?");
     builder.operation(
         service,
         Endpoint::Http { method: "GET", route: "/recommendations" },
@@ -192,7 +193,7 @@ fn recommendation(builder: &mut Builder, stores: &Stores, get_product: Operation
         vec![
             Step::Query(cached(stores.recent, "LRANGE", "LRANGE recent:? ? ?")),
             Step::internal("model.predict", 2_000, 20_000),
-            Step::sometimes(400, [Step::Call(call(get_product, 200).optional())]),
+            Step::sometimes(400, [Step::or_else([Step::Call(call(get_product, 200))], [Step::Query(bestsellers)])]),
         ],
     )
 }
