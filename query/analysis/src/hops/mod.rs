@@ -5,6 +5,7 @@
 
 mod build;
 mod calls;
+mod loops;
 mod messages;
 mod retries;
 #[cfg(test)]

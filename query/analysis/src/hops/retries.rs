@@ -1,10 +1,11 @@
 //! Tries of one call that no span stands around: siblings, each sent because the one before failed. A loop of calls looks
-//! the same, but for what its clients and calls say.
+//! the same, but for what its clients and calls say, and for the pause before another try.
 
 use super::{
     HopFlags,
     build::Builder,
     calls::{Said, TOLERANCE, Target, is_another, is_turned_away},
+    loops::Loops,
 };
 use crate::{context::Context, hash::FastMap, peers::PeerMap, span::ServiceId, text::Text, trace::Trace};
 
@@ -19,7 +20,7 @@ enum Whom {
 
 /// What tries of one call have in common. A call that says it was sent again may be named otherwise (redirects).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
+pub(super) struct Key {
     parent: u32,
     operation: Option<Text>,
     whom: Whom,
@@ -36,18 +37,12 @@ struct Open {
     parameter: u64,
 }
 
-impl Open {
-    /// Whether a call with this parameter can be the same, sent again.
-    fn asks_the_same(&self, parameter: u64) -> bool {
-        self.parameter == parameter || self.parameter == 0 || parameter == 0
-    }
-}
-
 /// The calls so far that may be sent again.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     open: Vec<Option<Open>>,
     by_key: FastMap<Key, u32>,
+    loops: Loops,
 }
 
 impl Retries {
@@ -72,13 +67,17 @@ impl Retries {
         } else if marks(builder, call) {
             None
         } else {
-            let same = |(_, before): &(u32, Open)| !before.failed || before.asks_the_same(parameter);
+            let same = |(_, before): &(u32, Open)| !before.failed || asks_the_same(before.parameter, parameter);
             keys[..2].iter().flatten().find_map(|key| self.find(key, &target)).filter(same)
         };
         let mut hop = index;
         if let Some((slot, before)) = found {
             self.open[slot as usize] = None;
-            if start >= before.end - TOLERANCE && start <= before.end.saturating_add(MAX_GAP) {
+            let pause = start.saturating_sub(before.end);
+            let is_said = !before.failed || is_another(&spans[call]);
+            if (-TOLERANCE..=MAX_GAP).contains(&pause)
+                && (is_said || self.loops.is_unlike(pause, builder, parent as u32, &keys[..2]))
+            {
                 hop = before.hop;
                 merge(builder, hop, before.failed);
             }
@@ -119,8 +118,13 @@ pub(super) fn learn_marking(trace: &Trace, context: &Context, peers: &mut PeerMa
     }
 }
 
+/// Whether calls with these [`crate::span::Span::parameter`]s can be one, sent again.
+pub(super) fn asks_the_same(one: u64, other: u64) -> bool {
+    one == other || one == 0 || other == 0
+}
+
 /// First the keys with the operation.
-fn keys(parent: u32, operation: Text, target: &Target) -> [Option<Key>; 4] {
+pub(super) fn keys(parent: u32, operation: Text, target: &Target) -> [Option<Key>; 4] {
     let service = target.service.map(Whom::Service);
     let said = (!target.said.is_nothing()).then_some(Whom::Said(target.said));
     let key = |operation, whom: Option<Whom>| whom.map(|whom| Key { parent, operation, whom });

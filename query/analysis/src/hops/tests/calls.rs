@@ -102,9 +102,35 @@ fn siblings_are_tries_if_the_one_before_failed() {
     };
     assert_eq!(hop(&[ServerFault, Timeout, Ok]), ["shop>cart Request 3/3 ok inferred"]);
     assert_eq!(hop(&[ServerFault, ServerFault]), ["shop>cart Request 2/2 server_fault inferred"]);
+}
+
+#[test]
+fn in_a_loop_only_a_longer_pause_makes_a_try() {
+    use Outcome::{Ok, ServerFault};
+    // With the pause before each call, milliseconds.
+    let hop = |calls: &[(i64, Outcome)]| {
+        let mut fixture = shop();
+        let mut end = 10;
+        for (number, (pause, outcome)) in (0..).zip(calls) {
+            let start = end + pause;
+            end = start + 8;
+            fixture.span((100 + number, 1), Kind::Client, "shop", (start, end)).outcome = *outcome;
+            fixture.http("cart", 80);
+        }
+        shown(&mut fixture).split_off(1)
+    };
+    let one = "shop>cart External 1/0 ok";
+    let (failed, retried) = ("shop>cart External 1/0 server_fault", "shop>cart External 2/0 ok inferred");
+    assert_eq!(hop(&[(0, Ok), (2, ServerFault), (2, Ok), (2, Ok)]), [one, failed, one, one]);
+    assert_eq!(hop(&[(0, Ok), (2, ServerFault), (20, Ok), (2, Ok)]), [one, retried, one]);
+    assert_eq!(hop(&[(0, ServerFault), (2, Ok), (2, Ok)]), [failed, one, one], "what comes later tells too");
+    assert_eq!(hop(&[(0, ServerFault), (2, Ok), (0, Ok)]), [retried, one]);
+    assert_eq!(hop(&[(0, ServerFault), (2, Ok), (1, Ok)]), [failed, one, one], "clocks are not that good");
+    assert_eq!(hop(&[(0, ServerFault), (2, Ok), (40, ServerFault)]), [failed, one, failed]);
     assert_eq!(
-        hop(&[Ok, ServerFault, Ok, Ok]),
-        ["shop>cart Request 1/1 ok", "shop>cart Request 2/2 ok inferred", "shop>cart Request 1/1 ok"]
+        hop(&[(0, Ok), (1, ServerFault), (1, Ok), (1, Ok), (60, Ok)]),
+        [one, failed, one, one, one],
+        "it is over then"
     );
 }
 
