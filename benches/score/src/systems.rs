@@ -10,7 +10,7 @@ use spandrel_shop::{
     FindingKind, MINUTE, Scenario, Scheduled, Shop, ShopConfig, System as Architecture, TruthFile,
     engine::{Arrivals, EdgeKind, Spell},
     telemetry::{Batch, Signal},
-    topology::Shape,
+    topology::{Histogram, Shape},
 };
 
 use crate::compare::impact;
@@ -31,6 +31,23 @@ const BURSTS: Arrivals = Arrivals::Mmpp {
 };
 /// Users who ask about as often as others come.
 const USERS: Arrivals = Arrivals::Users { count: 60, think: 10_000_000_000, retries: 2, pause: 500_000_000 };
+/// What further systems to be held out are like.
+const SHAPES: [(&str, Shape); 8] = [
+    ("a chain", Shape::Chain),
+    ("a star", Shape::Star),
+    ("a hub", Shape::Hub),
+    ("calls back", Shape::Cyclic),
+    ("one database", Shape::SharedDatabase),
+    ("drawn", Shape::Drawn(DRAWN)),
+    ("drawn 2", Shape::Drawn(DRAWN)),
+    ("drawn 3", Shape::Drawn(DRAWN)),
+];
+/// Few services call many others, and most calls are made once.
+const DRAWN: Histogram = Histogram {
+    degree: [25, 15, 20, 18, 10, 6, 3, 2, 1],
+    depth: [5, 20, 35, 25, 10, 5],
+    repeats: [70, 8, 8, 6, 4, 4, 0, 0],
+};
 /// Minutes before a scenario begins: findings that compare with what is usual need eight.
 const QUIET: i64 = 9;
 /// Minutes before it in the further systems of kinds that compare with nothing, which take most of the time of scoring.
@@ -195,6 +212,10 @@ pub fn systems() -> Vec<System> {
             },
         ),
     ];
+    for (number, (name, shape)) in (1_u64..).zip(SHAPES) {
+        let system = Architecture::Generated { seed: 20 + number, shape };
+        systems.push(plain(Set::HeldOut, name, ShopConfig { seed: 110 + number, system, ..ShopConfig::default() }));
+    }
     for copy in 0..SAMPLED {
         systems.push(sampled(Set::Training, copy, ShopConfig { seed: 300 + copy, ..ShopConfig::default() }));
         let system = Architecture::Generated { seed: 10 + copy, shape: Shape::Layered };
