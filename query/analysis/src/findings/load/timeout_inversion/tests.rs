@@ -5,6 +5,7 @@ use crate::{
     findings::{
         Method, Severity,
         load::testing::{Case, Traffic, Writer},
+        shared::MAX_DRAGS,
     },
     span::Kind,
     testing::MS,
@@ -138,5 +139,23 @@ fn a_deadline_that_travels_ends_the_callee_too_but_an_answer_comes_before() {
             }
         });
         assert_eq!(traffic.fires::<TimeoutInversion>(0).len(), expected, "until {end_us} us");
+    }
+}
+
+#[test]
+fn the_first_of_many_timeouts_of_a_trace_say_how_long_was_waited() {
+    // So few requests count for nine tenths.
+    for (calls, expected_ms) in [(10, 900.0), (MAX_DRAGS as u64, 5_760.0), (80, 5_760.0)] {
+        let mut traffic = Traffic::default();
+        traffic.minute(0, 100, |_, writer| {
+            writer.span((1, 0), Kind::Server, "shop", (0, 10 + 100 * calls as i64));
+            for number in 0..calls {
+                let (id, start) = (2 + 2 * number, 1 + 100 * number as i64);
+                writer.call_out((id, 1), "shop", "cart", (start, start + 100), Outcome::Timeout);
+                writer.span((id + 1, id), Kind::Server, "cart", (start + 1, start + 151));
+            }
+        });
+        let found = traffic.candidates::<TimeoutInversion>(0);
+        assert_eq!((found.len(), found[0].lost_ms()), (1, expected_ms), "{calls} calls");
     }
 }
