@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableProvider},
     common::{DataFusionError, Result},
-    execution::{SendableRecordBatchStream, TaskContext, memory_pool::MemoryConsumer},
+    execution::{
+        SendableRecordBatchStream, TaskContext,
+        memory_pool::{MemoryConsumer, MemoryLimit},
+    },
     logical_expr::{Expr, LogicalPlan, TableType},
     physical_plan::{
         ExecutionPlan, execute_stream,
@@ -27,7 +30,8 @@ pub(crate) trait Computation: Debug + Send + Sync + 'static {
     /// Plans whose rows it is computed from, to be read one after the other.
     fn inputs(&self) -> Result<Vec<LogicalPlan>>;
 
-    fn start(&self) -> Self::Running;
+    /// Begins one that is to hold no more than `memory` bytes.
+    fn start(&self, memory: usize) -> Self::Running;
 
     /// How many plans are begun before the one that is read has ended. Each holds what it sorts or joins meanwhile.
     fn ahead(&self) -> usize {
@@ -62,8 +66,13 @@ pub(crate) async fn compute<C: Computation>(
     inputs: &[Arc<dyn ExecutionPlan>],
     context: Arc<TaskContext>,
 ) -> Result<C::Output> {
-    let mut running = computation.start();
-    let memory = MemoryConsumer::new("analysis").register(context.memory_pool());
+    let pool = context.memory_pool();
+    let limit = match pool.memory_limit() {
+        MemoryLimit::Finite(limit) => limit,
+        MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+    };
+    let mut running = computation.start(limit);
+    let memory = MemoryConsumer::new("analysis").register(pool);
     let mut plans = inputs.iter();
     let mut begun = VecDeque::new();
     for input in 0..inputs.len() {

@@ -66,18 +66,18 @@ pub fn observe(batches: &[Batch], pace: Pace) -> anyhow::Result<Observed> {
     let mut observed = Observed::default();
     count(&mut observed, analyzer.minutes(), analyzer.context());
     probe.give(&mut observed);
-    find(&mut observed, &analyzer);
+    find(&mut observed, &mut analyzer);
     Ok(observed)
 }
 
 /// Lets the detectors conclude at the end of each minute, and afterwards lets every finding close.
-fn find(observed: &mut Observed, analyzer: &Analyzer) {
+fn find(observed: &mut Observed, analyzer: &mut Analyzer) {
     let minutes = analyzer.minutes();
-    let Some((first, last)) = minutes.keys().next().zip(minutes.keys().next_back()) else { return };
+    let Some((&first, &last)) = minutes.keys().next().zip(minutes.keys().next_back()) else { return };
     let (mut tracker, mut changes) = (Tracker::default(), Vec::new());
-    let mut minute = *first;
+    let mut minute = first;
     while minute <= last + 5 * MINUTE {
-        let candidates = if minute <= *last { analyzer.evaluate(minute) } else { Vec::new() };
+        let candidates = if minute <= last { analyzer.evaluate(minute) } else { Vec::new() };
         changes.extend(tracker.step(minute, candidates));
         minute += MINUTE;
     }
@@ -279,6 +279,10 @@ impl Detector for Probe {
 
     fn evaluate(&self, _evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         Vec::new()
+    }
+
+    fn horizon(&self) -> i64 {
+        1
     }
 
     fn forget_before(&mut self, _minute: i64) {}

@@ -5,7 +5,7 @@ use std::fmt;
 use spandrel_analysis::{
     analysed::{MINUTE, minute_of},
     analyzer::{Analyzer, Options},
-    findings::{self, track::Tracker},
+    findings::{self, KEPT_MINUTES, track::Tracker},
 };
 use spandrel_proto::model::Table;
 use spandrel_shop::{
@@ -46,7 +46,6 @@ const SECOND: i64 = 1_000_000_000;
 /// minutes are kept: all as the server does it.
 const QUIET: i64 = 20 * SECOND;
 const JUDGE_AFTER: i64 = 50 * SECOND;
-const KEPT_MINUTES: i64 = 60;
 /// What is found may begin so much before what is announced, since rules look at whole minutes, and end so much after it,
 /// since they look back over five.
 const EARLY: i64 = MINUTE;

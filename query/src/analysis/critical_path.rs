@@ -43,8 +43,8 @@ impl Computation for CriticalPathOf {
         self.lookup.inputs()
     }
 
-    fn start(&self) -> Collected {
-        self.lookup.start()
+    fn start(&self, memory: usize) -> Collected {
+        self.lookup.start(memory)
     }
 }
 
@@ -164,12 +164,14 @@ impl Computation for CriticalPathsOf {
         Ok(inputs)
     }
 
-    fn start(&self) -> PathsRunning {
+    fn start(&self, memory: usize) -> PathsRunning {
         let mut first_input = 0;
         let mut parts = Vec::new();
         for range in &self.ranges {
             let (inputs, replay) = match range {
-                PathsIn::Spans(spans) => (spans.input_count(), Some(Box::new(spans.start(Vec::new())))),
+                PathsIn::Spans(spans) => {
+                    (spans.input_count(), Some(Box::new(spans.start(memory / self.ranges.len(), Vec::new()))))
+                }
                 PathsIn::Rollup(..) => (1, None),
             };
             parts.push(Part { first_input, replay, owned: Owned::new() });

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use datafusion::{common::Result, logical_expr::LogicalPlan};
 use spandrel_analysis::{
-    analysed::{MINUTE, minute_of},
+    analysed::MINUTE,
     findings::{
-        self,
+        self, KEPT_MINUTES,
         track::{self, Change, State, Tracker},
     },
 };
@@ -21,8 +21,8 @@ use crate::{
 
 /// What detectors compare a minute with.
 const BEFORE: i64 = 30 * MINUTE;
-/// Minutes that are kept for it.
-const KEPT: i64 = 60 * MINUTE;
+/// Minutes that are kept for it, even if they do not fit in memory.
+const LEAST: i64 = 6 * MINUTE;
 /// Spans of a minute are all there when spans of so much later have been seen.
 const SETTLED: i64 = 2 * MINUTE;
 
@@ -48,9 +48,11 @@ impl Computation for FindingsOf {
         self.range.inputs()
     }
 
-    fn start(&self) -> FindingsRunning {
+    fn start(&self, memory: usize) -> FindingsRunning {
         FindingsRunning {
-            replay: self.range.start(findings::detectors()),
+            replay: self.range.start(memory, findings::detectors()),
+            memory: memory / 8 * 7,
+            held: 0,
             tracker: Tracker::default(),
             found: BTreeMap::new(),
             judged: None,
@@ -74,6 +76,9 @@ impl Tabular for FindingsOf {
 #[derive(Debug)]
 pub(crate) struct FindingsRunning {
     replay: Replay,
+    /// What may be held before the oldest minutes are let go, and what is.
+    memory: usize,
+    held: usize,
     tracker: Tracker,
     /// The last state of each, by when it opened and its id.
     found: BTreeMap<(i64, String), Change>,
@@ -84,7 +89,7 @@ pub(crate) struct FindingsRunning {
 }
 
 impl FindingsRunning {
-    /// Judges the minutes that end by `until`.
+    /// Judges the minutes of the range that end by `until`.
     fn judge_until(&mut self, until: i64) {
         loop {
             let next = match self.judged {
@@ -94,14 +99,27 @@ impl FindingsRunning {
                     None => return,
                 },
             };
-            if next + MINUTE > until {
+            if next >= self.to || next + MINUTE > until {
                 return;
             }
             let candidates = self.replay.analyzer.evaluate(next);
             self.note(next, candidates);
             self.judged = Some(next);
             self.replay.analyzer.take_dirty();
-            self.replay.analyzer.forget_before(next - KEPT);
+            self.replay.analyzer.forget_before(next - KEPT_MINUTES * MINUTE);
+        }
+    }
+
+    /// Lets go of the oldest minutes that have been judged while too much is held.
+    fn make_room(&mut self) {
+        let analyzer = &mut self.replay.analyzer;
+        self.held = analyzer.size();
+        while self.held > self.memory
+            && let Some((first, judged)) = analyzer.minutes().keys().next().copied().zip(self.judged)
+            && first + LEAST <= judged
+        {
+            analyzer.forget_before(first + MINUTE);
+            self.held = analyzer.size();
         }
     }
 
@@ -119,17 +137,18 @@ impl Running for FindingsRunning {
         if let Some(seen_until) = self.replay.push(input, &batch)? {
             self.judge_until(seen_until.saturating_sub(SETTLED));
         }
+        self.make_room();
         Ok(())
     }
 
     fn size(&self) -> usize {
-        self.replay.analyzer.size()
+        self.held
     }
 
     fn finish(mut self) -> Result<Vec<Change>> {
         self.replay.analyzer.close_all();
         let last = self.replay.analyzer.minutes().keys().next_back().copied();
-        self.judge_until(last.map_or(i64::MIN, |last| (last + MINUTE).min(minute_of(self.to) + MINUTE)));
+        self.judge_until(last.map_or(i64::MIN, |last| last + MINUTE));
         // What is open at the end is told as it stands there.
         for finding in self.tracker.open().cloned().collect::<Vec<_>>() {
             let change = Change { finding, state: State::Updated };

@@ -159,10 +159,10 @@ impl Computation for GraphOf {
         }
     }
 
-    fn start(&self) -> GraphRunning {
+    fn start(&self, memory: usize) -> GraphRunning {
         let range = (self.from, self.to);
         match &self.source {
-            Source::Spans(spans) => GraphRunning::Spans { replay: Box::new(spans.start(Vec::new())), range },
+            Source::Spans(spans) => GraphRunning::Spans { replay: Box::new(spans.start(memory, Vec::new())), range },
             Source::Rollups(buckets) => GraphRunning::Rollups {
                 builder: Box::new(GraphBuilder::new(self.from, self.to)),
                 tables: buckets.iter().map(|buckets| buckets.table).collect(),
@@ -260,8 +260,9 @@ impl Computation for GraphDiffOf {
         Ok(inputs)
     }
 
-    fn start(&self) -> GraphDiffRunning {
-        GraphDiffRunning { before: self.before.start(), after: self.after.start(), inputs_before: self.inputs_before }
+    fn start(&self, memory: usize) -> GraphDiffRunning {
+        let [before, after] = [&self.before, &self.after].map(|graph| graph.start(memory / 2));
+        GraphDiffRunning { before, after, inputs_before: self.inputs_before }
     }
 }
 

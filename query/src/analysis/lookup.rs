@@ -49,7 +49,7 @@ impl Computation for TraceLookup {
         Ok(vec![LogicalPlanBuilder::from(rows).filter(col("trace_id").in_list(ids, false))?.build()?])
     }
 
-    fn start(&self) -> Collected {
+    fn start(&self, _memory: usize) -> Collected {
         Collected::of(Table::Spans)
     }
 }

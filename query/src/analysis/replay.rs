@@ -26,8 +26,6 @@ use crate::{
 
 /// Spans of a trace that are further than this from the range are not read with it.
 const MARGIN: i64 = 5 * MINUTE;
-/// What open and recently closed traces may take.
-const TRACE_BYTES: usize = 48 << 20;
 
 /// How the rows of a range are read: records of gateways and breakers first, then spans in slices of time.
 #[derive(Debug)]
@@ -75,8 +73,9 @@ impl Range {
         FIRST_SLICE + self.slices.len()
     }
 
-    pub(crate) fn start(&self, detectors: Vec<Box<dyn Detector>>) -> Replay {
-        let options = Options { max_trace_bytes: TRACE_BYTES, range: Some((self.from, self.to)), ..Options::default() };
+    /// Begins an analysis within `memory`, of which open and recently closed traces may take a quarter.
+    pub(crate) fn start(&self, memory: usize, detectors: Vec<Box<dyn Detector>>) -> Replay {
+        let options = Options { max_trace_bytes: memory / 4, range: Some((self.from, self.to)), ..Options::default() };
         Replay { analyzer: Analyzer::new(options, detectors), slices: self.slices.clone(), slice: 0 }
     }
 }
@@ -139,8 +138,8 @@ impl Computation for ReplayRows {
         self.range.inputs()
     }
 
-    fn start(&self) -> ReplayedRows {
-        ReplayedRows { replay: self.range.start(Vec::new()), revision: self.revision }
+    fn start(&self, memory: usize) -> ReplayedRows {
+        ReplayedRows { replay: self.range.start(memory, Vec::new()), revision: self.revision }
     }
 }
 

@@ -42,7 +42,7 @@ impl Computation for RollupRows {
         Ok(vec![rows_between(self.table, provider, &columns, self.range)?])
     }
 
-    fn start(&self) -> Collected {
+    fn start(&self, _memory: usize) -> Collected {
         Collected::of(self.table)
     }
 }
@@ -66,7 +66,7 @@ impl Computation for RollupSum {
         Ok(inputs?.concat())
     }
 
-    fn start(&self) -> Summing {
+    fn start(&self, _memory: usize) -> Summing {
         let tables = self.0.each_ref().map(|rows| rows.table);
         Summing { tables, sum: Minute::default(), context: Context::new() }
     }

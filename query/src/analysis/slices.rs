@@ -16,7 +16,7 @@ use spandrel_store::Snapshot;
 use crate::functions::timestamp;
 
 /// Spans per slice, as far as that can be told from the files.
-const SLICE_SPANS: u64 = 200_000;
+const SLICE_SPANS: u64 = 25_000;
 /// More slices than this cost more to plan than they save.
 const MAX_SLICES: u64 = 512;
 const SECOND: i64 = 1_000_000_000;

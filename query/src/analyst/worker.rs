@@ -12,7 +12,7 @@ use spandrel_analysis::{
     analysed::{MINUTE, minute_of},
     analyzer::{Analyzer, Options},
     findings::{
-        self,
+        self, KEPT_MINUTES,
         track::{self, Change, Tracker},
     },
     rollup,
@@ -47,8 +47,6 @@ const MEMORY_BYTES: usize = 192 << 20;
 const CLOSED_SPANS: usize = 50_000;
 /// How often that is done before the next rows are looked at.
 const MAX_ROUNDS: usize = 8;
-/// How many minutes are kept for what detectors compare with.
-const KEPT_MINUTES: i64 = 60;
 const LEAST_MINUTES: usize = 6;
 /// Its own queries at once: one of the loop, and the comparison of the hours beside it.
 const QUERIES: usize = 2;

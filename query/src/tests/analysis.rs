@@ -132,6 +132,36 @@ async fn findings_of_a_range_come_with_evidence_and_sql_that_runs() {
     assert_eq!(fixture.rows(quiet).await, json!([[0]]));
 }
 
+#[tokio::test]
+async fn findings_of_more_minutes_than_memory_holds_are_found() {
+    const MEMORY: usize = 96 << 20;
+    let limits = Limits { threads: 2, query_memory: MEMORY, total_memory: MEMORY, ..Limits::default() };
+    let fixture = Fixture::with_limits(limits).await;
+    let services: Vec<&'static str> = (0..100).map(|number| &*format!("service-{number}").leak()).collect();
+    // Each service calls the five after it, so that there are cycles.
+    for minute in 0..60 {
+        let mut spans = Vec::new();
+        for call in 0..1000_usize {
+            let start = TEN + minute * MINUTE + call as i64 * 59 * MS;
+            let base = Span { trace: (minute as u128 * 1000 + call as u128) + 1, start, ..Span::default() };
+            let (caller, callee) = (services[call % 100], services[(call % 100 + call / 200 + 1) % 100]);
+            let client = Span { span: 2, parent: Some(1), kind: "CLIENT", service: caller, ..base.clone() };
+            spans.push(Span { service: caller, duration: 10 * MS, route: Some("/"), ..base.clone() });
+            spans.push(Span { start: start + MS, ..client });
+            spans.push(Span { span: 3, parent: Some(2), service: callee, start: start + 2 * MS, duration: MS, ..base });
+        }
+        fixture.append(&spans).await;
+    }
+    fixture.seal().await;
+    let found = fixture
+        .rows(
+            "SELECT kind, bool_or(evidence LIKE '%Memory held no more than%') \
+             FROM findings('2026-11-20T10:00:00Z', '2026-11-20T11:00:00Z') GROUP BY 1 ORDER BY 1",
+        )
+        .await;
+    assert_eq!(found, json!([["CYCLE", true]]));
+}
+
 /// A clock that goes when it is told to.
 #[derive(Debug)]
 struct HandClock(AtomicI64);

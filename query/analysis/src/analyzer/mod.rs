@@ -28,7 +28,7 @@ use self::{
     traces::Traces,
 };
 use crate::{
-    analysed::{Analysis, minute_of},
+    analysed::{Analysis, MINUTE, minute_of},
     context::Context,
     findings::{Candidate, Detector, Evaluation, shared::Demand},
     input::{InputError, SpanReader},
@@ -91,6 +91,8 @@ pub struct Analyzer {
     uncounted: BTreeSet<i64>,
     /// What requests add to those.
     pending: Minutes,
+    /// Minutes before this have been let go.
+    let_go_before: i64,
     detectors: Vec<Box<dyn Detector>>,
     /// What detectors share.
     demand: Demand,
@@ -114,6 +116,7 @@ impl Analyzer {
             wanted: BTreeSet::new(),
             uncounted: BTreeSet::new(),
             pending: Minutes::new(),
+            let_go_before: i64::MIN,
             detectors,
             demand: Demand::default(),
             activity: Activity::default(),
@@ -248,10 +251,22 @@ impl Analyzer {
         std::mem::take(&mut self.uncounted)
     }
 
-    /// What holds at the end of a minute.
-    pub fn evaluate(&self, minute: i64) -> Vec<Candidate> {
+    /// What holds at the end of a minute. They are evaluated in their order: what no detector looks back to from the next
+    /// one is forgotten.
+    pub fn evaluate(&mut self, minute: i64) -> Vec<Candidate> {
         let evaluation = Evaluation { context: &self.context, minutes: &self.minutes, demand: &self.demand, minute };
-        self.detectors.iter().flat_map(|detector| detector.evaluate(&evaluation)).collect()
+        let known = minute.saturating_add(MINUTE).saturating_sub(self.let_go_before) / MINUTE;
+        let mut found = Vec::new();
+        for detector in &mut self.detectors {
+            let horizon = detector.horizon();
+            let mut candidates = detector.evaluate(&evaluation);
+            if known < horizon {
+                candidates.iter_mut().for_each(|candidate| candidate.evidence.caveats.push(compared_with(known)));
+            }
+            found.append(&mut candidates);
+            detector.forget_before(minute.saturating_sub((horizon - 2) * MINUTE));
+        }
+        found
     }
 
     /// Says which minutes are stored at the start: any that is before `unknown_before`, and `minutes`.
@@ -276,6 +291,7 @@ impl Analyzer {
             }
             is_kept
         });
+        self.let_go_before = self.let_go_before.max(minute);
         self.skew.forget_before(minute);
         self.demand.forget_before(minute);
         for detector in &mut self.detectors {
@@ -461,6 +477,10 @@ impl Analyzer {
             self.close(oldest, false);
         }
     }
+}
+
+fn compared_with(minutes: i64) -> String {
+    format!("Memory held no more than the last {minutes} minutes, so what is usual is told from those.")
 }
 
 /// Takes note of a span that was added, or of the minute that is not whole without it.

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    analysed::{Analysed, MINUTE},
+    analysed::Analysed,
+    findings::{Evidence, FindingKind, Harm, Method, Severity, Subject},
     input::tests::{attributes, rows as rows_of},
     rollup::{EdgeStats, LONGEST, read, rows},
     span::{Kind, MessageStep},
@@ -67,7 +68,52 @@ impl Detector for Counter {
         Vec::new()
     }
 
+    fn horizon(&self) -> i64 {
+        1
+    }
+
     fn forget_before(&mut self, _minute: i64) {}
+
+    fn size(&self) -> usize {
+        0
+    }
+}
+
+/// Looks back some minutes and always finds something.
+#[derive(Debug)]
+struct Finder {
+    horizon: i64,
+    forgotten: Arc<Mutex<i64>>,
+}
+
+impl Detector for Finder {
+    fn observe(&mut self, _analysed: &Analysed<'_>) {}
+
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
+        vec![Candidate {
+            kind: FindingKind::Chatty,
+            subkind: None,
+            subject: Subject::default(),
+            method: Method::Measured,
+            harm: Harm::Risk { share: 1.0, magnitude: 1.0 },
+            completeness: 1.0,
+            at_most: Severity::Critical,
+            fires: true,
+            since: evaluation.minute,
+            until: evaluation.minute,
+            evidence: Evidence::default(),
+            sql: String::new(),
+            remedy: String::new(),
+        }]
+    }
+
+    fn horizon(&self) -> i64 {
+        self.horizon
+    }
+
+    fn forget_before(&mut self, minute: i64) {
+        *self.forgotten.lock().unwrap() = minute;
+    }
 
     fn size(&self) -> usize {
         0
@@ -120,6 +166,30 @@ fn a_late_span_is_counted_as_if_it_had_come_in_time_and_detectors_see_a_trace_on
     assert_eq!(*seen.lock().unwrap(), [1]);
     assert_eq!((analyzer.activity().traces, analyzer.activity().corrections), (1, 1));
     assert!(analyzer.late_traces().is_empty() && analyzer.evaluate(0).is_empty());
+}
+
+#[test]
+fn what_no_evaluation_looks_back_to_is_forgotten_and_what_memory_lacks_is_said() {
+    let [short, long] = [3, 10].map(|horizon| (horizon, Arc::new(Mutex::new(i64::MIN))));
+    let finder = |(horizon, forgotten): &(i64, Arc<Mutex<i64>>)| {
+        Box::new(Finder { horizon: *horizon, forgotten: forgotten.clone() }) as Box<dyn Detector>
+    };
+    let forgotten = |(_, forgotten): &(i64, Arc<Mutex<i64>>)| *forgotten.lock().unwrap() / MINUTE;
+    let mut analyzer = analyzer(&pair(), options(), vec![finder(&short), finder(&long)]);
+    let caveats = |found: &[Candidate]| -> Vec<usize> {
+        found.iter().map(|candidate| candidate.evidence.caveats.len()).collect()
+    };
+
+    assert_eq!(caveats(&analyzer.evaluate(20 * MINUTE)), [0, 0]);
+    // Of the next minute they look at 19 to 21, and at 12 to 21.
+    assert_eq!((forgotten(&short), forgotten(&long)), (19, 12));
+
+    analyzer.forget_before(12 * MINUTE);
+    assert_eq!(caveats(&analyzer.evaluate(21 * MINUTE)), [0, 0]);
+    analyzer.forget_before(18 * MINUTE);
+    let found = analyzer.evaluate(22 * MINUTE);
+    assert_eq!(caveats(&found), [0, 1]);
+    assert!(found[1].evidence.caveats[0].contains("the last 5 minutes"), "{:?}", found[1].evidence.caveats);
 }
 
 #[test]

@@ -18,6 +18,9 @@ use arrow::record_batch::RecordBatch;
 use self::shared::Demand;
 use crate::{analysed::Analysed, context::Context, rollup::Minutes};
 
+/// How many minutes are kept at most, for what a minute is compared with.
+pub const KEPT_MINUTES: i64 = 60;
+
 /// All detectors.
 pub fn detectors() -> Vec<Box<dyn Detector>> {
     load::detectors().into_iter().chain(shape::detectors()).collect()
@@ -45,6 +48,9 @@ pub trait Detector: std::fmt::Debug + Send {
 
     /// What holds at the end of a minute, looking back as far as the detector's own horizon.
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate>;
+
+    /// How many minutes it looks back, with the one that has just ended; [`KEPT_MINUTES`] if as many as there are.
+    fn horizon(&self) -> i64;
 
     /// Forgets what was kept of the minutes before `minute`.
     fn forget_before(&mut self, minute: i64);

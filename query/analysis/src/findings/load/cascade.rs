@@ -7,7 +7,8 @@ use crate::{
     context::NodeId,
     errors::Origin,
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FAILURE, FindingKind, Harm, Method, Severity, Subject, Value,
+        Candidate, Detector, Evaluation, Evidence, FAILURE, FindingKind, Harm, KEPT_MINUTES, Method, Severity, Subject,
+        Value,
         shared::{
             Additive, EntryKey, EntryStats, Exemplars, Extent, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted,
             Window, median, names, number, requests, run_start, shortest, sql,
@@ -149,6 +150,10 @@ impl Detector for Cascade {
                 shortest(evaluation, |window| self.candidate(evaluation, window, key, origin))
             })
             .collect()
+    }
+
+    fn horizon(&self) -> i64 {
+        KEPT_MINUTES
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -6,7 +6,8 @@ use crate::{
     analysed::{Analysed, minute_of},
     context::NodeId,
     findings::{
-        Candidate, DEGRADED, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value,
+        Candidate, DEGRADED, Detector, Evaluation, Evidence, FindingKind, Harm, KEPT_MINUTES, Method, Severity,
+        Subject, Value,
         shared::{
             Additive, EntryKey, Exemplars, Extent, MIN_TRACES, PerMinute, STAYS, Window, names, number, requests,
             run_start, shortest, sql, wilson,
@@ -112,6 +113,10 @@ impl Detector for HiddenErrors {
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         let hidden = self.hidden.minute(evaluation.minute);
         hidden.filter_map(|(key, _)| shortest(evaluation, |window| self.candidate(evaluation, window, *key))).collect()
+    }
+
+    fn horizon(&self) -> i64 {
+        KEPT_MINUTES
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -6,10 +6,10 @@ use crate::{
     analysed::{Analysed, MINUTE, minute_of},
     context::NodeId,
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value,
+        Candidate, Detector, Evaluation, Evidence, FindingKind, KEPT_MINUTES, Method, Severity, Subject, Value,
         shared::{
-            Additive, Baseline, Exemplars, Extent, Lost, MIN_TRACES, PerMinute, STAYS, Weighted, Window, names, number,
-            sql,
+            Additive, Baseline, Exemplars, Extent, Lost, MAX_WINDOW, MIN_TRACES, PerMinute, STAYS, Weighted, Window,
+            names, number, sql,
         },
     },
     hops::{Hop, HopFlags, HopKind},
@@ -34,8 +34,6 @@ const USUAL_LOAD: f64 = 1.1;
 /// The most edges a minute, and attempts that are told apart.
 const MAX_KEYS: usize = 8192;
 const ATTEMPTS: usize = 8;
-/// The longest window, minutes.
-const MAX_WINDOW: i64 = 5;
 /// Pauses between attempts that vary less than this have no jitter.
 const JITTER: f64 = 0.05;
 
@@ -195,6 +193,10 @@ impl Detector for Retry {
             })
             .flatten()
             .collect()
+    }
+
+    fn horizon(&self) -> i64 {
+        KEPT_MINUTES
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -160,6 +160,10 @@ impl Detector for SyncChain {
         entries.iter().flat_map(|(entry, chains)| self.of_entry(evaluation, window, entry, chains)).collect()
     }
 
+    fn horizon(&self) -> i64 {
+        WINDOW
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.chains.forget_before(minute);
         self.services.forget_before(minute);

@@ -7,8 +7,8 @@ use crate::{
     findings::{
         Candidate, Detector, Evaluation, Evidence, FindingKind, Method, Severity, Subject, Value,
         shared::{
-            Additive, Exemplars, Extent, Lost, MAX_DRAGS, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window,
-            names, shortest, sql, wilson,
+            Additive, Exemplars, Extent, Lost, MAX_DRAGS, MAX_WINDOW, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS,
+            Weighted, Window, names, shortest, sql, wilson,
         },
     },
     hops::{HopFlags, HopKind},
@@ -115,6 +115,10 @@ impl Detector for Waste {
         services
             .filter_map(|service| shortest(evaluation, |window| self.candidate(evaluation, window, service)))
             .collect()
+    }
+
+    fn horizon(&self) -> i64 {
+        MAX_WINDOW
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -171,6 +171,10 @@ impl Detector for Chatty {
         sorted(found.into_values().collect())
     }
 
+    fn horizon(&self) -> i64 {
+        RECENT
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.edges.forget_before(minute);
     }

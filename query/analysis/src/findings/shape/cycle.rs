@@ -144,6 +144,10 @@ impl Detector for Cycles {
         sorted(found.values().map(|cycle| self.candidate(evaluation, window, cycle)).collect())
     }
 
+    fn horizon(&self) -> i64 {
+        LONG
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.edges.forget_before(minute);
         self.returns.forget_before(minute);

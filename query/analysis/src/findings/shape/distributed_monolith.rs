@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     calls::calls,
     graph::Graph,
-    seen::{CLOSING, MAX_KEYS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
+    seen::{CLOSING, LONG, MAX_KEYS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -124,6 +124,10 @@ impl Detector for DistributedMonolith {
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         over_both_horizons(evaluation, |window| self.find(evaluation, window))
+    }
+
+    fn horizon(&self) -> i64 {
+        LONG
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -110,6 +110,10 @@ impl Detector for FanoutBurst {
         sorted(candidates)
     }
 
+    fn horizon(&self) -> i64 {
+        RECENT
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.bursts.forget_before(minute);
     }

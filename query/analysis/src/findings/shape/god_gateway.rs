@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     calls::calls,
     hubs::{hubs, outlier},
-    seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, note_overflow, over_both_horizons, service_subject},
+    seen::{
+        CLOSING, LONG, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, note_overflow, over_both_horizons, service_subject,
+    },
 };
 use crate::{
     analysed::{Analysed, minute_of},
@@ -179,6 +181,10 @@ impl Detector for GodGateway {
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         over_both_horizons(evaluation, |window| self.find(evaluation, window))
+    }
+
+    fn horizon(&self) -> i64 {
+        LONG
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -237,6 +237,10 @@ impl Detector for InstrumentationGap {
         sorted(candidates)
     }
 
+    fn horizon(&self) -> i64 {
+        HORIZON
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.nodes.forget_before(minute);
     }

@@ -130,6 +130,10 @@ impl Detector for NPlusOne {
         sorted(found.iter().map(|(key, found)| found.candidate(evaluation, window, *key, overflowed)).collect())
     }
 
+    fn horizon(&self) -> i64 {
+        RECENT
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.repeated.forget_before(minute);
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     calls::{calls, is_cut_off, own_times},
-    seen::{CLOSING, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, over_both_horizons},
+    seen::{
+        CLOSING, LONG, MAX_KEYS, MIN_OBSERVATIONS, Seen, candidate, edge_subject, note_overflow, over_both_horizons,
+    },
 };
 use crate::{
     analysed::{Analysed, Call, minute_of},
@@ -232,6 +234,10 @@ impl Detector for Nanoservice {
 
     fn evaluate(&self, evaluation: &Evaluation<'_>) -> Vec<Candidate> {
         over_both_horizons(evaluation, |window| self.find(evaluation, window))
+    }
+
+    fn horizon(&self) -> i64 {
+        LONG
     }
 
     fn forget_before(&mut self, minute: i64) {

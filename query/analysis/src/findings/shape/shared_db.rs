@@ -123,6 +123,10 @@ impl Detector for SharedDb {
         sorted(best.into_values().collect())
     }
 
+    fn horizon(&self) -> i64 {
+        LONG
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.accesses.forget_before(minute);
     }

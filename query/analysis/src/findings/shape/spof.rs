@@ -218,6 +218,10 @@ impl Detector for Spof {
         sorted(candidates)
     }
 
+    fn horizon(&self) -> i64 {
+        LONG
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.needs.forget_before(minute);
         self.edges.forget_before(minute);

@@ -33,7 +33,7 @@ pub(crate) use exemplars::{Exemplars, Extent};
 pub(crate) use lost::{Lost, MAX_DRAGS};
 pub(crate) use per_minute::{Additive, PerMinute};
 pub(crate) use weighted::{Weighted, number, wilson};
-pub(crate) use window::{Window, run_start, shortest};
+pub(crate) use window::{MAX_WINDOW, Window, run_start, shortest};
 
 /// Fewer observations than this say nothing of shares.
 pub(crate) const MIN_SAMPLES: f64 = 30.0;

@@ -37,7 +37,7 @@ impl Window {
 }
 
 /// The longest window of which shares are taken, minutes.
-const MAX_WINDOW: i64 = 5;
+pub(crate) const MAX_WINDOW: i64 = 5;
 
 /// What is said of the shortest window, of one to five minutes, in which a condition holds; else of the shortest in which
 /// it nearly does.

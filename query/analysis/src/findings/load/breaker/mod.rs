@@ -113,6 +113,10 @@ impl Detector for Breaker {
         guards.into_iter().filter_map(|(ends, guard)| self.candidate(evaluation, &ends, &guard)).collect()
     }
 
+    fn horizon(&self) -> i64 {
+        HORIZON
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.calls.forget_before(minute);
         self.log.forget_before(minute);

@@ -22,10 +22,11 @@ use self::{
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
-        Candidate, Detector, Evaluation, Evidence, FindingKind, Harm, Method, Severity, Subject, Value, magnitude,
+        Candidate, Detector, Evaluation, Evidence, FindingKind, Harm, KEPT_MINUTES, Method, Severity, Subject, Value,
+        magnitude,
         shared::{
-            Additive, Baseline, Exemplars, Extent, Lost, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS, Weighted, Window,
-            names, run_start, sql,
+            Additive, Baseline, Exemplars, Extent, Lost, MAX_WINDOW, MIN_SAMPLES, MIN_TRACES, PerMinute, STAYS,
+            Weighted, Window, names, run_start, sql,
         },
     },
     span::{Kind, ServiceId},
@@ -46,9 +47,8 @@ const CRITICAL_IMBALANCE: f64 = 5.0;
 const MIN_PROCESSES: usize = 3;
 const MIN_CONCURRENCY: f64 = 0.5;
 const MIN_REQUESTS: f64 = 100.0;
-/// How far back a process's knee is looked for, and the longest window, minutes.
+/// How far back a process's knee is looked for, minutes.
 const HORIZON: i64 = 30;
-const MAX_WINDOW: i64 = 5;
 /// Requests that take longer, nanoseconds, are streams and polls: they are no load.
 const STREAM: i64 = 10_000_000_000;
 const MAX_SERVICES: usize = 4096;
@@ -158,6 +158,10 @@ impl Detector for HotService {
         let hot =
             requests.iter().filter_map(|(service, work)| self.hot(evaluation, &prominence, window, *service, work));
         hot.chain(requests.iter().filter_map(|(service, work)| self.hot_instance(evaluation, *service, work))).collect()
+    }
+
+    fn horizon(&self) -> i64 {
+        KEPT_MINUTES
     }
 
     fn forget_before(&mut self, minute: i64) {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{HotService, MAX_WINDOW, Stress};
+use super::{HotService, Stress};
 use crate::{
     analysed::{Analysed, minute_of},
     findings::{
         Evaluation, Value, magnitude,
-        shared::{Additive, Baseline, MIN_SAMPLES, STAYS, Weighted, Window, median, run_start},
+        shared::{Additive, Baseline, MAX_WINDOW, MIN_SAMPLES, STAYS, Weighted, Window, median, run_start},
     },
     sketch::Sketch,
     span::ServiceId,

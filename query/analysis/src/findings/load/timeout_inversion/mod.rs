@@ -111,6 +111,10 @@ impl Detector for TimeoutInversion {
         slow.chain(budgets).chain(endless).collect()
     }
 
+    fn horizon(&self) -> i64 {
+        HORIZON
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.limits.forget_before(minute);
         self.pairs.forget_before(minute);

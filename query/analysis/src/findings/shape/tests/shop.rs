@@ -90,6 +90,10 @@ impl Detector for Chosen {
         self.0.evaluate(evaluation)
     }
 
+    fn horizon(&self) -> i64 {
+        self.0.horizon()
+    }
+
     fn forget_before(&mut self, minute: i64) {
         self.0.forget_before(minute);
     }
