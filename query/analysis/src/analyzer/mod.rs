@@ -91,7 +91,7 @@ pub struct Analyzer {
     uncounted: BTreeSet<i64>,
     /// What requests add to those.
     pending: Minutes,
-    /// Minutes before this have been let go.
+    /// The end of the last minute that has been let go.
     let_go_before: i64,
     detectors: Vec<Box<dyn Detector>>,
     /// What detectors share.
@@ -261,7 +261,8 @@ impl Analyzer {
             let horizon = detector.horizon();
             let mut candidates = detector.evaluate(&evaluation);
             if known < horizon {
-                candidates.iter_mut().for_each(|candidate| candidate.evidence.caveats.push(compared_with(known)));
+                let caveat = compared_with(known.max(1));
+                candidates.iter_mut().for_each(|candidate| candidate.evidence.caveats.push(caveat.clone()));
             }
             found.append(&mut candidates);
             detector.forget_before(minute.saturating_sub((horizon - 2) * MINUTE));
@@ -283,15 +284,15 @@ impl Analyzer {
     /// Lets go of the counts of minutes before `minute`, which are stored, but for those that [`Analyzer::take_dirty`] has
     /// yet to tell.
     pub fn forget_before(&mut self, minute: i64) {
-        let stored = &mut self.stored;
+        let (stored, let_go_before) = (&mut self.stored, &mut self.let_go_before);
         self.minutes.retain(|time, counts| {
             let is_kept = *time >= minute || counts.is_dirty;
             if !is_kept {
                 stored.add(*time);
+                *let_go_before = (*let_go_before).max(time.saturating_add(MINUTE));
             }
             is_kept
         });
-        self.let_go_before = self.let_go_before.max(minute);
         self.skew.forget_before(minute);
         self.demand.forget_before(minute);
         for detector in &mut self.detectors {
@@ -480,7 +481,8 @@ impl Analyzer {
 }
 
 fn compared_with(minutes: i64) -> String {
-    format!("Memory held no more than the last {minutes} minutes, so what is usual is told from those.")
+    let minutes = if minutes == 1 { "minute".to_owned() } else { format!("{minutes} minutes") };
+    format!("Memory held no more than the last {minutes}, from which is told what is usual.")
 }
 
 /// Takes note of a span that was added, or of the minute that is not whole without it.

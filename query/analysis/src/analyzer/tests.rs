@@ -184,8 +184,13 @@ fn what_no_evaluation_looks_back_to_is_forgotten_and_what_memory_lacks_is_said()
     // Of the next minute they look at 19 to 21, and at 12 to 21.
     assert_eq!((forgotten(&short), forgotten(&long)), (19, 12));
 
-    analyzer.forget_before(12 * MINUTE);
-    assert_eq!(caveats(&analyzer.evaluate(21 * MINUTE)), [0, 0]);
+    analyzer.forget_before(30 * MINUTE);
+    assert_eq!(caveats(&analyzer.evaluate(21 * MINUTE)), [0, 0], "there was nothing to forget");
+    for minute in 0..23 {
+        analyzer.minutes.entry(minute * MINUTE).or_default();
+    }
+    analyzer.forget_before(13 * MINUTE);
+    assert_eq!(caveats(&analyzer.evaluate(22 * MINUTE)), [0, 0]);
     analyzer.forget_before(18 * MINUTE);
     let found = analyzer.evaluate(22 * MINUTE);
     assert_eq!(caveats(&found), [0, 1]);
