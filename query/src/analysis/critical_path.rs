@@ -169,9 +169,7 @@ impl Computation for CriticalPathsOf {
         let mut parts = Vec::new();
         for range in &self.ranges {
             let (inputs, replay) = match range {
-                PathsIn::Spans(spans) => {
-                    (spans.input_count(), Some(Box::new(spans.start(memory / self.ranges.len(), Vec::new()))))
-                }
+                PathsIn::Spans(spans) => (spans.input_count(), Some(Box::new(spans.start(memory / 2, Vec::new())))),
                 PathsIn::Rollup(..) => (1, None),
             };
             parts.push(Part { first_input, replay, owned: Owned::new() });

@@ -7,7 +7,7 @@ use datafusion::{common::Result, logical_expr::LogicalPlan};
 use spandrel_analysis::{
     analysed::MINUTE,
     findings::{
-        self, KEPT_MINUTES,
+        self, KEPT_MINUTES, LEAST_MINUTES,
         track::{self, Change, State, Tracker},
     },
 };
@@ -21,8 +21,6 @@ use crate::{
 
 /// What detectors compare a minute with.
 const BEFORE: i64 = 30 * MINUTE;
-/// Minutes that are kept for it, even if they do not fit in memory.
-const LEAST: i64 = 6 * MINUTE;
 /// Spans of a minute are all there when spans of so much later have been seen.
 const SETTLED: i64 = 2 * MINUTE;
 
@@ -50,7 +48,7 @@ impl Computation for FindingsOf {
 
     fn start(&self, memory: usize) -> FindingsRunning {
         FindingsRunning {
-            replay: self.range.start(memory, findings::detectors()),
+            replay: self.range.start(memory / 3, findings::detectors()),
             memory: memory / 8 * 7,
             held: 0,
             tracker: Tracker::default(),
@@ -116,7 +114,7 @@ impl FindingsRunning {
         self.held = analyzer.size();
         while self.held > self.memory
             && let Some((first, judged)) = analyzer.minutes().keys().next().copied().zip(self.judged)
-            && first + LEAST <= judged
+            && first + LEAST_MINUTES * MINUTE <= judged
         {
             analyzer.forget_before(first + MINUTE);
             self.held = analyzer.size();

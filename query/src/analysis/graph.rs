@@ -162,7 +162,9 @@ impl Computation for GraphOf {
     fn start(&self, memory: usize) -> GraphRunning {
         let range = (self.from, self.to);
         match &self.source {
-            Source::Spans(spans) => GraphRunning::Spans { replay: Box::new(spans.start(memory, Vec::new())), range },
+            Source::Spans(spans) => {
+                GraphRunning::Spans { replay: Box::new(spans.start(memory / 2, Vec::new())), range }
+            }
             Source::Rollups(buckets) => GraphRunning::Rollups {
                 builder: Box::new(GraphBuilder::new(self.from, self.to)),
                 tables: buckets.iter().map(|buckets| buckets.table).collect(),
@@ -261,7 +263,7 @@ impl Computation for GraphDiffOf {
     }
 
     fn start(&self, memory: usize) -> GraphDiffRunning {
-        let [before, after] = [&self.before, &self.after].map(|graph| graph.start(memory / 2));
+        let [before, after] = [&self.before, &self.after].map(|graph| graph.start(memory));
         GraphDiffRunning { before, after, inputs_before: self.inputs_before }
     }
 }

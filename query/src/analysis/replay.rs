@@ -73,9 +73,9 @@ impl Range {
         FIRST_SLICE + self.slices.len()
     }
 
-    /// Begins an analysis within `memory`, of which open and recently closed traces may take a quarter.
-    pub(crate) fn start(&self, memory: usize, detectors: Vec<Box<dyn Detector>>) -> Replay {
-        let options = Options { max_trace_bytes: memory / 4, range: Some((self.from, self.to)), ..Options::default() };
+    /// Begins an analysis, of which open and recently closed traces may take `max_trace_bytes`.
+    pub(crate) fn start(&self, max_trace_bytes: usize, detectors: Vec<Box<dyn Detector>>) -> Replay {
+        let options = Options { max_trace_bytes, range: Some((self.from, self.to)), ..Options::default() };
         Replay { analyzer: Analyzer::new(options, detectors), slices: self.slices.clone(), slice: 0 }
     }
 }
@@ -139,7 +139,7 @@ impl Computation for ReplayRows {
     }
 
     fn start(&self, memory: usize) -> ReplayedRows {
-        ReplayedRows { replay: self.range.start(memory, Vec::new()), revision: self.revision }
+        ReplayedRows { replay: self.range.start(memory / 2, Vec::new()), revision: self.revision }
     }
 }
 

@@ -12,7 +12,7 @@ use spandrel_analysis::{
     analysed::{MINUTE, minute_of},
     analyzer::{Analyzer, Options},
     findings::{
-        self, KEPT_MINUTES,
+        self, KEPT_MINUTES, LEAST_MINUTES,
         track::{self, Change, Tracker},
     },
     rollup,
@@ -47,7 +47,6 @@ const MEMORY_BYTES: usize = 192 << 20;
 const CLOSED_SPANS: usize = 50_000;
 /// How often that is done before the next rows are looked at.
 const MAX_ROUNDS: usize = 8;
-const LEAST_MINUTES: usize = 6;
 /// Its own queries at once: one of the loop, and the comparison of the hours beside it.
 const QUERIES: usize = 2;
 const RESTORED: [Table; 4] = [Table::Operations, Table::Edges, Table::CriticalPaths, Table::Coverage];
@@ -232,7 +231,7 @@ impl Worker {
 
     /// Lets go of the oldest minutes while too much is kept. What is not written of them is, and what is not judged is.
     async fn make_room(&mut self, now: i64) {
-        while self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES {
+        while self.analyzer.size() > MEMORY_BYTES && self.schedule.len() > LEAST_MINUTES as usize {
             for minute in self.schedule.first(self.schedule.len().div_ceil(8)) {
                 while let Some(minute) = self.schedule.judge_early(minute) {
                     self.judge(minute);

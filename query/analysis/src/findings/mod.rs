@@ -20,6 +20,8 @@ use crate::{analysed::Analysed, context::Context, rollup::Minutes};
 
 /// How many minutes are kept at most, for what a minute is compared with.
 pub const KEPT_MINUTES: i64 = 60;
+/// How many are kept even if they do not fit in memory.
+pub const LEAST_MINUTES: i64 = 6;
 
 /// All detectors.
 pub fn detectors() -> Vec<Box<dyn Detector>> {
